@@ -1,0 +1,5 @@
+//! `bg` runs commands in the background, remembers them, and tells the truth about them, with no daemon.
+//!
+//! The rooms, in reading order; each uses only rooms above it in this list.
+
+pub mod model;

@@ -1,0 +1,170 @@
+//! Settings: their built-in values, and the file that changes them.
+
+use super::limit::{BadDuration, Limit, Limits, Seconds, Source, parse_limit};
+use toml::{Table, Value};
+
+/// Every setting, with its built-in value where the file says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Jobs that run at the same time on one machine.
+    pub slots: usize,
+    /// The limits of a job whose submission does not set them.
+    pub limits: Limits,
+    /// How long ended jobs are kept.
+    pub retention: Retention,
+}
+
+/// How long ended jobs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that ended longer ago go; `None` keeps them.
+    pub age_seconds_max: Seconds,
+    /// Beyond this many, the oldest go.
+    pub jobs_max: usize,
+    /// None goes within this time of its end.
+    pub age_seconds_min: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            slots: 2,
+            limits: Limits::default(),
+            retention: Retention { age_seconds_max: Some(14 * 86_400), jobs_max: 200, age_seconds_min: 3_600 },
+        }
+    }
+}
+
+/// Most slots that can be set: far beyond what a machine runs well, far below what breaks.
+const SLOTS_MAX: i64 = 10_000;
+
+/// Most ended jobs that can be kept.
+const JOBS_MAX: i64 = 1_000_000;
+
+/// The keys of the file, by section.
+const KEYS: [(&str, &[&str]); 3] = [
+    ("queue", &["max_concurrent"]),
+    ("worker", &["timeout", "stale_after", "grace"]),
+    ("retention", &["max_age", "max_jobs", "min_age"]),
+];
+
+/// What is wrong with the settings file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadConfig {
+    /// It is not TOML; the text names line and column.
+    #[error("{0}")]
+    Syntax(String),
+    /// A key nobody knows.
+    #[error("there is no setting {key}{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    UnknownKey {
+        /// As written.
+        key: String,
+        /// The known key nearest to it.
+        nearest: Option<String>,
+    },
+    /// A value of the wrong kind or outside its bounds.
+    #[error("{key}: {problem}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// Reads the settings file's text.
+    pub fn parse(text: &str) -> Result<Self, BadConfig> {
+        let table: Table = text.parse().map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string()))?;
+        let mut config = Self::default();
+        for (section, value) in &table {
+            let Some((_, keys)) = KEYS.iter().find(|(name, _)| name == section) else {
+                return Err(unknown(section, KEYS.iter().map(|(name, _)| (*name).to_owned())));
+            };
+            let Value::Table(entries) = value else {
+                return Err(bad(section, "expected a section, such as [queue]"));
+            };
+            for (key, value) in entries {
+                let full = format!("{section}.{key}");
+                if !keys.contains(&key.as_str()) {
+                    return Err(unknown(&full, keys.iter().map(|known| format!("{section}.{known}"))));
+                }
+                config.set(&full, value)?;
+            }
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), BadConfig> {
+        match key {
+            "queue.max_concurrent" => self.slots = count(key, value, 1, SLOTS_MAX)?,
+            "worker.timeout" => self.limits.timeout = limit(key, value)?,
+            "worker.stale_after" => self.limits.stale_after = limit(key, value)?,
+            "worker.grace" => self.limits.grace = limit(key, value)?,
+            "retention.max_age" => self.retention.age_seconds_max = seconds(key, value)?,
+            "retention.max_jobs" => self.retention.jobs_max = count(key, value, 0, JOBS_MAX)?,
+            "retention.min_age" => self.retention.age_seconds_min = seconds(key, value)?.unwrap_or(0),
+            _ => unreachable!("every key of KEYS has a setter"),
+        }
+        Ok(())
+    }
+}
+
+fn unknown(key: &str, known: impl Iterator<Item = String>) -> BadConfig {
+    let nearest = known
+        .map(|name| (strsim::jaro_winkler(&name, key), name))
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name);
+    BadConfig::UnknownKey { key: key.to_owned(), nearest }
+}
+
+fn bad(key: &str, problem: &str) -> BadConfig {
+    BadConfig::Value { key: key.to_owned(), problem: problem.to_owned() }
+}
+
+fn count(key: &str, value: &Value, least: i64, most: i64) -> Result<usize, BadConfig> {
+    value
+        .as_integer()
+        .filter(|number| (least..=most).contains(number))
+        .and_then(|number| usize::try_from(number).ok())
+        .ok_or_else(|| bad(key, &format!("expected a whole number from {least} to {most}")))
+}
+
+fn seconds(key: &str, value: &Value) -> Result<Seconds, BadConfig> {
+    let parsed = match value {
+        Value::Integer(number) => parse_limit(&number.to_string()),
+        Value::String(text) => parse_limit(text),
+        _ => Err(BadDuration::Form),
+    };
+    parsed.map_err(|error| bad(key, &error.to_string()))
+}
+
+fn limit(key: &str, value: &Value) -> Result<Limit, BadConfig> {
+    Ok(Limit { seconds: seconds(key, value)?, source: Source::Config })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_change_what_they_name_and_nothing_else() {
+        let config = Config::parse("[queue]\nmax_concurrent = 4\n[worker]\ntimeout = \"1h30m\"\ngrace = 3\nstale_after = \"none\"\n").unwrap();
+        assert_eq!(config.slots, 4);
+        assert_eq!(config.limits.timeout, Limit { seconds: Some(5_400), source: Source::Config });
+        assert_eq!(config.limits.grace.seconds, Some(3));
+        assert_eq!(config.limits.stale_after.seconds, None);
+        assert_eq!(config.retention, Config::default().retention);
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_mend() {
+        let said = |text: &str| Config::parse(text).unwrap_err().to_string();
+        assert_eq!(said("[queue]\nmax_concurent = 4"), "there is no setting queue.max_concurent; did you mean queue.max_concurrent?");
+        assert_eq!(said("[que]\nx = 4"), "there is no setting que; did you mean queue?");
+        assert_eq!(said("[queue]\nmax_concurrent = 0"), "queue.max_concurrent: expected a whole number from 1 to 10000");
+        assert_eq!(said("[worker]\ntimeout = -5"), "worker.timeout: a duration cannot be negative");
+        assert!(said("[queue\n").contains("line 1"));
+    }
+}

@@ -1,0 +1,84 @@
+//! Events: the only currency of the store. `apply` is the only meaning of an event.
+
+use super::{
+    id::JobId,
+    job::Job,
+    state::{Change, Decision},
+};
+use serde::{Deserialize, Serialize};
+
+/// One change of the index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A job was submitted.
+    Submitted {
+        /// The whole job.
+        job: Box<Job>,
+    },
+    /// A job changed.
+    Changed {
+        /// Which.
+        id: JobId,
+        /// How.
+        #[serde(flatten)]
+        change: Change,
+    },
+    /// A job that had ended was removed.
+    Removed {
+        /// Which.
+        id: JobId,
+    },
+}
+
+/// What an event changes; each store has one.
+pub trait Ledger {
+    /// Why a job cannot be read.
+    type Error;
+    /// The job of that id, to be changed.
+    fn job_mut(&mut self, id: &JobId) -> Result<Option<&mut Job>, Self::Error>;
+    /// Adds a job behind all others. The id is new.
+    fn insert(&mut self, job: Job);
+    /// Forgets a job.
+    fn remove(&mut self, id: &JobId);
+}
+
+/// What applying an event did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It changed the index.
+    Yes,
+    /// It changed nothing, for this reason; it must not be stored.
+    NoOp(&'static str),
+    /// It is a mistake, for this reason; it must not be stored.
+    Refused(&'static str),
+}
+
+/// Applies an event.
+pub fn apply<L: Ledger>(event: &Event, ledger: &mut L) -> Result<Applied, L::Error> {
+    match event {
+        Event::Submitted { job } => {
+            if ledger.job_mut(&job.id)?.is_some() {
+                return Ok(Applied::Refused("the id is taken"));
+            }
+            ledger.insert((**job).clone());
+            Ok(Applied::Yes)
+        }
+        Event::Changed { id, change } => Ok(match ledger.job_mut(id)? {
+            None => Applied::Refused("there is no such job"),
+            Some(job) => match job.change(change) {
+                Decision::To(_) => Applied::Yes,
+                Decision::NoOp(reason) => Applied::NoOp(reason),
+                Decision::Refused(reason) => Applied::Refused(reason),
+            },
+        }),
+        Event::Removed { id } => {
+            let Some(job) = ledger.job_mut(id)? else { return Ok(Applied::NoOp("it is gone already")) };
+            if !job.status().has_ended() {
+                return Ok(Applied::Refused("it has not ended"));
+            }
+            ledger.remove(id);
+            Ok(Applied::Yes)
+        }
+    }
+}

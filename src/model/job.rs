@@ -1,0 +1,87 @@
+//! A job: what was asked, and what has become of it.
+
+use super::{
+    Timestamp,
+    id::JobId,
+    limit::Source,
+    outcome::{Ending, Outcome, summarize},
+    spec::JobSpec,
+    state::{Change, Decision, End, Run, State, Status},
+};
+use serde_json::{Map, Value};
+
+/// One job of the index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// Its name for programs.
+    pub id: JobId,
+    /// What was asked.
+    pub spec: JobSpec,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// Executions begun so far; the number of the present one while it runs.
+    pub attempt: u32,
+    /// What has become of it.
+    pub state: State,
+    /// Fields of the index that this version does not know, kept as they are.
+    pub unknown: Map<String, Value>,
+}
+
+impl Job {
+    /// A job that was just submitted.
+    pub fn new(id: JobId, spec: JobSpec, created_at: Timestamp) -> Self {
+        let state = State::Queued { not_before: None };
+        Self { id, spec, created_at, attempt: 0, state, unknown: Map::new() }
+    }
+
+    /// The word for its state.
+    pub fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// What is true of it while it runs.
+    pub fn run(&self) -> Option<&Run> {
+        if let State::Running(run) = &self.state { Some(run) } else { None }
+    }
+
+    /// What is true of it once it has ended.
+    pub fn end(&self) -> Option<&End> {
+        if let State::Ended(end) = &self.state { Some(end) } else { None }
+    }
+
+    /// When its present or last attempt got its slot.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.run().map(|run| run.started_at).or_else(|| self.end().and_then(|end| end.started_at))
+    }
+
+    /// When it ended.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.end().and_then(|end| end.at)
+    }
+
+    /// The sentence about it.
+    pub fn summary(&self) -> Option<&str> {
+        self.end().and_then(|end| end.summary.as_deref())
+    }
+
+    /// The sentence about an outcome of this job, should it be its end.
+    pub fn summarize(&self, outcome: &Outcome) -> Option<String> {
+        let ending: Option<&Ending> = self.run().and_then(|run| run.ending.as_ref());
+        let timeout = self.spec.limits.timeout;
+        summarize(outcome, ending, (timeout.seconds, timeout.source == Source::Default))
+    }
+
+    /// Makes a change: the state is the transition function's, the count of attempts follows from it.
+    pub fn change(&mut self, change: &Change) -> Decision {
+        let decision = self.state.next(change);
+        if let Decision::To(state) = &decision {
+            match change {
+                Change::Claim { .. } => self.attempt += 1,
+                Change::GiveBack => self.attempt = self.attempt.saturating_sub(1),
+                _ => {}
+            }
+            self.state = state.clone();
+        }
+        decision
+    }
+}

@@ -1,0 +1,149 @@
+//! Durations as people type them, and the limits of a job.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The longest duration that is accepted: ten years. Beyond it a typing mistake is likelier than a wish.
+pub const SECONDS_MAX: u64 = 10 * 365 * 24 * 3600;
+
+/// A duration in whole seconds, or `None` where the limit is switched off.
+pub type Seconds = Option<u64>;
+
+/// Why a text is not a duration.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadDuration {
+    /// Below zero.
+    #[error("a duration cannot be negative")]
+    Negative,
+    /// Not in a form we read.
+    #[error("expected a duration such as 90, 30s, 15m, 1h30m")]
+    Form,
+    /// A fraction of a second.
+    #[error("durations are whole seconds here")]
+    Fraction,
+    /// Longer than [`SECONDS_MAX`].
+    #[error("longer than ten years; 'none' switches a limit off")]
+    TooLong,
+}
+
+/// Reads `90` (seconds), `30s`, `15m`, `1h30m`, `2d`; whole seconds only.
+pub fn parse_seconds(text: &str) -> Result<u64, BadDuration> {
+    let text = text.trim();
+    if text.starts_with('-') {
+        return Err(BadDuration::Negative);
+    }
+    let seconds = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        text.parse().map_err(|_| BadDuration::TooLong)?
+    } else {
+        let duration = humantime::parse_duration(text).map_err(|error| match error {
+            humantime::DurationError::NumberOverflow => BadDuration::TooLong,
+            _ => BadDuration::Form,
+        })?;
+        if duration.subsec_nanos() != 0 {
+            return Err(BadDuration::Fraction);
+        }
+        duration.as_secs()
+    };
+    if seconds > SECONDS_MAX { Err(BadDuration::TooLong) } else { Ok(seconds) }
+}
+
+/// Reads a duration, or `none`, which switches the limit off.
+pub fn parse_limit(text: &str) -> Result<Seconds, BadDuration> {
+    if text.trim().eq_ignore_ascii_case("none") { Ok(None) } else { parse_seconds(text).map(Some) }
+}
+
+/// Seconds as people read them: `45s`, `30m`, `1h30m`, `2d`.
+pub fn format_seconds(seconds: u64) -> String {
+    let parts = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let mut rest = seconds;
+    let mut text = String::new();
+    for (size, unit) in parts {
+        if rest >= size {
+            text.push_str(&format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// Who set a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The built-in value.
+    #[default]
+    Default,
+    /// The settings file.
+    Config,
+    /// A flag of the submission, or a later change.
+    Flag,
+}
+
+/// A limit and who set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Whole seconds, or switched off.
+    pub seconds: Seconds,
+    /// Who set it.
+    pub source: Source,
+}
+
+impl Limit {
+    /// A limit with its built-in value.
+    pub const fn default_of(seconds: u64) -> Self {
+        Self { seconds: Some(seconds), source: Source::Default }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.seconds.map_or_else(|| "none".to_owned(), format_seconds))
+    }
+}
+
+/// What bounds one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Run time of one attempt; past it the tree is ended and the attempt has failed.
+    pub timeout: Limit,
+    /// Silence of its watcher; past it the job is cancelled as stale.
+    pub stale_after: Limit,
+    /// Time between asking the tree to end and killing it.
+    pub grace: Limit,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout: Limit::default_of(1_800), stale_after: Limit::default_of(3_600), grace: Limit::default_of(10) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_type_them() {
+        for (text, seconds) in [("90", 90), ("30s", 30), ("15m", 900), ("1h30m", 5_400), ("2d", 172_800), ("0", 0)] {
+            assert_eq!(parse_seconds(text), Ok(seconds), "{text}");
+        }
+        assert_eq!(parse_limit("none"), Ok(None));
+    }
+
+    #[test]
+    fn absurd_durations_are_refused_with_their_reason() {
+        assert_eq!(parse_seconds("-5"), Err(BadDuration::Negative));
+        assert_eq!(parse_seconds("500ms"), Err(BadDuration::Fraction));
+        assert_eq!(parse_seconds("soon"), Err(BadDuration::Form));
+        assert_eq!(parse_seconds(""), Err(BadDuration::Form));
+        assert_eq!(parse_seconds("99999999999999999999999"), Err(BadDuration::TooLong));
+        assert_eq!(parse_seconds("900y"), Err(BadDuration::TooLong));
+    }
+
+    #[test]
+    fn formatted_durations_read_back_as_themselves() {
+        for seconds in [0, 1, 59, 60, 61, 3_600, 5_400, 86_400, 90_061] {
+            assert_eq!(parse_seconds(&format_seconds(seconds)), Ok(seconds));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What is: jobs, their states, the events that change them, and the facts a decision needs.
+//!
+//! Pure data and pure functions. This room reads no clock, draws no random number, opens no file and knows
+//! no process; instants, ids and texts arrive as arguments. It never decides what ought to happen: that is
+//! [`crate::plan`].
+
+pub mod bytes;
+pub mod claim;
+pub mod config;
+pub mod event;
+pub mod facts;
+pub mod id;
+pub mod job;
+pub mod limit;
+pub mod outcome;
+pub mod spec;
+pub mod state;
+pub mod wire;
+
+/// An instant, in coordinated universal time.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,115 @@
+//! What somebody asked to have run: one type for flags, and later for batch lines, schedules and other clients.
+
+use super::{bytes::Bytes, id::JobId, limit::Limits};
+use serde::{Deserialize, Serialize};
+
+/// The command of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Program and arguments, byte for byte; never empty.
+    Argv(Vec<Bytes>),
+    /// A line for `sh -c`: an entry of a hand-made index that has `command` but no `argv`.
+    Line(String),
+}
+
+impl Command {
+    /// The arguments that are executed.
+    pub fn to_argv(&self) -> Vec<Bytes> {
+        match self {
+            Self::Argv(argv) => argv.clone(),
+            Self::Line(line) => {
+                let line = Bytes::new(line.as_bytes()).unwrap_or_default();
+                vec![Bytes::new(*b"/bin/sh").unwrap_or_default(), Bytes::new(*b"-c").unwrap_or_default(), line]
+            }
+        }
+    }
+}
+
+/// What happens to processes of a job that outlive its main process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeftoverPolicy {
+    /// They are ended before the job's end is committed.
+    #[default]
+    End,
+    /// They are left running, and named.
+    Leave,
+}
+
+/// One command with everything that decides how it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// What runs.
+    pub command: Command,
+    /// The command as a person would type it.
+    pub display: String,
+    /// Absolute working directory.
+    pub cwd: Bytes,
+    /// A name given by its submitter; not unique.
+    pub name: Option<String>,
+    /// Labels in the order given.
+    pub labels: Vec<String>,
+    /// What bounds it.
+    pub limits: Limits,
+    /// The captured environment's name (a hash); none in a hand-made entry, which runs with the launcher's.
+    pub env: Option<String>,
+    /// The file it reads as standard input; `/dev/null` otherwise.
+    pub stdin: Option<Bytes>,
+    /// What happens to its leftovers.
+    pub leftovers: LeftoverPolicy,
+    /// Attempts it may use up, at least 1.
+    pub attempts_max: u32,
+    /// The job from inside which it was submitted.
+    pub parent: Option<JobId>,
+}
+
+impl JobSpec {
+    /// A command with nothing but defaults.
+    pub fn new(command: Command, cwd: Bytes) -> Self {
+        Self {
+            display: display(&command),
+            command,
+            cwd,
+            name: None,
+            labels: Vec::new(),
+            limits: Limits::default(),
+            env: None,
+            stdin: None,
+            leftovers: LeftoverPolicy::End,
+            attempts_max: 1,
+            parent: None,
+        }
+    }
+}
+
+/// A command as a person would type it in a shell.
+pub fn display(command: &Command) -> String {
+    match command {
+        Command::Line(line) => line.clone(),
+        Command::Argv(argv) => {
+            let words: Vec<String> = argv.iter().map(Bytes::to_text).collect();
+            words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+fn quote(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_it_would_be_typed() {
+        let argv = ["sh", "-c", "echo \"a  b\""].map(|word| Bytes::try_from(word).unwrap());
+        assert_eq!(display(&Command::Argv(argv.to_vec())), "sh -c 'echo \"a  b\"'");
+    }
+
+    #[test]
+    fn a_line_runs_through_the_shell() {
+        let argv = Command::Line("a | b".into()).to_argv();
+        assert_eq!(argv.iter().map(Bytes::to_text).collect::<Vec<_>>(), ["/bin/sh", "-c", "a | b"]);
+    }
+}

@@ -1,0 +1,341 @@
+//! The states of a job and the one function that moves it between them.
+//!
+//! Every (state, change) pair is decided here; `docs/states.md` is the same table for people, and a test holds
+//! the two together. No other code makes a [`State`] out of another.
+
+use super::{
+    Timestamp,
+    claim::Claim,
+    outcome::{Ending, Exit, Outcome, Why},
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A state without its data: the word in the index and on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Waits for a slot, a time or another job.
+    Queued,
+    /// Holds a slot; its command runs, is about to, or is being ended.
+    Running,
+    /// Waits for a person.
+    WaitingApproval,
+    /// Exited with 0.
+    Completed,
+    /// Exited otherwise, timed out, could not start, or nobody knows.
+    Failed,
+    /// Ended by a person, the stale guard, a newer run or a failed dependency.
+    Cancelled,
+}
+
+impl Status {
+    /// All states, in the order of a job's life.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::WaitingApproval, Self::Completed, Self::Failed, Self::Cancelled];
+
+    /// The word in the index.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::WaitingApproval => "waiting_approval",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether no further change of state can come.
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// Reads the word of the index, or a synonym that people type.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "succeeded" => Some(Self::Completed),
+            "canceled" => Some(Self::Cancelled),
+            "waiting" => Some(Self::WaitingApproval),
+            _ => Self::ALL.into_iter().find(|status| status.as_str() == text),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A state with the data that exists in it and only in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waits for a slot, not before the instant if there is one.
+    Queued {
+        /// The earliest start.
+        not_before: Option<Timestamp>,
+    },
+    /// Holds a slot.
+    Running(Run),
+    /// Waits for a person.
+    WaitingApproval,
+    /// Has ended.
+    Ended(End),
+}
+
+/// What is true of a running job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// When it got its slot.
+    pub started_at: Timestamp,
+    /// Where it runs; none in a hand-made entry, which nobody can judge.
+    pub claim: Option<Claim>,
+    /// The committed intent to end it.
+    pub ending: Option<Ending>,
+    /// Whether it asked for approval while it ran.
+    pub asked_approval: bool,
+}
+
+/// Which of the three ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// See [`Status::Completed`].
+    Completed,
+    /// See [`Status::Failed`].
+    Failed,
+    /// See [`Status::Cancelled`].
+    Cancelled,
+}
+
+/// What is true of a job that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Which end.
+    pub verdict: Verdict,
+    /// When; none in a hand-made entry that does not say.
+    pub at: Option<Timestamp>,
+    /// When its last attempt got its slot; none if it never ran.
+    pub started_at: Option<Timestamp>,
+    /// Where its last attempt ran.
+    pub claim: Option<Claim>,
+    /// How its last attempt ended; none if it never ran, or in a hand-made entry without an exit code.
+    pub outcome: Option<Outcome>,
+    /// The intent that ended it.
+    pub ending: Option<Ending>,
+    /// The sentence about it.
+    pub summary: Option<String>,
+}
+
+/// What can be done to a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// It gets a slot.
+    Claim {
+        /// When.
+        at: Timestamp,
+        /// Where.
+        claim: Claim,
+    },
+    /// Its slot is given back: nothing had run.
+    GiveBack,
+    /// It is told to end; one that does not run ends at once.
+    Decide {
+        /// Why, when and how.
+        ending: Ending,
+    },
+    /// Its attempt ended.
+    End {
+        /// How.
+        outcome: Outcome,
+        /// The earliest next attempt, where the retry policy grants one; only a failure uses it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
+        /// The sentence about it, should this be the job's end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+    },
+    /// While it runs, it asks for approval of what comes next.
+    AskApproval,
+    /// A person approved.
+    Approve,
+    /// A person declined.
+    Decline {
+        /// When.
+        at: Timestamp,
+        /// Who and why, in words.
+        note: String,
+    },
+    /// Nobody decided in time.
+    Expire {
+        /// When.
+        at: Timestamp,
+    },
+    /// A fact about an ended job that was missing.
+    Enrich {
+        /// Its end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended_at: Option<Timestamp>,
+        /// The sentence about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        summary: Option<String>,
+    },
+}
+
+/// What a change does to a state.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The state after it.
+    To(State),
+    /// Nothing: it had been so, or it came too late. The reason is for people.
+    NoOp(&'static str),
+    /// Nothing, and asking for it was a mistake.
+    Refused(&'static str),
+}
+
+const HAS_ENDED: &str = "it has ended already";
+
+impl State {
+    /// The word for it.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Queued { .. } => Status::Queued,
+            Self::Running(_) => Status::Running,
+            Self::WaitingApproval => Status::WaitingApproval,
+            Self::Ended(end) => match end.verdict {
+                Verdict::Completed => Status::Completed,
+                Verdict::Failed => Status::Failed,
+                Verdict::Cancelled => Status::Cancelled,
+            },
+        }
+    }
+
+    /// The transition function.
+    pub fn next(&self, change: &Change) -> Decision {
+        match self {
+            Self::Queued { .. } => next_of_queued(change),
+            Self::Running(run) => next_of_running(run, change),
+            Self::WaitingApproval => next_of_waiting(change),
+            Self::Ended(end) => next_of_ended(end, change),
+        }
+    }
+}
+
+fn next_of_queued(change: &Change) -> Decision {
+    match change {
+        Change::Claim { at, claim } => Decision::To(State::Running(Run {
+            started_at: *at,
+            claim: Some(claim.clone()),
+            ending: None,
+            asked_approval: false,
+        })),
+        Change::GiveBack => Decision::NoOp("it holds no slot"),
+        Change::Decide { ending } => end_what_does_not_run(ending),
+        Change::End { .. } => Decision::Refused("it is not running"),
+        Change::AskApproval => Decision::Refused("only a running job asks for approval"),
+        Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
+            Decision::Refused("it does not wait for approval")
+        }
+        Change::Enrich { .. } => Decision::Refused("it has not ended"),
+    }
+}
+
+fn next_of_running(run: &Run, change: &Change) -> Decision {
+    match change {
+        Change::Claim { .. } => Decision::Refused("it holds a slot already"),
+        // An intent that was committed meanwhile is carried out here: nothing had run, nothing will.
+        Change::GiveBack => match &run.ending {
+            Some(ending) => end_what_does_not_run(ending),
+            None => Decision::To(State::Queued { not_before: None }),
+        },
+        Change::Decide { .. } if run.ending.is_some() => Decision::NoOp("it is being ended already"),
+        Change::Decide { ending } => Decision::To(State::Running(Run { ending: Some(ending.clone()), ..run.clone() })),
+        Change::End { outcome, retry_at, summary } => end_of_running(run, outcome, *retry_at, summary.as_deref()),
+        Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
+        Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
+        Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
+            Decision::Refused("it does not wait for approval")
+        }
+        Change::Enrich { .. } => Decision::Refused("it has not ended"),
+    }
+}
+
+fn end_of_running(run: &Run, outcome: &Outcome, retry_at: Option<Timestamp>, summary: Option<&str>) -> Decision {
+    let intent = run.ending.as_ref().map(|ending| ending.why);
+    let verdict = match (intent, &outcome.exit) {
+        (Some(Why::Cancel | Why::Stale | Why::Replace | Why::Dependency), _) => Verdict::Cancelled,
+        (Some(Why::Timeout), _) => Verdict::Failed,
+        (None, Exit::Code(0)) if run.asked_approval => return Decision::To(State::WaitingApproval),
+        (None, Exit::Code(0) | Exit::NotExecuted) => Verdict::Completed,
+        (None, _) => Verdict::Failed,
+    };
+    if let (Verdict::Failed, Some(not_before)) = (verdict, retry_at) {
+        return Decision::To(State::Queued { not_before: Some(not_before) });
+    }
+    Decision::To(State::Ended(End {
+        verdict,
+        at: Some(outcome.at),
+        started_at: Some(run.started_at),
+        claim: run.claim.clone(),
+        outcome: Some(outcome.clone()),
+        ending: run.ending.clone(),
+        summary: summary.map(str::to_owned),
+    }))
+}
+
+fn next_of_waiting(change: &Change) -> Decision {
+    match change {
+        Change::Claim { .. } => Decision::Refused("it waits for approval"),
+        Change::GiveBack => Decision::NoOp("it holds no slot"),
+        Change::Decide { ending } => end_what_does_not_run(ending),
+        Change::End { .. } => Decision::Refused("it is not running"),
+        Change::AskApproval => Decision::NoOp("it waits for approval already"),
+        Change::Approve => Decision::To(State::Queued { not_before: None }),
+        Change::Decline { at, note } => Decision::To(ended_unrun(Verdict::Cancelled, *at, note)),
+        Change::Expire { at } => Decision::To(ended_unrun(Verdict::Failed, *at, "nobody approved it in time")),
+        Change::Enrich { .. } => Decision::Refused("it has not ended"),
+    }
+}
+
+fn next_of_ended(end: &End, change: &Change) -> Decision {
+    match change {
+        Change::Claim { .. } | Change::AskApproval => Decision::Refused(HAS_ENDED),
+        Change::GiveBack | Change::Decide { .. } | Change::End { .. } => Decision::NoOp(HAS_ENDED),
+        Change::Approve | Change::Decline { .. } | Change::Expire { .. } => Decision::Refused(HAS_ENDED),
+        Change::Enrich { ended_at, summary } => {
+            let enriched = End {
+                at: end.at.or(*ended_at),
+                summary: summary.clone().or_else(|| end.summary.clone()),
+                ..end.clone()
+            };
+            if enriched == *end { Decision::NoOp("nothing new") } else { Decision::To(State::Ended(enriched)) }
+        }
+    }
+}
+
+fn end_what_does_not_run(ending: &Ending) -> Decision {
+    match ending.why {
+        Why::Timeout | Why::Stale => Decision::Refused("only a running job times out or goes stale"),
+        Why::Cancel | Why::Replace | Why::Dependency => {
+            let note = ending.note.clone().unwrap_or_else(|| "cancelled before it ran".to_owned());
+            let mut state = ended_unrun(Verdict::Cancelled, ending.at, &note);
+            if let State::Ended(end) = &mut state {
+                end.ending = Some(ending.clone());
+            }
+            Decision::To(state)
+        }
+    }
+}
+
+fn ended_unrun(verdict: Verdict, at: Timestamp, summary: &str) -> State {
+    State::Ended(End {
+        verdict,
+        at: Some(at),
+        started_at: None,
+        claim: None,
+        outcome: None,
+        ending: None,
+        summary: Some(summary.to_owned()),
+    })
+}
