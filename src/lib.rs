@@ -3,3 +3,6 @@
 //! The rooms, in reading order; each uses only rooms above it in this list.
 
 pub mod model;
+pub mod plan;
+pub mod os;
+pub mod store;

@@ -60,7 +60,6 @@ pub struct Claim {
     pub executor: ExecutorName,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_local(name: &ExecutorName) -> bool {
     *name == ExecutorName::Local
 }

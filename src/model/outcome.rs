@@ -126,7 +126,7 @@ pub fn signal_name(signal: i32) -> String {
 /// The number of a signal from `TERM`, `sigterm` or `15`.
 pub fn signal_number(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(number);
+        return (1..=31).contains(&number).then_some(number);
     }
     let upper = text.to_ascii_uppercase();
     let wanted = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };

@@ -1,0 +1,104 @@
+//! Waiting for a file or a folder to change, without polling where the system can tell.
+
+use super::folder::Folder;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// How often is looked where the system cannot tell: too few inotify instances, or another system.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Rings when something changed, or may have.
+#[derive(Debug)]
+pub struct Doorbell {
+    inotify: Option<OwnedFd>,
+}
+
+impl Doorbell {
+    /// Rings when a file is renamed into the folder.
+    pub fn on_renames_into(folder: &Folder) -> Self {
+        Self { inotify: imp::watch(&folder.lasting_path(), imp::RENAMES) }
+    }
+
+    /// Rings when a file grows, or when anything comes into the folder.
+    pub fn on_writes_in(folder: &Folder) -> Self {
+        Self { inotify: imp::watch(&folder.lasting_path(), imp::WRITES) }
+    }
+
+    /// Waits until it rings, one of `others` is readable, or the time is over. `None` waits without end.
+    ///
+    /// Gives, for each of `others`, whether it is readable. A ring is taken off the bell.
+    pub fn wait(&self, others: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>> {
+        let limit = match &self.inotify {
+            Some(_) => limit,
+            None => Some(limit.map_or(POLL_INTERVAL, |limit| limit.min(POLL_INTERVAL))),
+        };
+        let mut fds: Vec<PollFd<'_>> =
+            others.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();
+        if let Some(inotify) = &self.inotify {
+            fds.push(PollFd::new(inotify, PollFlags::IN));
+        }
+        poll_for(&mut fds, limit)?;
+        let rung = fds.split_off(others.len());
+        if rung.iter().any(|fd| !fd.revents().is_empty()) {
+            self.take_rings();
+        }
+        Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect())
+    }
+
+    fn take_rings(&self) {
+        let mut buffer = [0_u8; 4_096];
+        if let Some(inotify) = &self.inotify {
+            while rustix::io::read(inotify, &mut buffer).is_ok_and(|count| count > 0) {}
+        }
+    }
+}
+
+/// Polls; an interruption by a signal ends the wait early, as if time were over.
+pub fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<()> {
+    let limit = limit.map(|limit| Timespec {
+        tv_sec: limit.as_secs().try_into().unwrap_or(i32::MAX.into()),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    match poll(fds, limit.as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits for one descriptor. `false`: time is over.
+pub fn wait_readable(fd: impl AsFd, limit: Option<Duration>) -> io::Result<bool> {
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    poll_for(&mut fds, limit)?;
+    Ok(!fds[0].revents().is_empty())
+}
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use super::OwnedFd;
+    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+    use std::path::Path;
+
+    pub const RENAMES: WatchFlags = WatchFlags::MOVED_TO.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
+    pub const WRITES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CREATE).union(WatchFlags::MOVED_TO);
+
+    pub fn watch(path: &Path, what: WatchFlags) -> Option<OwnedFd> {
+        let fd = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
+        add_watch(&fd, path, what).ok()?;
+        Some(fd)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use super::OwnedFd;
+    use std::path::Path;
+
+    pub const RENAMES: () = ();
+    pub const WRITES: () = ();
+
+    pub fn watch(_path: &Path, (): ()) -> Option<OwnedFd> {
+        None
+    }
+}

@@ -1,0 +1,311 @@
+//! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FILE_FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+const FOLDER_MODE: Mode = Mode::RWXU;
+const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// Why a folder is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A symbolic link where the folder should be.
+    #[error("{} is a symbolic link; move the folder there, or set BG_HOME to where it points", .0.display())]
+    Link(PathBuf),
+    /// Somebody else's.
+    #[error("{} belongs to user {owner}, not to you (user {you}); set BG_HOME to a folder of yours", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+        /// Our number.
+        you: u32,
+    },
+    /// Readable or writable by others.
+    #[error("{} is open to others (mode {mode:03o}); mend it with: chmod 700 {}", path.display(), path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Something that is not a folder.
+    #[error("{} is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// The system refused.
+    #[error("could not {doing} {}: {error}", path.display())]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}
+
+/// An open folder, private to its user.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder and checks that it is private to this user. `None`: there is none.
+    pub fn open(path: &Path) -> Result<Option<Self>, FolderError> {
+        match rustix::fs::open(path, FOLDER_FLAGS, Mode::empty()) {
+            Ok(fd) => Self { fd, path: path.to_owned() }.checked().map(Some),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP) => Err(FolderError::Link(path.to_owned())),
+            // With O_DIRECTORY, a symbolic link may be reported as not a folder.
+            Err(Errno::NOTDIR) if path.is_symlink() => Err(FolderError::Link(path.to_owned())),
+            Err(Errno::NOTDIR) => Err(FolderError::NotAFolder(path.to_owned())),
+            Err(error) => Err(system("open", path, error)),
+        }
+    }
+
+    /// Opens a folder, making it and its parents where they are missing.
+    pub fn open_or_create(path: &Path) -> Result<Self, FolderError> {
+        if let Some(folder) = Self::open(path)? {
+            return Ok(folder);
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| FolderError::System {
+                doing: "create",
+                path: parent.to_owned(),
+                error,
+            })?;
+        }
+        match rustix::fs::mkdir(path, FOLDER_MODE) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(system("create", path, error)),
+        }
+        // The new name must survive a power cut, or a job that was promised is in a folder that is not there.
+        if let Some(parent) = path.parent().and_then(|parent| File::open(parent).ok()) {
+            let _ = parent.sync_all();
+        }
+        Self::open(path)?.ok_or_else(|| system("open", path, Errno::NOENT))
+    }
+
+    fn checked(self) -> Result<Self, FolderError> {
+        let stat = fstat(&self.fd).map_err(|error| system("look at", &self.path, error))?;
+        let you = rustix::process::geteuid().as_raw();
+        if stat.st_uid != you {
+            return Err(FolderError::Foreign { path: self.path, owner: stat.st_uid, you });
+        }
+        let mode = stat.st_mode & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(FolderError::Open { path: self.path, mode });
+        }
+        Ok(self)
+    }
+
+    /// A folder inside this one; `None` where it is missing and not to be made.
+    pub fn subfolder(&self, name: &str, create: bool) -> io::Result<Option<Self>> {
+        let open = || openat(&self.fd, name, FOLDER_FLAGS, Mode::empty());
+        let fd = match open() {
+            Err(Errno::NOENT) if create => {
+                match mkdirat(&self.fd, name, FOLDER_MODE) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                open()?
+            }
+            Err(Errno::NOENT) => return Ok(None),
+            other => other?,
+        };
+        Ok(Some(Self { fd, path: self.path.join(name) }))
+    }
+
+    /// Where it was when it was opened; for messages, and for programs that take a path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a file to read; `None` where it is missing.
+    pub fn open_file(&self, name: &str) -> io::Result<Option<File>> {
+        // O_NONBLOCK: a FIFO that somebody put there must not hold us.
+        match openat(&self.fd, name, FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::RegularFile => Ok(Some(File::from(fd))),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file")),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads a whole file of at most `bytes_max`; `None` where it is missing.
+    pub fn read(&self, name: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(mut file) = self.open_file(name)? else { return Ok(None) };
+        let size = file.metadata()?.len();
+        if size > bytes_max {
+            let text = format!("is {size} bytes long, more than the {bytes_max} that are read");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        Read::by_ref(&mut file).take(bytes_max).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Opens a file to read and write, making it where it is missing; writes go to its end if `append`.
+    pub fn open_or_create_file(&self, name: &str, append: bool) -> io::Result<File> {
+        let mut flags = FILE_FLAGS | OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK;
+        if append {
+            flags |= OFlags::APPEND;
+        }
+        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
+        let mode = fstat(&fd)?.st_mode;
+        if FileType::from_raw_mode(mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file"));
+        }
+        Ok(File::from(fd))
+    }
+
+    /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see.
+    pub fn open_for_output(&self, name: &str) -> io::Result<File> {
+        let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
+        Ok(File::from(openat(&self.fd, name, flags, FILE_MODE)?))
+    }
+
+    /// Makes a file that is not there yet.
+    pub fn create_file(&self, name: &str) -> io::Result<File> {
+        let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        Ok(File::from(openat(&self.fd, name, flags, FILE_MODE)?))
+    }
+
+    /// Whether a name is there.
+    pub fn has(&self, name: &str) -> io::Result<bool> {
+        match rustix::fs::accessat(&self.fd, name, rustix::fs::Access::EXISTS, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts a file's new content in its place in one step: written beside it as `temporary`, made durable if
+    /// `durable`, renamed over it. The name is durable only after [`Folder::sync`].
+    ///
+    /// A `temporary` that a crash left behind is removed first. Only one process may do this at a time for one
+    /// `temporary`. Until the rename has happened, a failure leaves nothing behind and `name` as it was.
+    pub fn replace(&self, name: &str, temporary: &str, content: &[u8], durable: bool) -> io::Result<()> {
+        let mut file = match self.create_file(temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(temporary)?;
+                self.create_file(temporary)?
+            }
+            other => other?,
+        };
+        let written = file
+            .write_all(content)
+            .and_then(|()| if durable { fsync(&file).map_err(io::Error::from) } else { Ok(()) })
+            .and_then(|()| renameat(&self.fd, temporary, &self.fd, name).map_err(io::Error::from));
+        if written.is_err() {
+            let _ = self.remove(temporary);
+        }
+        written
+    }
+
+    /// Makes the names in this folder durable (`fsync(2)` of the folder).
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(fsync(&self.fd)?)
+    }
+
+    /// Removes a file; `false` where it was not there.
+    pub fn remove(&self, name: &str) -> io::Result<bool> {
+        match unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names in this folder.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.fd)? {
+            let name = entry?.file_name().to_bytes().to_owned();
+            if name != b"." && name != b".." {
+                names.push(std::ffi::OsStr::from_bytes(&name).to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// A path to this very folder, whatever its name has become, where the system has such a thing.
+    pub fn lasting_path(&self) -> PathBuf {
+        if cfg!(target_os = "linux") {
+            PathBuf::from(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+        } else {
+            self.path.clone()
+        }
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+fn system(doing: &'static str, path: &Path, error: Errno) -> FolderError {
+    FolderError::System { doing, path: path.to_owned(), error: error.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn home() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/root");
+        (dir, path)
+    }
+
+    #[test]
+    fn a_new_folder_is_private() {
+        let (_dir, path) = home();
+        assert!(Folder::open(&path).unwrap().is_none());
+        Folder::open_or_create(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_folder_that_others_can_use_is_refused_with_the_mend() {
+        let (_dir, path) = home();
+        Folder::open_or_create(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(Folder::open(&path).unwrap_err().to_string().contains("chmod 700"));
+    }
+
+    #[test]
+    fn a_link_in_the_folders_place_is_refused() {
+        let (dir, path) = home();
+        Folder::open_or_create(&path).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(matches!(Folder::open(&link), Err(FolderError::Link(_))));
+    }
+
+    #[test]
+    fn replacing_removes_what_a_crash_left_and_follows_no_link() {
+        let (_dir, path) = home();
+        let folder = Folder::open_or_create(&path).unwrap();
+        std::fs::write(path.join("a.tmp"), "half").unwrap();
+        folder.replace("a", "a.tmp", b"whole", true).unwrap();
+        assert_eq!(folder.read("a", 100).unwrap().unwrap(), b"whole");
+        assert_eq!(folder.names().unwrap(), ["a"]);
+        std::os::unix::fs::symlink("a", path.join("b")).unwrap();
+        assert!(folder.read("b", 100).is_err());
+        assert!(folder.read("a", 3).unwrap_err().to_string().contains("5 bytes"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The operating system, one noun a file: clock, ids, folders, locks, processes, signals, the gate.
+//!
+//! All `unsafe` code and everything that differs between systems lives here. This room knows no job and no
+//! index; it hands out types that are hard to misuse.
+
+pub mod clock;
+pub mod detach;
+pub mod doorbell;
+pub mod folder;
+pub mod gate;
+pub mod ids;
+pub mod inherited;
+pub mod process;
+pub mod reap;
+pub mod record_lock;
+pub mod signal;
+pub mod site;

@@ -1,0 +1,311 @@
+//! Processes by identity: never a bare pid, which the system hands out again.
+
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// A process, told apart from all that had or will have its pid in this boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Identity {
+    /// Process id.
+    pub pid: i32,
+    /// When the kernel started it, in clock ticks since boot (`proc_pid_stat(5)`, field 22).
+    pub start: u64,
+}
+
+/// What the system says of a process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Which.
+    pub identity: Identity,
+    /// Its parent's pid.
+    pub parent: i32,
+    /// Its session's id.
+    pub session: i32,
+    /// Whether it has ended and only waits to be reaped.
+    pub zombie: bool,
+    /// Its exit as `wait(2)` would give it, where the system shows it; of use for zombies only.
+    pub wait_status: Option<i32>,
+    /// The program's name, at most 15 bytes on Linux.
+    pub name: String,
+}
+
+impl Identity {
+    /// The process that has this pid now; `None` if there is none.
+    pub fn of(pid: i32) -> Option<Self> {
+        look(pid).map(|process| process.identity)
+    }
+
+    /// This very process.
+    pub fn own() -> Option<Self> {
+        Self::of(i32::try_from(std::process::id()).ok()?)
+    }
+
+    /// What the system says of it, if it is still there, be it as a zombie.
+    pub fn look(self) -> Option<Process> {
+        look(self.pid).filter(|process| process.identity == self)
+    }
+
+    /// Whether it runs. A zombie does not.
+    pub fn is_alive(self) -> bool {
+        self.look().is_some_and(|process| !process.zombie)
+    }
+}
+
+/// The process that has this pid.
+pub fn look(pid: i32) -> Option<Process> {
+    imp::look(pid)
+}
+
+/// All processes that can be seen.
+pub fn all() -> Vec<Process> {
+    imp::all()
+}
+
+/// The value of a variable in a process's environment as it was at its exec; `None` also where it cannot be read.
+pub fn variable(pid: i32, name: &str) -> Option<Vec<u8>> {
+    let prefix = format!("{name}=");
+    imp::environment(pid)?.into_iter().find_map(|entry| entry.strip_prefix(prefix.as_bytes()).map(<[u8]>::to_vec))
+}
+
+/// A process's arguments; `None` where they cannot be read.
+pub fn arguments(pid: i32) -> Option<Vec<Vec<u8>>> {
+    imp::arguments(pid)
+}
+
+/// Sends a signal to a process and to no other. `false`: it is gone.
+pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {
+    imp::signal(process, signal)
+}
+
+pub use imp::Handle;
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use super::{Identity, Process, io};
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+    pub fn look(pid: i32) -> Option<Process> {
+        parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// `proc_pid_stat(5)`: the name is in parentheses and may contain anything, so fields count from the last one.
+    pub fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
+        let open = stat.iter().position(|byte| *byte == b'(')?;
+        let close = stat.iter().rposition(|byte| *byte == b')')?;
+        let name = String::from_utf8_lossy(stat.get(open + 1..close)?).into_owned();
+        let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
+        // The first of these is field 3.
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3);
+        Some(Process {
+            identity: Identity { pid, start: field(22)?.parse().ok()? },
+            parent: field(4)?.parse().ok()?,
+            session: field(6)?.parse().ok()?,
+            zombie: matches!(*field(3)?, "Z" | "X" | "x"),
+            wait_status: field(52).and_then(|text| text.parse().ok()),
+            name,
+        })
+    }
+
+    pub fn all() -> Vec<Process> {
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter_map(look)
+            .collect()
+    }
+
+    fn split_at_nul(bytes: &[u8]) -> Vec<Vec<u8>> {
+        bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+    }
+
+    pub fn environment(pid: i32) -> Option<Vec<Vec<u8>>> {
+        Some(split_at_nul(&std::fs::read(format!("/proc/{pid}/environ")).ok()?))
+    }
+
+    pub fn arguments(pid: i32) -> Option<Vec<Vec<u8>>> {
+        Some(split_at_nul(&std::fs::read(format!("/proc/{pid}/cmdline")).ok()?))
+    }
+
+    pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {
+        match Handle::open(process)? {
+            Some(handle) => handle.signal(signal),
+            None => Ok(false),
+        }
+    }
+
+    /// A hold on one process that no reuse of its pid can mislead (`pidfd_open(2)`). Readable once it has ended.
+    #[derive(Debug)]
+    pub struct Handle(OwnedFd);
+
+    impl Handle {
+        /// Takes hold of a process; `None` if it is gone.
+        pub fn open(process: Identity) -> io::Result<Option<Self>> {
+            let Some(pid) = Pid::from_raw(process.pid) else { return Ok(None) };
+            let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+                Ok(fd) => Self(fd),
+                Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            // Held first, compared second: from here on the pid cannot become another's unnoticed.
+            Ok(process.look().map(|_| handle))
+        }
+
+        /// Sends a signal. `false`: it is gone.
+        pub fn signal(&self, signal: i32) -> io::Result<bool> {
+            let signal = Signal::from_named_raw(signal)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such signal"))?;
+            match pidfd_send_signal(&self.0, signal) {
+                Ok(()) => Ok(true),
+                Err(rustix::io::Errno::SRCH) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        }
+
+        /// How it ended, as `wait(2)` would give it, after it was reaped by whoever; Linux 6.15 and newer.
+        pub fn wait_status(&self) -> Option<i32> {
+            exit_info(self.0.as_raw_fd())
+        }
+    }
+
+    impl AsFd for Handle {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    /// The first version of the kernel's `struct pidfd_info` (`linux/pidfd.h`), 64 bytes.
+    #[repr(C)]
+    #[derive(Default)]
+    struct PidfdInfo {
+        mask: u64,
+        cgroup_id: u64,
+        ids_and_credentials: [u32; 11],
+        exit_code: i32,
+    }
+
+    /// `_IOWR(0xFF, 11, struct pidfd_info)`.
+    const PIDFD_GET_INFO: u64 = (3 << 30) | (0x40 << 16) | (0xFF << 8) | 0x0B;
+    const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+    #[expect(unsafe_code, reason = "this ioctl is in no safe library")]
+    fn exit_info(pidfd: i32) -> Option<i32> {
+        let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+        // SAFETY: the descriptor is open, and the kernel writes at most the 64 bytes that the request's number names.
+        let result = unsafe { libc::ioctl(pidfd, PIDFD_GET_INFO as libc::Ioctl, &raw mut info) };
+        (result == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use super::{Identity, Process, io};
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::os::unix::ffi::OsStrExt;
+    use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+
+    fn refreshed(which: ProcessesToUpdate<'_>) -> System {
+        let mut system = System::new();
+        let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_environ(UpdateKind::Always);
+        system.refresh_processes_specifics(which, true, kind);
+        system
+    }
+
+    fn convert(process: &sysinfo::Process) -> Option<Process> {
+        let number = |pid: sysinfo::Pid| i32::try_from(pid.as_u32()).ok();
+        Some(Process {
+            identity: Identity { pid: number(process.pid())?, start: process.start_time() },
+            parent: process.parent().and_then(number).unwrap_or(0),
+            session: process.session_id().and_then(number).unwrap_or(0),
+            zombie: matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead),
+            wait_status: None,
+            name: process.name().to_string_lossy().into_owned(),
+        })
+    }
+
+    pub fn look(pid: i32) -> Option<Process> {
+        let pid = sysinfo::Pid::from_u32(u32::try_from(pid).ok()?);
+        refreshed(ProcessesToUpdate::Some(&[pid])).process(pid).and_then(convert)
+    }
+
+    pub fn all() -> Vec<Process> {
+        refreshed(ProcessesToUpdate::All).processes().values().filter_map(convert).collect()
+    }
+
+    fn strings(pid: i32, of: impl Fn(&sysinfo::Process) -> &[std::ffi::OsString]) -> Option<Vec<Vec<u8>>> {
+        let pid = sysinfo::Pid::from_u32(u32::try_from(pid).ok()?);
+        let system = refreshed(ProcessesToUpdate::Some(&[pid]));
+        Some(of(system.process(pid)?).iter().map(|text| text.as_bytes().to_vec()).collect())
+    }
+
+    pub fn environment(pid: i32) -> Option<Vec<Vec<u8>>> {
+        strings(pid, sysinfo::Process::environ)
+    }
+
+    pub fn arguments(pid: i32) -> Option<Vec<Vec<u8>>> {
+        strings(pid, sysinfo::Process::cmd)
+    }
+
+    pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {
+        Handle(process).signal(signal)
+    }
+
+    /// A process by its identity; without pidfds there is a moment between looking and signalling.
+    #[derive(Debug)]
+    pub struct Handle(Identity);
+
+    impl Handle {
+        /// Takes note of a process; `None` if it is gone.
+        pub fn open(process: Identity) -> io::Result<Option<Self>> {
+            Ok(process.look().map(|_| Self(process)))
+        }
+
+        /// Sends a signal. `false`: it is gone.
+        pub fn signal(&self, signal: i32) -> io::Result<bool> {
+            let (Some(_), Some(pid)) = (self.0.look(), Pid::from_raw(self.0.pid)) else { return Ok(false) };
+            let signal = Signal::from_named_raw(signal)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such signal"))?;
+            match kill_process(pid, signal) {
+                Ok(()) => Ok(true),
+                Err(rustix::io::Errno::SRCH) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        }
+
+        /// Not known here.
+        pub fn wait_status(&self) -> Option<i32> {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_alive_until_it_ends_and_a_zombie_is_dead() {
+        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap();
+        assert!(identity.is_alive());
+        assert!(!Identity { start: identity.start + 1, ..identity }.is_alive(), "another start is another process");
+        drop(child.stdin.take());
+        while identity.is_alive() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(identity.look().is_none());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let fields = (3..=52).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        let stat = format!("7 (a) b (c) {}", fields.replacen('3', "S", 1));
+        let process = imp::parse_stat(7, stat.as_bytes()).unwrap();
+        assert_eq!((process.parent, process.session, process.identity.start), (4, 6, 22));
+        assert_eq!((process.name.as_str(), process.wait_status, process.zombie), ("a) b (c", Some(52), false));
+    }
+}

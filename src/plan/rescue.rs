@@ -1,0 +1,44 @@
+//! Rescue: running jobs whose watcher is gone.
+
+use super::{Action, Inputs, census::Sighting};
+use crate::model::{
+    event::Event,
+    facts::{Damage, Draft},
+    job::Job,
+    outcome::{Exit, Outcome},
+    state::Change,
+};
+
+/// Carries recorded outcomes over, judges what cannot run any more, and launches watchers for what may.
+pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -> Result<(), Damage> {
+    let running: Vec<Job> = draft.facts().running().cloned().collect();
+    for job in running {
+        let Some(sighting) = inputs.census.get(&job.id) else { continue };
+        match sighting {
+            Sighting::NotStarted | Sighting::Orphaned => actions.push(Action::Launch(job.id)),
+            Sighting::Ended(outcome) => end(draft, &job, outcome.clone())?,
+            Sighting::Vanished => end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?,
+            Sighting::Rebooted => end(draft, &job, unknown(inputs, "the machine was started again meanwhile"))?,
+            Sighting::NeverExecuted => {
+                draft.push(Event::Changed { id: job.id, change: Change::GiveBack })?;
+            }
+            Sighting::Watched { .. } if job.run().is_some_and(|run| run.ending.is_some()) => {
+                actions.push(Action::Poke(job.id));
+            }
+            Sighting::Watched { .. } | Sighting::Unseen { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+fn unknown(inputs: &Inputs<'_>, reason: &str) -> Outcome {
+    Outcome::bare(Exit::Unknown { reason: reason.to_owned() }, inputs.now)
+}
+
+/// Ends a running job with an outcome.
+pub fn end(draft: &mut Draft, job: &Job, outcome: Outcome) -> Result<(), Damage> {
+    let summary = job.summarize(&outcome);
+    let change = Change::End { outcome, retry_at: None, summary };
+    draft.push(Event::Changed { id: job.id.clone(), change })?;
+    Ok(())
+}

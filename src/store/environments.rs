@@ -1,0 +1,148 @@
+//! Captured environments: content-addressed, so that a thousand jobs of one shell share one file.
+
+use super::{StoreError, root::Root};
+use crate::model::{bytes::Bytes, facts::Facts, wire::is_environment_name};
+use crate::os::{detach::KEPT_VARIABLES, folder::Folder, inherited::Inherited};
+use sha2::{Digest, Sha256};
+use std::io;
+
+/// Largest environment that is read; the kernel's own limit for arguments and environment is below it (`execve(2)`).
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Makes an environment durable, if it is not there yet, and gives its name.
+pub fn save(root: &Root, inherited: &Inherited) -> Result<String, StoreError> {
+    let content = serde_json::to_vec(inherited).unwrap_or_default();
+    let name = hash(&content);
+    let folder = root.environments()?;
+    let file = file_name(&name);
+    let failed = |error| StoreError::System { doing: "write", path: folder.path().join(&file), error };
+    if !folder.has(&file).map_err(failed)? {
+        let temporary = format!("{name}.{}.tmp", std::process::id());
+        folder.replace(&file, &temporary, &content, true).map_err(failed)?;
+        folder.sync().map_err(failed)?;
+    }
+    Ok(name)
+}
+
+/// Whether an environment is there.
+pub fn has(root: &Root, name: &str) -> Result<bool, StoreError> {
+    let folder = root.environments()?;
+    let file = file_name(name);
+    folder.has(&file).map_err(|error| StoreError::System { doing: "look for", path: folder.path().join(file), error })
+}
+
+/// Reads an environment back, byte for byte what was captured.
+pub fn load(root: &Root, name: &str) -> Result<Inherited, StoreError> {
+    let folder = root.environments()?;
+    let file = file_name(name);
+    read(folder, name).map_err(|error| StoreError::System { doing: "read", path: folder.path().join(file), error })
+}
+
+fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
+    let content = folder.read(&file_name(name), BYTES_MAX)?.ok_or(io::ErrorKind::NotFound)?;
+    if hash(&content) != name {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its content is not what its name says"));
+    }
+    serde_json::from_slice(&content).map_err(io::Error::other)
+}
+
+/// Removes the environments that no job of the index names, and what crashed submitters left. Gives how many went.
+///
+/// To be called under the index's lock: a submitter checks within its own transaction that the file is there.
+pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
+    let folder = root.environments()?;
+    let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
+    let named: std::collections::HashSet<&str> = facts.heads().filter_map(|head| head.env.as_deref()).collect();
+    let mut gone = 0;
+    for name in folder.names().map_err(failed)? {
+        let Some(file) = name.to_str() else { continue };
+        let unnamed = match file.split_once('.') {
+            Some((hash, "json")) => is_environment_name(hash) && !named.contains(hash),
+            Some((hash, rest)) => is_environment_name(hash) && is_abandoned(rest),
+            None => false,
+        };
+        if unnamed && folder.remove(file).map_err(failed)? {
+            gone += 1;
+        }
+    }
+    Ok(gone)
+}
+
+/// A temporary file (`PID.tmp`) whose writer is gone.
+fn is_abandoned(rest: &str) -> bool {
+    rest.strip_suffix(".tmp")
+        .and_then(|pid| pid.parse().ok())
+        .is_some_and(|pid| crate::os::process::Identity::of(pid).is_none())
+}
+
+/// What a job runs with of which no environment was captured (a hand-made entry): the variables that its launcher
+/// kept, and a path if it had none.
+pub fn fallback() -> Inherited {
+    let mut inherited = Inherited::capture(|name| !KEPT_VARIABLES.contains(&name));
+    if let (None, Ok(name), Ok(value)) = (inherited.get("PATH"), Bytes::try_from("PATH"), Bytes::try_from(PATH)) {
+        inherited.set(name, value);
+    }
+    inherited
+}
+
+/// Where programs are looked for when no path is known (`confstr(3)`, `_CS_PATH`, and what is common beside it).
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+fn file_name(name: &str) -> String {
+    format!("{name}.json")
+}
+
+fn hash(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{id::JobId, job::Job, spec::{Command, JobSpec}};
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open_or_create(&dir.path().join("root")).unwrap();
+        (dir, root)
+    }
+
+    fn environment(value: &[u8]) -> Inherited {
+        let mut inherited = Inherited::capture(|_| true);
+        inherited.set(Bytes::try_from("NAME").unwrap(), Bytes::new(value).unwrap());
+        inherited
+    }
+
+    #[test]
+    fn the_same_environment_is_kept_once_and_read_back_byte_for_byte() {
+        let (_dir, root) = root();
+        let given = environment(b"\xff\xfe");
+        let name = save(&root, &given).unwrap();
+        assert_eq!(save(&root, &given).unwrap(), name);
+        assert_eq!(load(&root, &name).unwrap(), given);
+        assert_eq!(root.environments().unwrap().names().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_changed_file_is_not_believed() {
+        let (_dir, root) = root();
+        let name = save(&root, &environment(b"a")).unwrap();
+        std::fs::write(root.path().join("env").join(format!("{name}.json")), "{}").unwrap();
+        assert!(load(&root, &name).unwrap_err().to_string().contains("not what its name says"));
+    }
+
+    #[test]
+    fn what_no_job_names_is_swept_and_what_one_names_stays() {
+        let (_dir, root) = root();
+        let (kept, unnamed) = (save(&root, &environment(b"a")).unwrap(), save(&root, &environment(b"b")).unwrap());
+        let folder = root.environments().unwrap();
+        folder.create_file(&format!("{kept}.999999999.tmp")).unwrap();
+        let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+        spec.env = Some(kept.clone());
+        let at = "2026-02-13T10:00:00Z".parse().unwrap();
+        let facts = Facts::of([Job::new(JobId::parse("bg_20260213_aaaaaa").unwrap(), spec, at)]);
+        assert_eq!(sweep(&root, &facts).unwrap(), 2);
+        assert!(has(&root, &kept).unwrap());
+        assert!(!has(&root, &unnamed).unwrap());
+    }
+}

@@ -1,0 +1,112 @@
+//! The default store: one JSON file that a person can read, replaced whole at each change.
+//!
+//! A change is written beside the index, fsynced, renamed over it; the folder is fsynced after the lock is released
+//! and before anybody is told. Jobs that a change does not touch are copied as they stand, not parsed.
+
+use super::{Commit, Decide, Follow, Store, StoreError, lock, root, root::Root};
+use crate::model::{
+    Timestamp,
+    event::Event,
+    facts::{Damage, Draft, Facts, Unreadable},
+};
+use crate::os::doorbell::Doorbell;
+
+/// Largest index that is read: far beyond use, small enough to be read in bounded time and memory.
+const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// The index as a JSON file in a root folder.
+#[derive(Debug)]
+pub struct JsonStore<'a> {
+    root: &'a Root,
+}
+
+impl<'a> JsonStore<'a> {
+    /// The store of that root.
+    pub fn new(root: &'a Root) -> Self {
+        Self { root }
+    }
+
+    fn unreadable(&self, reason: impl Into<Unreadable>) -> StoreError {
+        StoreError::Unreadable { path: self.root.path().join(root::INDEX), reason: reason.into() }
+    }
+
+    fn system(&self, doing: &'static str, error: std::io::Error) -> StoreError {
+        StoreError::System { doing, path: self.root.path().join(root::INDEX), error }
+    }
+
+    /// Decides and writes, under the lock. Gives the events and the text that carries them.
+    fn decide_and_write(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<(Vec<Event>, String), StoreError> {
+        let mut draft = Draft::new(self.read()?);
+        decide(&mut draft).map_err(|damage| self.unreadable(damage))?;
+        if draft.events().is_empty() {
+            return Ok((Vec::new(), String::new()));
+        }
+        let (facts, events) = draft.into_parts();
+        let text = facts.to_text(now);
+        debug_assert!(Facts::parse(text.clone()).is_ok_and(|facts| facts.check().is_ok()), "{text}");
+        self.root
+            .folder()
+            .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
+            .map_err(|error| self.system("write", error))?;
+        Ok((events, text))
+    }
+
+    /// The folder could not be made durable after the rename. What stands is found by reading, never by trying again:
+    /// a repeated fsync can succeed without having written anything (`fsync(2)`).
+    fn after_failed_sync(&self, text: &str, events: Vec<Event>, error: &std::io::Error) -> Result<Commit, StoreError> {
+        let current = self.root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| self.system("read", error))?;
+        let stands = current.is_some_and(|bytes| bytes == text.as_bytes()) || self.carries(&events)?;
+        if !stands {
+            return Err(self.system("make durable", std::io::Error::new(error.kind(), error.to_string())));
+        }
+        let warning = format!(
+            "{} stands, but the disk could not make it durable ({error}): it may not survive a power cut",
+            self.root.path().join(root::INDEX).display()
+        );
+        Ok(Commit { events, warning: Some(warning) })
+    }
+
+    /// Whether the index, perhaps changed by others since, carries these events.
+    fn carries(&self, events: &[Event]) -> Result<bool, StoreError> {
+        let facts = self.read()?;
+        let has = |id: &crate::model::id::JobId| facts.heads().any(|head| head.id == *id);
+        Ok(events.iter().all(|event| match event {
+            Event::Submitted { job } => has(&job.id),
+            Event::Changed { id, .. } => has(id),
+            Event::Removed { id } => !has(id),
+        }))
+    }
+}
+
+impl Store for JsonStore<'_> {
+    fn read(&self) -> Result<Facts, StoreError> {
+        let bytes =
+            self.root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| self.system("read", error))?;
+        let Some(bytes) = bytes else { return Ok(Facts::default()) };
+        let text = String::from_utf8(bytes).map_err(|error| self.unreadable(not_utf8(&error)))?;
+        Facts::parse(text).map_err(|reason| self.unreadable(reason))
+    }
+
+    fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
+        let folder = self.root.folder();
+        let (events, text) = lock::locked(folder, lock::WAIT_MAX, || self.decide_and_write(now, decide))??;
+        if events.is_empty() {
+            return Ok(Commit::default());
+        }
+        match folder.sync() {
+            Ok(()) => Ok(Commit { events, warning: None }),
+            Err(error) => self.after_failed_sync(&text, events, &error),
+        }
+    }
+
+    fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
+        Ok(Box::new(Doorbell::on_renames_into(self.root.folder())))
+    }
+}
+
+fn not_utf8(error: &std::string::FromUtf8Error) -> Damage {
+    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    Damage { line, column, message: "is not UTF-8".to_owned() }
+}

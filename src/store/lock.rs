@@ -1,0 +1,106 @@
+//! The single-writer lock: waiting happens in the kernel, not by polling, and has an end.
+
+use super::{StoreError, root};
+use crate::os::folder::Folder;
+use fd_lock::RwLock;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Longest wait for the lock.
+pub const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Does `critical` while this process is the index's only writer.
+pub fn locked<T>(folder: &Folder, wait_max: Duration, critical: impl FnOnce() -> T) -> Result<T, StoreError> {
+    let path = folder.path().join(root::LOCK);
+    let failed = |error| StoreError::System { doing: "lock", path: path.clone(), error };
+    let file = folder.open_or_create_file(root::LOCK, false).map_err(failed)?;
+    let mut lock = RwLock::new(&file);
+    match lock.try_write() {
+        Ok(_guard) => return Ok(critical()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) => return Err(failed(error)),
+    }
+    if !wait_for(&file, wait_max).map_err(failed)? {
+        return Err(StoreError::Locked { path, waited: wait_max, holder: holder(&file) });
+    }
+    // The lock belongs to the open file, which the waiting thread shared: this is ours already.
+    let _guard = lock.try_write().map_err(failed)?;
+    Ok(critical())
+}
+
+/// Waits in a thread that shares the open file, since a blocked `flock(2)` cannot be given a time limit.
+fn wait_for(file: &File, wait_max: Duration) -> io::Result<bool> {
+    let (told, tell) = mpsc::channel();
+    let mut shared = RwLock::new(file.try_clone()?);
+    std::thread::Builder::new().stack_size(64 * 1024).spawn(move || {
+        if let Ok(guard) = shared.write() {
+            // Nobody is there any more: let go. Otherwise it is the receiver's, through its own descriptor; should
+            // the receiver have left meanwhile, the lock goes with the last descriptor.
+            if told.send(()).is_ok() {
+                std::mem::forget(guard);
+            }
+        }
+    })?;
+    Ok(tell.recv_timeout(wait_max).is_ok())
+}
+
+/// Who holds the lock, from `/proc/locks` (`proc_locks(5)`).
+fn holder(file: &File) -> Option<String> {
+    let inode = file.metadata().ok()?.ino().to_string();
+    let table = std::fs::read_to_string("/proc/locks").ok()?;
+    let pid = table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, "FLOCK", _, _, pid, place, ..] = fields[..] else { return None };
+        (place.rsplit(':').next() == Some(inode.as_str())).then(|| pid.to_owned())
+    })?;
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("process {pid} ({})", name.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_never_released_ends_the_wait_and_its_holder_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open_or_create(&dir.path().join("root")).unwrap();
+        locked(&folder, WAIT_MAX, || {
+            let second = locked(&folder, Duration::from_millis(50), || ());
+            let message = second.unwrap_err().to_string();
+            assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+        })
+        .unwrap();
+        locked(&folder, WAIT_MAX, || ()).unwrap();
+    }
+
+    #[test]
+    fn waiting_writers_come_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("root");
+        Folder::open_or_create(&path).unwrap();
+        let inside = std::sync::atomic::AtomicUsize::new(0);
+        let done = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let folder = Folder::open(&path).unwrap().unwrap();
+                    for _ in 0..50 {
+                        locked(&folder, WAIT_MAX, || {
+                            use std::sync::atomic::Ordering::SeqCst;
+                            assert_eq!(inside.fetch_add(1, SeqCst), 0);
+                            std::thread::yield_now();
+                            inside.fetch_sub(1, SeqCst);
+                            done.fetch_add(1, SeqCst);
+                        })
+                        .unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(done.into_inner(), 400);
+    }
+}

@@ -1,0 +1,99 @@
+//! The store: the index on disk (or in memory), one writer at a time, any number of readers.
+//!
+//! Events are its currency: a transaction reads the facts, lets its caller decide on events, and makes all of
+//! them durable or none. A reader takes no lock and writes nothing. The lock is never held across a spawn, a
+//! wait, a prompt or the network.
+
+pub mod environments;
+pub mod json;
+pub mod lock;
+pub mod memory;
+pub mod root;
+
+use crate::model::{
+    Timestamp,
+    event::Event,
+    facts::{Damage, Draft, Facts, Unreadable},
+};
+use crate::os::{doorbell::Doorbell, folder::FolderError};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What reads and changes the index.
+pub trait Store {
+    /// The facts as they are.
+    fn read(&self) -> Result<Facts, StoreError>;
+
+    /// One change: `decide` adds events to a draft of the facts, and the store makes them stand, all or none.
+    ///
+    /// A draft without events writes nothing. When `decide` fails, nothing is written. `now` is the instant that
+    /// the index carries as that of its last change.
+    fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError>;
+
+    /// Something that wakes after changes of the index.
+    fn follow(&self) -> Result<Box<dyn Follow>, StoreError>;
+}
+
+/// Adds events to a draft. It may be called with the lock held: it must not wait for anything.
+pub type Decide<'a> = dyn FnMut(&mut Draft) -> Result<(), Damage> + 'a;
+
+/// What a transaction did.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// The events that stand now.
+    pub events: Vec<Event>,
+    /// What the caller should be told although the events stand.
+    pub warning: Option<String>,
+}
+
+/// Wakes after changes of the index. It may wake for nothing, and it wakes at least once after a change that came
+/// after it was made.
+pub trait Follow {
+    /// Waits for a change, for one of `others` to be readable, or for the time to be over; `None` waits without end.
+    /// Gives, for each of `others`, whether it is readable.
+    fn wait(&self, others: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>>;
+}
+
+impl Follow for Doorbell {
+    fn wait(&self, others: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>> {
+        Doorbell::wait(self, others, limit)
+    }
+}
+
+/// Why a store cannot do what was asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The root is not ours alone.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The index cannot be read, or must not be written.
+    #[error("the index {} was not touched: {reason}", path.display())]
+    Unreadable {
+        /// The index.
+        path: PathBuf,
+        /// Why.
+        reason: Unreadable,
+    },
+    /// Somebody held the lock for too long.
+    #[error("{} has been locked for {} s{}", path.display(), waited.as_secs(), holder.as_ref().map(|who| format!(" by {who}")).unwrap_or_default())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+        /// Who holds it, where the system tells.
+        holder: Option<String>,
+    },
+    /// The system refused.
+    #[error("could not {doing} {}: {error}", path.display())]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+}

@@ -1,0 +1,146 @@
+//! The folder in which everything lives, and the names of what is in it.
+
+use super::StoreError;
+use crate::model::id::JobId;
+use crate::os::folder::Folder;
+use std::cell::OnceCell;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The index.
+pub const INDEX: &str = "jobs.json";
+/// The index's next content, until it is renamed. One name: only the lock's holder writes it, so that what a crash
+/// left is found and removed by the next write, without a search.
+pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
+/// The single-writer lock; never deleted, never renamed.
+pub const LOCK: &str = "jobs.lock";
+/// The settings.
+pub const CONFIG: &str = "config.toml";
+/// The folder of run files.
+const RUNS: &str = "runs";
+/// The folder of captured environments.
+const ENVIRONMENTS: &str = "env";
+
+/// The root folder, open and checked.
+#[derive(Debug)]
+pub struct Root {
+    folder: Folder,
+    runs: OnceCell<Folder>,
+    environments: OnceCell<Folder>,
+}
+
+/// Why there is no root.
+#[derive(Debug, thiserror::Error)]
+#[error("neither BG_HOME, XDG_CONFIG_HOME nor HOME says where jobs are kept; set BG_HOME to a folder of yours")]
+pub struct Nowhere;
+
+/// Where the root is: `$BG_HOME`, else `$XDG_CONFIG_HOME/bg`, else `$HOME/.config/bg`.
+///
+/// A relative `BG_HOME` counts from `cwd`; a relative `XDG_CONFIG_HOME` is invalid and ignored, as the XDG Base
+/// Directory Specification asks. Empty variables count as unset.
+pub fn locate(variable: impl Fn(&str) -> Option<OsString>, cwd: &Path) -> Result<PathBuf, Nowhere> {
+    let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(home) = path("BG_HOME") {
+        return Ok(cwd.join(home));
+    }
+    if let Some(config) = path("XDG_CONFIG_HOME").filter(|path| path.is_absolute()) {
+        return Ok(config.join("bg"));
+    }
+    path("HOME").filter(|path| path.is_absolute()).map(|home| home.join(".config/bg")).ok_or(Nowhere)
+}
+
+impl Root {
+    /// Opens the root, making it where it is missing.
+    pub fn open_or_create(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self::of(Folder::open_or_create(path)?))
+    }
+
+    /// Opens the root; `None` where there is none, which is the same as an empty one.
+    pub fn open(path: &Path) -> Result<Option<Self>, StoreError> {
+        Ok(Folder::open(path)?.map(Self::of))
+    }
+
+    fn of(folder: Folder) -> Self {
+        Self { folder, runs: OnceCell::new(), environments: OnceCell::new() }
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The folder of run files.
+    pub fn runs(&self) -> Result<&Folder, StoreError> {
+        self.inner(&self.runs, RUNS)
+    }
+
+    /// The folder of captured environments.
+    pub fn environments(&self) -> Result<&Folder, StoreError> {
+        self.inner(&self.environments, ENVIRONMENTS)
+    }
+
+    fn inner<'a>(&'a self, cell: &'a OnceCell<Folder>, name: &str) -> Result<&'a Folder, StoreError> {
+        if let Some(folder) = cell.get() {
+            return Ok(folder);
+        }
+        let path = self.path().join(name);
+        let folder = self
+            .folder
+            .subfolder(name, true)
+            .and_then(|folder| folder.ok_or_else(|| std::io::ErrorKind::NotFound.into()))
+            .map_err(|error| StoreError::System { doing: "open", path, error })?;
+        Ok(cell.get_or_init(|| folder))
+    }
+}
+
+/// The name of a job's log.
+pub fn log_name(id: &JobId) -> String {
+    format!("{id}.log")
+}
+
+/// The name of a job's run record, whose lock proves that its watcher lives.
+pub fn record_name(id: &JobId) -> String {
+    format!("{id}.lock")
+}
+
+/// The name of a job's execution snapshot.
+pub fn meta_name(id: &JobId) -> String {
+    format!("{id}.meta.json")
+}
+
+/// The name of a job's captured standard input.
+pub fn input_name(id: &JobId) -> String {
+    format!("{id}.in")
+}
+
+/// The names of all files a job may have in the folder of run files.
+pub fn run_file_names(id: &JobId) -> [String; 4] {
+    [log_name(id), meta_name(id), input_name(id), record_name(id)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_is_found_as_documented() {
+        let find = |set: &[(&str, &str)]| {
+            let set: Vec<(String, String)> = set.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+            let variable = |name: &str| set.iter().find(|(key, _)| key == name).map(|(_, value)| value.into());
+            locate(variable, Path::new("/cwd")).ok().map(|path| path.display().to_string())
+        };
+        let home = ("HOME", "/home/ann");
+        assert_eq!(find(&[home]).unwrap(), "/home/ann/.config/bg");
+        assert_eq!(find(&[home, ("XDG_CONFIG_HOME", "/cfg")]).unwrap(), "/cfg/bg");
+        assert_eq!(find(&[home, ("XDG_CONFIG_HOME", "cfg")]).unwrap(), "/home/ann/.config/bg");
+        assert_eq!(find(&[home, ("BG_HOME", "/x"), ("XDG_CONFIG_HOME", "/cfg")]).unwrap(), "/x");
+        assert_eq!(find(&[home, ("BG_HOME", "x")]).unwrap(), "/cwd/x");
+        assert_eq!(find(&[home, ("BG_HOME", "")]).unwrap(), "/home/ann/.config/bg");
+        assert_eq!(find(&[]), None);
+    }
+}
