@@ -194,6 +194,9 @@ pub enum Decision {
     Refused(&'static str),
 }
 
+/// The signal that nothing can refuse (`signal(7)`).
+const KILL: i32 = 9;
+
 const HAS_ENDED: &str = "it has ended already";
 
 impl State {
@@ -249,8 +252,7 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
             Some(ending) => end_what_does_not_run(ending),
             None => Decision::To(State::Queued { not_before: None }),
         },
-        Change::Decide { .. } if run.ending.is_some() => Decision::NoOp("it is being ended already"),
-        Change::Decide { ending } => Decision::To(State::Running(Run { ending: Some(ending.clone()), ..run.clone() })),
+        Change::Decide { ending } => decide_of_running(run, ending),
         Change::End { outcome, retry_at, summary } => end_of_running(run, outcome, *retry_at, summary.as_deref()),
         Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
         Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
@@ -259,6 +261,18 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
         }
         Change::Enrich { .. } => Decision::Refused("it has not ended"),
     }
+}
+
+/// The first intent stands; a later one can only sharpen its signal to KILL.
+fn decide_of_running(run: &Run, asked: &Ending) -> Decision {
+    let ending = match &run.ending {
+        None => asked.clone(),
+        Some(first) if asked.signal == Some(KILL) && first.signal != Some(KILL) => {
+            Ending { signal: Some(KILL), ..first.clone() }
+        }
+        Some(_) => return Decision::NoOp("it is being ended already"),
+    };
+    Decision::To(State::Running(Run { ending: Some(ending), ..run.clone() }))
 }
 
 fn end_of_running(run: &Run, outcome: &Outcome, retry_at: Option<Timestamp>, summary: Option<&str>) -> Decision {

@@ -26,6 +26,16 @@ impl Doorbell {
         Self { inotify: imp::watch(&folder.lasting_path(), imp::WRITES) }
     }
 
+    /// Rings when this file grows.
+    pub fn on_writes_to(folder: &Folder, name: &str) -> Self {
+        Self { inotify: imp::watch(&folder.lasting_path().join(name), imp::WRITES) }
+    }
+
+    /// Something to poll, where the system can tell; [`Doorbell::take_rings`] afterwards.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.inotify.as_ref().map(AsFd::as_fd)
+    }
+
     /// Waits until it rings, one of `others` is readable, or the time is over. `None` waits without end.
     ///
     /// Gives, for each of `others`, whether it is readable. A ring is taken off the bell.
@@ -47,7 +57,8 @@ impl Doorbell {
         Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect())
     }
 
-    fn take_rings(&self) {
+    /// Takes all rings off the bell.
+    pub fn take_rings(&self) {
         let mut buffer = [0_u8; 4_096];
         if let Some(inotify) = &self.inotify {
             while rustix::io::read(inotify, &mut buffer).is_ok_and(|count| count > 0) {}

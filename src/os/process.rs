@@ -56,6 +56,11 @@ pub fn look(pid: i32) -> Option<Process> {
     imp::look(pid)
 }
 
+/// How long ago a process was started, suspended time included.
+pub fn age(process: Identity) -> Option<std::time::Duration> {
+    imp::age(process)
+}
+
 /// All processes that can be seen.
 pub fn all() -> Vec<Process> {
     imp::all()
@@ -106,6 +111,14 @@ mod imp {
             wait_status: field(52).and_then(|text| text.parse().ok()),
             name,
         })
+    }
+
+    pub fn age(process: Identity) -> Option<std::time::Duration> {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let ticks_per_second = rustix::param::clock_ticks_per_second();
+        let started_seconds = process.start / ticks_per_second;
+        let now_seconds = u64::try_from(now.tv_sec).ok()?;
+        Some(std::time::Duration::from_secs(now_seconds.saturating_sub(started_seconds)))
     }
 
     pub fn all() -> Vec<Process> {
@@ -162,6 +175,11 @@ mod imp {
                 Err(rustix::io::Errno::SRCH) => Ok(false),
                 Err(error) => Err(error.into()),
             }
+        }
+
+        /// The descriptor: readable once the process has ended.
+        pub fn into_fd(self) -> Option<OwnedFd> {
+            Some(self.0)
         }
 
         /// How it ended, as `wait(2)` would give it, after it was reaped by whoever; Linux 6.15 and newer.
@@ -230,6 +248,11 @@ mod imp {
         refreshed(ProcessesToUpdate::Some(&[pid])).process(pid).and_then(convert)
     }
 
+    pub fn age(process: Identity) -> Option<std::time::Duration> {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(now.saturating_sub(std::time::Duration::from_secs(process.start)))
+    }
+
     pub fn all() -> Vec<Process> {
         refreshed(ProcessesToUpdate::All).processes().values().filter_map(convert).collect()
     }
@@ -272,6 +295,11 @@ mod imp {
                 Err(rustix::io::Errno::SRCH) => Ok(false),
                 Err(error) => Err(error.into()),
             }
+        }
+
+        /// There is none here.
+        pub fn into_fd(self) -> Option<std::os::fd::OwnedFd> {
+            None
         }
 
         /// Not known here.

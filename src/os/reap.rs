@@ -41,6 +41,14 @@ pub fn reap(pid: i32) -> Option<(Exit, Usage)> {
     imp::reap(pid)
 }
 
+/// The pids of this process's children, ended ones included, where the kernel lists them
+/// (`/proc/PID/task/TID/children`, `proc(5)`); for a process with one thread.
+pub fn children() -> Option<Vec<i32>> {
+    let own = std::process::id();
+    let text = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).ok()?;
+    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+}
+
 /// The exit that a status of `wait(2)` describes.
 pub fn exit_of(wait_status: i32) -> Exit {
     if libc::WIFSIGNALED(wait_status) {

@@ -1,0 +1,162 @@
+//! The local executor: each job is a process tree of this machine under one watcher.
+//!
+//! How a job runs: its watcher takes the lock of the run record, writes down who it is, reads the index, forks the
+//! job's process and holds it at a gate, writes down who that is, and opens the gate; the process writes `started`
+//! and executes the command. So at each instant the record tells what may have run. Only the holder of the record's
+//! lock signals, judges or ends a job.
+
+pub mod meta;
+pub mod record;
+pub mod start;
+pub mod tree;
+pub mod watch;
+
+use super::{ExecError, Executor, Hold, Launch};
+use crate::model::{
+    Timestamp,
+    claim::{ExecutorName, Relation, Site},
+    id::JobId,
+    job::Job,
+};
+use crate::os::{clock::Clock, detach, process, signal};
+use crate::plan::census::Sighting;
+use crate::store::root::Root;
+use record::{Attempt, Record};
+use std::ffi::CString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+/// The hidden subcommand that a watcher runs as: `bgctl __watch ROOT ID`.
+pub const WATCH_COMMAND: &str = "__watch";
+
+/// Longest wait for an evicted watcher to be gone.
+const EVICTION_MAX: Duration = Duration::from_secs(5);
+
+/// Processes of this machine.
+#[derive(Debug)]
+pub struct Local<'a, C> {
+    /// Where the run files are.
+    pub root: &'a Root,
+    /// This machine, boot and namespace.
+    pub site: &'a Site,
+    /// The clocks.
+    pub clock: &'a C,
+    /// Whether launched watchers must not become this process's children: it watches jobs itself.
+    pub orphan_watchers: bool,
+}
+
+impl<C: Clock> Executor for Local<'_, C> {
+    fn name(&self) -> ExecutorName {
+        ExecutorName::Local
+    }
+
+    fn site(&self) -> &Site {
+        self.site
+    }
+
+    fn look(&self, job: &Job) -> Result<Sighting, ExecError> {
+        let record = Record::open(self.root.runs()?, &job.id).map_err(|error| failed("read the record", &job.id, error))?;
+        let held = match &record {
+            Some(record) => record.is_held().map_err(|error| failed("test the lock", &job.id, error))?,
+            None => false,
+        };
+        self.judge(job, record.as_ref(), held)
+    }
+
+    fn hold(&self, job: &Job) -> Result<Option<(Hold, Sighting)>, ExecError> {
+        let record = Record::acquire(self.root.runs()?, &job.id).map_err(|error| failed("take the record", &job.id, error))?;
+        let Some(record) = record else { return Ok(None) };
+        let sighting = self.judge(job, Some(&record), false)?;
+        Ok(Some((Hold(Some(record)), sighting)))
+    }
+
+    fn launch(&self, id: &JobId) -> Result<Launch, ExecError> {
+        let arguments = [WATCH_COMMAND.into(), self.root.path().as_os_str().as_bytes().to_vec(), id.as_str().into()]
+            .map(|argument| CString::new(argument).unwrap_or_default());
+        let spawned = if self.orphan_watchers {
+            detach::spawn_as_orphan(&arguments)
+        } else {
+            detach::spawn(&arguments).map(|_pid| ())
+        };
+        spawned.map_err(|error| failed("start the watcher", id, error))?;
+        Ok(Launch::Watched)
+    }
+
+    fn poke(&self, id: &JobId) -> Result<bool, ExecError> {
+        let Some(watcher) = self.watcher(id)? else { return Ok(false) };
+        process::signal(watcher, signal::POKE).map_err(|error| failed("poke the watcher", id, error))
+    }
+
+    fn attend(&self, id: &JobId) -> Result<Option<OwnedFd>, ExecError> {
+        let Some(watcher) = self.watcher(id)? else { return Ok(None) };
+        let handle = process::Handle::open(watcher).map_err(|error| failed("find the watcher", id, error))?;
+        Ok(handle.and_then(process::Handle::into_fd))
+    }
+
+    fn evict(&self, id: &JobId) -> Result<(), ExecError> {
+        let Some(watcher) = self.watcher(id)? else { return Ok(()) };
+        let handle = process::Handle::open(watcher).map_err(|error| failed("find the watcher", id, error))?;
+        let Some(handle) = handle else { return Ok(()) };
+        handle.signal(libc::SIGKILL).map_err(|error| failed("end the watcher", id, error))?;
+        let deadline = Instant::now() + EVICTION_MAX;
+        while watcher.is_alive() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl<C: Clock> Local<'_, C> {
+    /// Who watches the job now: the record's latest watcher, if the record is held.
+    fn watcher(&self, id: &JobId) -> Result<Option<process::Identity>, ExecError> {
+        let read = || -> io::Result<Option<process::Identity>> {
+            let runs = self.root.runs().map_err(io::Error::other)?;
+            let Some(record) = Record::open(runs, id)? else { return Ok(None) };
+            if !record.is_held()? {
+                return Ok(None);
+            }
+            Ok(record.attempts()?.last().and_then(|attempt| attempt.watcher))
+        };
+        read().map_err(|error| failed("read the record", id, error))
+    }
+
+    fn judge(&self, job: &Job, record: Option<&Record>, held: bool) -> Result<Sighting, ExecError> {
+        let started_at = job.started_at().unwrap_or(job.created_at);
+        let attempt = match record {
+            Some(record) => record.attempt(job.attempt).map_err(|error| failed("read the record", &job.id, error))?,
+            None => Attempt::default(),
+        };
+        let last_sign = attempt.last_sign.map_or(started_at, |(at, _)| at.max(started_at));
+        let Some(claim) = job.run().and_then(|run| run.claim.as_ref()) else {
+            return Ok(Sighting::Unseen { last_sign });
+        };
+        Ok(match (self.site.relation(&claim.site), held) {
+            (Relation::Other, _) | (Relation::Earlier, true) => Sighting::Unseen { last_sign },
+            (Relation::Same, true) => Sighting::Watched { silent_seconds: self.silence(&attempt, started_at) },
+            (_, false) if attempt.outcome.is_some() => attempt.outcome.map_or(Sighting::Vanished, Sighting::Ended),
+            (Relation::Earlier, false) => Sighting::Rebooted,
+            (Relation::Same, false) if !attempt.started => Sighting::NotStarted,
+            (Relation::Same, false) => {
+                let lives = attempt.process.is_some_and(process::Identity::is_alive)
+                    || !tree::members_by_mark(&job.id, attempt.process).is_empty();
+                if lives { Sighting::Orphaned } else { Sighting::Vanished }
+            }
+        })
+    }
+
+    /// Seconds since the last sign of life. Between the claim and the first sign, the wall clock has to do.
+    fn silence(&self, attempt: &Attempt, started_at: Timestamp) -> u64 {
+        match attempt.last_sign {
+            Some((_, monotonic_ms)) if attempt.boot == self.site.boot => {
+                self.clock.monotonic().saturating_sub(Duration::from_millis(monotonic_ms)).as_secs()
+            }
+            _ => u64::try_from((self.clock.now() - started_at).num_seconds()).unwrap_or(0),
+        }
+    }
+}
+
+fn failed(doing: &'static str, id: &JobId, error: io::Error) -> ExecError {
+    ExecError::System { doing, id: id.clone(), error }
+}

@@ -1,0 +1,273 @@
+//! The run record: what a watcher writes down while it watches, and whose lock proves that it lives.
+//!
+//! One JSON object a line, appended and never changed; a line that a crash cut short is ignored. It is not fsynced:
+//! it speaks of processes, and no process survives what loses it.
+
+use crate::model::{
+    Timestamp,
+    id::JobId,
+    outcome::{Ending, Leftover, Outcome},
+};
+use crate::os::{folder::Folder, process::Identity, record_lock};
+use crate::store::root::record_name;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+/// Longest record that is read. A watcher adds a line a minute; ten years of them fit.
+const BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// One line of the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "line", rename_all = "snake_case")]
+pub enum Line {
+    /// A watcher took the record.
+    Watcher {
+        /// For which attempt.
+        attempt: u32,
+        /// Who it is.
+        #[serde(flatten)]
+        identity: Identity,
+        /// In which boot.
+        boot: String,
+        /// When.
+        at: Timestamp,
+        /// The same in time since boot without suspended time.
+        monotonic_ms: u64,
+    },
+    /// The job's process waits at the gate.
+    Process {
+        /// Who it is.
+        #[serde(flatten)]
+        identity: Identity,
+        /// Where this attempt's output begins in the log.
+        log_from: u64,
+        /// When, in time since boot without suspended time.
+        monotonic_ms: u64,
+    },
+    /// The job's process is about to execute its command; written by itself.
+    Started,
+    /// A sign of life.
+    Beat {
+        /// When.
+        at: Timestamp,
+        /// The same in time since boot without suspended time.
+        monotonic_ms: u64,
+    },
+    /// The watcher began to end the tree.
+    Ending {
+        /// Why.
+        ending: Ending,
+    },
+    /// Processes that the watcher cannot end.
+    Stuck {
+        /// Which.
+        processes: Vec<Leftover>,
+    },
+    /// The attempt is over.
+    Outcome {
+        /// How.
+        outcome: Outcome,
+    },
+    /// What went wrong for the watcher itself.
+    Note {
+        /// In words.
+        text: String,
+    },
+}
+
+/// What the record says of one attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attempt {
+    /// Which.
+    pub number: u32,
+    /// Its latest watcher.
+    pub watcher: Option<Identity>,
+    /// The boot in which that watcher lived.
+    pub boot: String,
+    /// The job's process.
+    pub process: Option<Identity>,
+    /// Whether that process was about to execute the command.
+    pub started: bool,
+    /// When it was made ready, in time since boot without suspended time.
+    pub started_monotonic_ms: Option<u64>,
+    /// Where its output begins in the log.
+    pub log_from: u64,
+    /// The latest sign of life.
+    pub last_sign: Option<(Timestamp, u64)>,
+    /// Why the tree is being ended.
+    pub ending: Option<Ending>,
+    /// What the watcher cannot end.
+    pub stuck: Vec<Leftover>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}
+
+/// A job's record, open.
+#[derive(Debug)]
+pub struct Record {
+    file: File,
+}
+
+impl Record {
+    /// Opens a record to read; `None` where there is none.
+    pub fn open(runs: &Folder, id: &JobId) -> io::Result<Option<Self>> {
+        Ok(runs.open_file(&record_name(id))?.map(|file| Self { file }))
+    }
+
+    /// Opens a record, making it where it is missing, and takes its lock. `None`: somebody holds it.
+    pub fn acquire(runs: &Folder, id: &JobId) -> io::Result<Option<Self>> {
+        let mut file = runs.open_or_create_file(&record_name(id), true)?;
+        if !record_lock::try_lock(&file)? {
+            return Ok(None);
+        }
+        // A line that a crash cut short ends here, so that it does not spoil the next one.
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            let mut last = [0_u8; 1];
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(Some(Self { file }))
+    }
+
+    /// Whether somebody else holds the lock.
+    pub fn is_held(&self) -> io::Result<bool> {
+        record_lock::is_held(&self.file)
+    }
+
+    /// Adds a line in one write.
+    pub fn append(&self, line: &Line) -> io::Result<()> {
+        (&self.file).write_all(&line.to_bytes())
+    }
+
+    /// The record's size, which grows with every sign of life.
+    pub fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// All attempts, in their order.
+    pub fn attempts(&self) -> io::Result<Vec<Attempt>> {
+        let mut text = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        file.take(BYTES_MAX).read_to_end(&mut text)?;
+        Ok(read_lines(&text))
+    }
+
+    /// What it says of one attempt; empty if it says nothing.
+    pub fn attempt(&self, number: u32) -> io::Result<Attempt> {
+        let found = self.attempts()?.into_iter().rev().find(|attempt| attempt.number == number);
+        Ok(found.unwrap_or(Attempt { number, ..Attempt::default() }))
+    }
+
+    /// The open file, for the job's process, which writes one line of its own.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Line {
+    /// The line with its end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+fn read_lines(text: &[u8]) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    for line in whole.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
+        if let Line::Watcher { attempt: number, .. } = &line {
+            // An adopter goes on with its attempt; everything else begins one.
+            if attempts.last().is_none_or(|attempt| attempt.number != *number) {
+                attempts.push(Attempt { number: *number, ..Attempt::default() });
+            }
+        }
+        if let Some(attempt) = attempts.last_mut() {
+            attempt.add(line);
+        }
+    }
+    attempts
+}
+
+impl Attempt {
+    fn add(&mut self, line: Line) {
+        match line {
+            Line::Watcher { identity, boot, at, monotonic_ms, .. } => {
+                self.watcher = Some(identity);
+                self.boot = boot;
+                self.last_sign = Some((at, monotonic_ms));
+            }
+            Line::Process { identity, log_from, monotonic_ms } => {
+                self.process = Some(identity);
+                self.log_from = log_from;
+                self.started_monotonic_ms = Some(monotonic_ms);
+            }
+            Line::Started => self.started = true,
+            Line::Beat { at, monotonic_ms } => self.last_sign = Some((at, monotonic_ms)),
+            Line::Ending { ending } => self.ending = Some(ending),
+            Line::Stuck { processes } => self.stuck = processes,
+            Line::Outcome { outcome } => self.outcome = Some(outcome),
+            Line::Note { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Exit;
+
+    fn at() -> Timestamp {
+        "2026-02-13T10:00:00Z".parse().unwrap()
+    }
+
+    fn watcher(attempt: u32, pid: i32) -> Line {
+        Line::Watcher { attempt, identity: Identity { pid, start: 1 }, boot: "b".into(), at: at(), monotonic_ms: 5 }
+    }
+
+    fn record() -> (tempfile::TempDir, Folder, JobId) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open_or_create(&dir.path().join("runs")).unwrap();
+        (dir, folder, JobId::parse("bg_20260213_aaaaaa").unwrap())
+    }
+
+    #[test]
+    fn an_adopter_goes_on_with_the_attempt_and_a_retry_begins_one() {
+        let (_dir, runs, id) = record();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        let process = Line::Process { identity: Identity { pid: 9, start: 1 }, log_from: 0, monotonic_ms: 6 };
+        for line in [watcher(1, 2), process, Line::Started, watcher(1, 3), watcher(2, 4)] {
+            record.append(&line).unwrap();
+        }
+        let first = record.attempt(1).unwrap();
+        assert_eq!((first.watcher.unwrap().pid, first.started, first.process.unwrap().pid), (3, true, 9));
+        let second = record.attempt(2).unwrap();
+        assert_eq!((second.watcher.unwrap().pid, second.started, second.process), (4, false, None));
+    }
+
+    #[test]
+    fn a_line_cut_short_is_ignored_and_does_not_spoil_the_next() {
+        let (dir, runs, id) = record();
+        std::fs::write(dir.path().join("runs").join(record_name(&id)), b"{\"line\":\"watc").unwrap();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        record.append(&watcher(1, 2)).unwrap();
+        record.append(&Line::Outcome { outcome: Outcome::bare(Exit::Code(3), at()) }).unwrap();
+        assert_eq!(record.attempt(1).unwrap().outcome.unwrap().exit, Exit::Code(3));
+    }
+
+    #[test]
+    fn a_held_record_is_seen_as_held_and_cannot_be_acquired() {
+        let (_dir, runs, id) = record();
+        let holder = Record::acquire(&runs, &id).unwrap().unwrap();
+        assert!(Record::open(&runs, &id).unwrap().unwrap().is_held().unwrap());
+        assert!(Record::acquire(&runs, &id).unwrap().is_none());
+        drop(holder);
+        assert!(!Record::open(&runs, &id).unwrap().unwrap().is_held().unwrap());
+    }
+}

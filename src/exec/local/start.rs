@@ -1,0 +1,159 @@
+//! Making a job's process ready: from its entry in the index to a process at the gate.
+
+use super::record::{Line, Record};
+use super::tree::MARK;
+use crate::model::{bytes::Bytes, job::Job, outcome::Exit};
+use crate::os::{
+    clock::Clock,
+    gate::{Entrant, Held, Passage, Stage},
+    inherited::Inherited,
+    process::Identity,
+};
+use crate::store::{
+    environments,
+    root::{Root, log_name},
+};
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::AsFd;
+
+/// The variables that describe a job to itself; never those of whoever submitted it.
+pub const JOB_VARIABLES: [&str; 4] = [MARK, "BG_ATTEMPT", "BG_APPROVED", "BG_ARRAY_INDEX"];
+
+/// A job's process that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// Who it is.
+    pub identity: Identity,
+    /// Where its output begins in the log.
+    pub log_from: u64,
+    /// The bits that its new files do not get.
+    pub umask: u32,
+    /// What could not be done as asked.
+    pub notes: Vec<String>,
+}
+
+/// Why a job's process did not start.
+#[derive(Debug)]
+pub struct NotStarted {
+    /// The process, if there was one; it has to be let go.
+    pub pid: Option<i32>,
+    /// What to say.
+    pub exit: Exit,
+}
+
+impl NotStarted {
+    fn because(what: &str, error: impl std::fmt::Display) -> Self {
+        Self { pid: None, exit: Exit::NotStarted { reason: format!("{what}: {error}"), code: 1 } }
+    }
+}
+
+/// Starts a job's process under the eyes of the record.
+pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Result<Started, NotStarted> {
+    let inherited = match &job.spec.env {
+        Some(name) => environments::load(root, name).map_err(|error| NotStarted::because("its environment", error))?,
+        None => environments::fallback(),
+    };
+    let runs = root.runs().map_err(|error| NotStarted::because("its files", error))?;
+    let log = runs
+        .open_for_output(&log_name(&job.id))
+        .map_err(|error| NotStarted::because("its log could not be created", error))?;
+    let log_from = log.metadata().map_or(0, |data| data.len());
+    let input = open_input(job)?;
+    let argv = job.spec.command.to_argv();
+    let limits = inherited.known_limits();
+    let entrant = Entrant {
+        programs: candidates(&argv[0], &inherited, &job.spec.cwd),
+        arguments: argv.iter().map(c_string).collect(),
+        environment: environment(&inherited, job),
+        cwd: c_string(&job.spec.cwd),
+        umask: inherited.umask,
+        nice: inherited.nice,
+        limits: limits.clone(),
+        input: input.as_fd(),
+        output: log.as_fd(),
+        record: record.file().as_fd(),
+        started_line: Line::Started.to_bytes(),
+    };
+    let held = Held::fork(&entrant).map_err(|error| NotStarted::because("no process could be made", error))?;
+    let pid = held.pid;
+    let identity = Identity::of(pid).unwrap_or(Identity { pid, start: 0 });
+    let line = Line::Process { identity, log_from, monotonic_ms: clock.monotonic().as_millis() as u64 };
+    if let Err(error) = record.append(&line) {
+        drop(held);
+        return Err(NotStarted { pid: Some(pid), ..NotStarted::because("it could not be recorded", error) });
+    }
+    let passage = held
+        .let_through()
+        .map_err(|error| NotStarted { pid: Some(pid), ..NotStarted::because("the gate failed", error) })?;
+    if let Some((stage, errno)) = passage.stopped {
+        return Err(NotStarted { pid: Some(pid), exit: stopped_at(stage, errno, job) });
+    }
+    Ok(Started { identity, log_from, umask: inherited.umask, notes: notes(&passage, &limits) })
+}
+
+fn open_input(job: &Job) -> Result<File, NotStarted> {
+    let path = job.spec.stdin.as_ref().map_or(std::path::Path::new("/dev/null"), Bytes::as_path);
+    File::open(path).map_err(|error| NotStarted::because(&format!("its input {}", path.display()), error))
+}
+
+fn stopped_at(stage: Stage, errno: i32, job: &Job) -> Exit {
+    let error = std::io::Error::from_raw_os_error(errno);
+    // The library adds the number; people need the words.
+    let words = error.to_string();
+    let words = words.split(" (os error").next().unwrap_or_default();
+    let program = job.spec.command.to_argv().first().map(Bytes::to_text).unwrap_or_default();
+    let (reason, code) = match stage {
+        Stage::Files | Stage::Limit => (format!("its files could not be connected: {words}"), 1),
+        Stage::Cwd => (format!("its working directory {}: {words}", job.spec.cwd.to_text()), 1),
+        Stage::Record => (format!("its start could not be recorded: {words}"), 1),
+        Stage::Exec if errno == libc::ENOENT => (format!("{program}: command not found"), 127),
+        Stage::Exec => (format!("{program}: {words}"), 126),
+    };
+    Exit::NotStarted { reason, code }
+}
+
+fn notes(passage: &Passage, limits: &[(&'static str, rustix::process::Resource, rustix::process::Rlimit)]) -> Vec<String> {
+    passage
+        .unset_limits
+        .iter()
+        .map(|place| match usize::try_from(*place).ok().and_then(|place| limits.get(place)) {
+            Some((name, ..)) => format!("its resource limit {name} could not be set as at its submission"),
+            None => "its nice value could not be set as at its submission".to_owned(),
+        })
+        .collect()
+}
+
+/// Where a program may be: as the shell looks for it, with the job's own path and directory.
+pub fn candidates(program: &Bytes, inherited: &Inherited, cwd: &Bytes) -> Vec<CString> {
+    if program.as_slice().contains(&b'/') {
+        return vec![c_string(program)];
+    }
+    let path = inherited.get("PATH").map_or(&b"/usr/local/bin:/usr/bin:/bin"[..], Bytes::as_slice);
+    path.split(|byte| *byte == b':')
+        .map(|folder| {
+            // An empty entry means the working directory (POSIX, PATH), as does a relative one.
+            let folder = if folder.is_empty() { cwd.as_slice() } else { folder };
+            CString::new([folder, b"/", program.as_slice()].concat()).unwrap_or_default()
+        })
+        .collect()
+}
+
+fn environment(inherited: &Inherited, job: &Job) -> Vec<CString> {
+    let entry = |name: &[u8], value: &[u8]| CString::new([name, b"=", value].concat()).unwrap_or_default();
+    let own = |name: &[u8]| JOB_VARIABLES.iter().any(|own| own.as_bytes() == name);
+    inherited
+        .variables
+        .iter()
+        .filter(|(name, _)| !own(name.as_slice()))
+        .map(|(name, value)| entry(name.as_slice(), value.as_slice()))
+        .chain([
+            entry(MARK.as_bytes(), job.id.as_str().as_bytes()),
+            entry(b"BG_ATTEMPT", job.attempt.to_string().as_bytes()),
+        ])
+        .collect()
+}
+
+fn c_string(bytes: &Bytes) -> CString {
+    CString::new(bytes.as_slice()).unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! Waiting for jobs without polling: on changes of the index, and on the watchers of those that run.
+//!
+//! Whoever waits also looks after what it waits for: a job whose watcher is gone, and a claim that nobody serves, get
+//! a pass, so that a wait ends truly even where no cron ticks.
+
+use super::{fault::Fault, home::Home};
+use crate::exec::Executor;
+use crate::model::{facts::Facts, id::JobId, job::Job, state::Status};
+use crate::plan::Scope;
+use crate::store::{Follow, Store};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long a claim may have no watcher before a pass looks after it: watchers need a moment to begin.
+const UNWATCHED_MAX: Duration = Duration::from_secs(1);
+/// How often such a claim is looked at meanwhile.
+const UNWATCHED_INTERVAL: Duration = Duration::from_millis(20);
+/// A watcher that is there is not asked again before this; its end is noticed at once.
+const LOOK_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Waits for changes of some jobs.
+pub struct Attendance<'a> {
+    home: &'a Home,
+    follow: Box<dyn Follow>,
+    watchers: HashMap<JobId, OwnedFd>,
+    unwatched: HashMap<JobId, Instant>,
+}
+
+impl<'a> Attendance<'a> {
+    /// To be made before the index is read for the first time, so that no change is missed.
+    pub fn new(home: &'a Home) -> Result<Self, Fault> {
+        let follow = home.store().follow()?;
+        Ok(Self { home, follow, watchers: HashMap::new(), unwatched: HashMap::new() })
+    }
+
+    /// The facts as they are.
+    pub fn read(&self) -> Result<Facts, Fault> {
+        Ok(self.home.store().read()?)
+    }
+
+    /// Waits until something may have changed, one of `others` is readable, or the time is over. Gives, for each of
+    /// `others`, whether it is readable. `facts` are those that were read last.
+    pub fn wait(
+        &mut self,
+        facts: &Facts,
+        ids: &[JobId],
+        others: &[BorrowedFd<'_>],
+        limit: Option<Duration>,
+    ) -> Result<Vec<bool>, Fault> {
+        let nobody = self.look_after(facts, ids)?;
+        let own = if nobody { UNWATCHED_INTERVAL } else { LOOK_INTERVAL };
+        let limit = limit.map_or(own, |limit| limit.min(own));
+        let mut fds: Vec<BorrowedFd<'_>> = others.to_vec();
+        let watched: Vec<&JobId> = self.watchers.keys().collect();
+        fds.extend(watched.iter().filter_map(|id| self.watchers.get(*id)).map(AsFd::as_fd));
+        let readable = self.follow.wait(&fds, Some(limit))?;
+        let gone: Vec<JobId> = watched
+            .iter()
+            .zip(readable.iter().skip(others.len()))
+            .filter(|(_, readable)| **readable)
+            .map(|(id, _)| (*id).clone())
+            .collect();
+        for id in gone {
+            self.watchers.remove(&id);
+        }
+        Ok(readable.into_iter().take(others.len()).collect())
+    }
+
+    /// Knows a watcher of each running job, or has a pass made for those that have had none for too long. Gives
+    /// whether one has none at the moment.
+    fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<bool, Fault> {
+        let running: Vec<&Job> = facts.running().filter(|job| ids.contains(&job.id)).collect();
+        self.watchers.retain(|id, _| running.iter().any(|job| job.id == *id));
+        self.unwatched.retain(|id, _| running.iter().any(|job| job.id == *id));
+        let local = self.home.local();
+        let mut lost = false;
+        for job in running {
+            if self.watchers.contains_key(&job.id) || !is_here(self.home, job) {
+                continue;
+            }
+            if let Some(handle) = local.attend(&job.id)? {
+                self.watchers.insert(job.id.clone(), handle);
+                self.unwatched.remove(&job.id);
+                continue;
+            }
+            let since = *self.unwatched.entry(job.id.clone()).or_insert_with(Instant::now);
+            lost |= since.elapsed() >= UNWATCHED_MAX;
+        }
+        // A queued job that could run, and nobody who would start it: its claim was given back, or never made.
+        let slots = self.home.config.slots;
+        let idle = ids.iter().any(|id| facts.heads().any(|head| head.id == *id && head.status == Status::Queued))
+            && facts.running().count() < slots;
+        if lost || idle {
+            self.unwatched.clear();
+            let store = self.home.store();
+            self.home.pass(&store, &local).advance(Scope::Whole, &mut |_| Ok(()))?;
+        }
+        Ok(!self.unwatched.is_empty() || lost)
+    }
+}
+
+/// Whether a running job can be looked after from here.
+fn is_here(home: &Home, job: &Job) -> bool {
+    use crate::model::claim::Relation;
+    job.run()
+        .and_then(|run| run.claim.as_ref())
+        .is_some_and(|claim| home.site.relation(&claim.site) != Relation::Other)
+}

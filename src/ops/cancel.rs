@@ -1,0 +1,188 @@
+//! Cancelling: the intent is committed first, then the watcher is poked, then the end of the whole tree is waited for.
+
+use super::{
+    attend::Attendance,
+    fault::{Code, Fault},
+    find::find,
+    home::{BrokenConfig, Home},
+};
+use crate::exec::{Executor, local::record::Record};
+use crate::model::{
+    event::{Applied, Event},
+    id::JobId,
+    job::Job,
+    limit::Seconds,
+    outcome::{Ending, Leftover, Why},
+    state::Change,
+};
+use crate::os::clock::Clock;
+use crate::plan::Scope;
+use crate::store::Store;
+use std::time::{Duration, Instant};
+
+/// Beyond the grace, a watcher may take so long before it is taken for silent.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// How long is waited for an end that does not come although its watcher is at it.
+const STUCK_MAX: Duration = Duration::from_secs(8);
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Jobs as typed.
+    pub jobs: Vec<String>,
+    /// Whether to return once the intent stands.
+    pub no_wait: bool,
+    /// The signal that asks the tree to end.
+    pub signal: Option<i32>,
+}
+
+/// What became of one job.
+#[derive(Debug)]
+pub struct Cancelled {
+    /// As it is now.
+    pub job: Job,
+    /// How.
+    pub result: CancelResult,
+}
+
+/// How a cancel went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CancelResult {
+    /// It has ended, by this.
+    Done,
+    /// It had ended before.
+    HadEnded,
+    /// The intent stands; it was not waited for.
+    Asked,
+    /// It cannot be ended: these processes live.
+    Stuck(Vec<Leftover>),
+    /// It runs where nobody here can reach it.
+    OutOfReach(String),
+}
+
+/// Cancels jobs, in the order asked.
+pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Vec<String>), Fault> {
+    let home = Home::open(BrokenConfig::Warns)?;
+    let facts = home.store().read()?;
+    let ids: Vec<JobId> = request.jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
+    let mut asked = Vec::new();
+    let mut warnings = home.warnings.clone();
+    // All are asked before one is waited for, so that their graces run at the same time.
+    for id in ids {
+        let had_ended = commit(&home, &id, request.signal, &mut warnings)?;
+        asked.push((id, had_ended));
+    }
+    let mut results = Vec::new();
+    for (id, had_ended) in asked {
+        results.push(follow(&home, &id, had_ended, request.no_wait)?);
+    }
+    Ok((results, warnings))
+}
+
+/// Commits the intent and pokes. Gives whether the job had ended before.
+fn commit(home: &Home, id: &JobId, signal: Option<i32>, warnings: &mut Vec<String>) -> Result<bool, Fault> {
+    let store = home.store();
+    let executor = home.local();
+    let pass = home.pass(&store, &executor);
+    let ending = Ending { why: Why::Cancel, at: home.clock.now(), signal, note: None };
+    let mut applied = Applied::Yes;
+    let mut had_ended = false;
+    // A queued job's end may be another's beginning: this is a pass, not a write of its own.
+    let decided = pass.decide(Scope::Slots, &mut |draft| {
+        had_ended = draft.facts().job(id)?.is_none_or(|job| job.end().is_some());
+        applied = draft.push(Event::Changed { id: id.clone(), change: Change::Decide { ending: ending.clone() } })?;
+        Ok(())
+    })?;
+    warnings.extend(decided.warnings);
+    warnings.extend(pass.act(&decided.actions)?);
+    if let Applied::Refused(reason) = applied {
+        return Err(Fault::new(Code::WrongState, format!("could not cancel {id}: {reason}")));
+    }
+    if !had_ended {
+        executor.poke(id)?;
+    }
+    Ok(had_ended)
+}
+
+fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Cancelled, Fault> {
+    let mut attendance = Attendance::new(home)?;
+    let mut patience: Option<Patience> = None;
+    loop {
+        let facts = attendance.read()?;
+        let job = facts.job(id)?.ok_or_else(|| Fault::new(Code::NotFound, format!("{id} is gone")))?;
+        let result = if had_ended {
+            Some(CancelResult::HadEnded)
+        } else if job.end().is_some() {
+            Some(CancelResult::Done)
+        } else if let Some(host) = elsewhere(home, &job) {
+            Some(CancelResult::OutOfReach(host))
+        } else if no_wait {
+            Some(CancelResult::Asked)
+        } else {
+            None
+        };
+        if let Some(result) = result {
+            return Ok(Cancelled { job, result });
+        }
+        let patience = patience.get_or_insert_with(|| Patience::new(job.spec.limits.grace.seconds));
+        match patience.judge(home, &job)? {
+            Judgement::Wait => {}
+            Judgement::Silent => {
+                let local = home.local();
+                local.evict(id)?;
+                local.launch(id)?;
+            }
+            Judgement::Stuck(processes) => return Ok(Cancelled { job, result: CancelResult::Stuck(processes) }),
+        }
+        attendance.wait(&facts, std::slice::from_ref(id), &[], Some(Duration::from_secs(1)))?;
+    }
+}
+
+fn elsewhere(home: &Home, job: &Job) -> Option<String> {
+    use crate::model::claim::Relation;
+    let run = job.run()?;
+    match &run.claim {
+        Some(claim) if home.site.relation(&claim.site) == Relation::Other => Some(claim.site.host.clone()),
+        Some(_) => None,
+        None => Some("an unknown machine".to_owned()),
+    }
+}
+
+/// What to make of a job that has been told to end and has not.
+enum Judgement {
+    Wait,
+    Silent,
+    Stuck(Vec<Leftover>),
+}
+
+/// How long an end is waited for. A watcher that is at work shows it in the record.
+struct Patience {
+    began: Instant,
+    grace: Option<Duration>,
+    sign: (u64, Instant),
+    evicted: bool,
+}
+
+impl Patience {
+    fn new(grace: Seconds) -> Self {
+        let now = Instant::now();
+        Self { began: now, grace: grace.map(Duration::from_secs), sign: (0, now), evicted: false }
+    }
+
+    fn judge(&mut self, home: &Home, job: &Job) -> Result<Judgement, Fault> {
+        let Some(record) = Record::open(home.root.runs()?, &job.id)? else { return Ok(Judgement::Wait) };
+        let size = record.size()?;
+        if size != self.sign.0 {
+            self.sign = (size, Instant::now());
+        }
+        let grace = self.grace.unwrap_or_default();
+        if self.sign.1.elapsed() > grace + SILENCE_MAX && !self.evicted {
+            self.evicted = true;
+            return Ok(Judgement::Silent);
+        }
+        let waited_enough = self.grace.is_some() && self.began.elapsed() > grace + STUCK_MAX;
+        let stuck = if waited_enough { record.attempt(job.attempt)?.stuck } else { Vec::new() };
+        Ok(if stuck.is_empty() { Judgement::Wait } else { Judgement::Stuck(stuck) })
+    }
+}
+

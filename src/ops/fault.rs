@@ -1,0 +1,135 @@
+//! What went wrong, for whom, and which exit code says so. The one table of exit codes is here.
+
+use crate::exec::ExecError;
+use crate::model::config::BadConfig;
+use crate::os::folder::FolderError;
+use crate::pass::PassError;
+use crate::store::{StoreError, root::Nowhere};
+use std::fmt;
+
+/// The exit codes of all commands but `wait` and `start --wait`, which give the job's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// It failed; the message says what and what next.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// No such job, or several.
+    NotFound = 3,
+    /// The job's state does not allow that.
+    WrongState = 4,
+    /// The index is damaged, from a newer version, or not ours; nothing was written.
+    Index = 5,
+    /// Not now; trying again later can work.
+    NotNow = 75,
+    /// The settings are wrong.
+    Config = 78,
+    /// The command cannot be executed.
+    NotExecutable = 126,
+    /// The command is not found.
+    CommandNotFound = 127,
+}
+
+impl Code {
+    /// The code's name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::NotFound => "not_found",
+            Self::WrongState => "wrong_state",
+            Self::Index => "index",
+            Self::NotNow => "not_now",
+            Self::Config => "config",
+            Self::NotExecutable => "not_executable",
+            Self::CommandNotFound => "command_not_found",
+        }
+    }
+}
+
+/// Something that went wrong: what happened, and what to do next.
+#[derive(Debug)]
+pub struct Fault {
+    /// Its exit code.
+    pub code: Code,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// A fault without a hint.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        match error {
+            StoreError::Folder(FolderError::System { .. }) | StoreError::System { .. } => Self::new(Code::Failed, message),
+            StoreError::Folder(_) => Self::new(Code::Index, message),
+            StoreError::Unreadable { path, .. } => Self::new(Code::Index, message)
+                .hint(format!("mend it, or move it away to begin a new one: mv {0} {0}.damaged", path.display())),
+            StoreError::Locked { .. } => Self::new(Code::NotNow, message).hint("try again; nothing was changed"),
+        }
+    }
+}
+
+impl From<ExecError> for Fault {
+    fn from(error: ExecError) -> Self {
+        match error {
+            ExecError::Store(error) => error.into(),
+            ExecError::System { .. } => Self::new(Code::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<PassError> for Fault {
+    fn from(error: PassError) -> Self {
+        match error {
+            PassError::Store(error) => error.into(),
+            PassError::Exec(error) => error.into(),
+        }
+    }
+}
+
+impl From<crate::model::facts::Damage> for Fault {
+    fn from(damage: crate::model::facts::Damage) -> Self {
+        StoreError::Unreadable { path: crate::store::root::INDEX.into(), reason: damage.into() }.into()
+    }
+}
+
+impl From<Nowhere> for Fault {
+    fn from(error: Nowhere) -> Self {
+        Self::new(Code::Config, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Code::Failed, error.to_string())
+    }
+}
+
+/// A settings file that cannot be used.
+pub fn bad_config(path: &std::path::Path, error: &BadConfig) -> Fault {
+    Fault::new(Code::Config, format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,66 @@
+//! Everything about a job.
+
+use super::{
+    fault::{Code, Fault},
+    find::find,
+    home::{BrokenConfig, Home},
+    list::{Row, observe},
+};
+use crate::exec::local::meta::Meta;
+use crate::model::{outcome::Leftover, state::Status};
+use crate::os::process::Identity;
+use crate::plan::pick;
+use crate::store::{
+    Store,
+    root::{log_name, meta_name},
+};
+use std::path::PathBuf;
+
+const META_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A job in full.
+#[derive(Debug)]
+pub struct Report {
+    /// The job and what was seen of it.
+    pub row: Row,
+    /// How many queued jobs come before it, while it is queued.
+    pub ahead: Option<usize>,
+    /// Its log.
+    pub log: PathBuf,
+    /// The log's size; `None` where there is none.
+    pub log_bytes: Option<u64>,
+    /// Its execution snapshot, once there is one.
+    pub meta: Option<Meta>,
+    /// Leftovers that were left running and still do.
+    pub still_running: Vec<Leftover>,
+}
+
+/// Reports on jobs, in the order asked.
+pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
+    let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
+        let named = jobs.first().map(String::as_str).unwrap_or_default();
+        return Err(Fault::new(Code::NotFound, format!("there is no job {named:?}")));
+    };
+    let facts = home.store().read()?;
+    let mut reports = Vec::new();
+    for text in jobs {
+        let id = find(&facts, text)?;
+        let Some(job) = facts.job(&id)? else { continue };
+        let runs = home.root.runs()?;
+        let log_bytes = runs.open_file(&log_name(&id)).ok().flatten().and_then(|file| Some(file.metadata().ok()?.len()));
+        let meta = runs.read(&meta_name(&id), META_BYTES_MAX).ok().flatten();
+        let ahead = (job.status() == Status::Queued).then(|| pick::ahead_of(&facts, &id));
+        let left = job.end().and_then(|end| end.outcome.as_ref()).filter(|outcome| outcome.leftovers_left);
+        let lives = |left: &&Leftover| Identity { pid: left.pid, start: left.start }.is_alive();
+        let still_running = left.map(|outcome| outcome.leftovers.iter().filter(lives).cloned().collect());
+        reports.push(Report {
+            row: Row { observed: observe(&home, &job), job },
+            ahead,
+            log: runs.path().join(log_name(&id)),
+            log_bytes,
+            meta: meta.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+            still_running: still_running.unwrap_or_default(),
+        });
+    }
+    Ok((reports, home.warnings.clone()))
+}

@@ -1,0 +1,132 @@
+//! Waiting for jobs to end, and the one table of exit codes for how they did.
+
+use super::{
+    attend::Attendance,
+    fault::{Code, Fault},
+    find::find,
+    home::{BrokenConfig, Home},
+};
+use crate::model::{
+    facts::Facts,
+    id::JobId,
+    job::Job,
+    outcome::{Exit, Why},
+    state::Verdict,
+};
+use std::time::{Duration, Instant};
+
+/// `--within` is over and it still goes on.
+pub const STILL_GOING_ON: i32 = 121;
+/// No such job, or our own failure.
+pub const OWN_FAILURE: i32 = 122;
+/// The job timed out.
+pub const TIMED_OUT: i32 = 124;
+/// Cancelled, expired, or the outcome is unknown.
+pub const NO_CODE: i32 = 125;
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Jobs as typed.
+    pub jobs: Vec<String>,
+    /// Longest wait.
+    pub within: Option<Duration>,
+    /// Whether the first end is enough.
+    pub any: bool,
+}
+
+/// What has ended.
+#[derive(Debug)]
+pub struct Waited {
+    /// The jobs in the order asked, as they are now.
+    pub jobs: Vec<Job>,
+    /// Whether the time was over before all that was asked for had ended.
+    pub time_is_over: bool,
+    /// The exit code: the first that is not 0, in the order asked.
+    pub code: i32,
+    /// What the user should be told.
+    pub warnings: Vec<String>,
+}
+
+/// Waits. `progress` is told of each job that ends, once.
+pub fn wait(request: &Request, progress: &mut dyn FnMut(&Job)) -> Result<Waited, Fault> {
+    let home = Home::open(BrokenConfig::Warns)?;
+    let attendance = Attendance::new(&home)?;
+    let facts = attendance.read()?;
+    let mut ids = Vec::new();
+    for text in &request.jobs {
+        let id = find(&facts, text)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    wait_for(&home, attendance, &ids, request.within, request.any, progress)
+}
+
+/// Waits for jobs that are known.
+pub fn wait_for(
+    home: &Home,
+    mut attendance: Attendance<'_>,
+    ids: &[JobId],
+    within: Option<Duration>,
+    any: bool,
+    progress: &mut dyn FnMut(&Job),
+) -> Result<Waited, Fault> {
+    let deadline = within.map(|within| Instant::now() + within);
+    let mut told: Vec<JobId> = Vec::new();
+    loop {
+        let facts = attendance.read()?;
+        let jobs = jobs(&facts, ids)?;
+        for job in jobs.iter().filter(|job| job.end().is_some()) {
+            if !told.contains(&job.id) {
+                told.push(job.id.clone());
+                progress(job);
+            }
+        }
+        let enough = if any { !told.is_empty() } else { told.len() == ids.len() };
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let time_is_over = !enough && left == Some(Duration::ZERO);
+        if enough || time_is_over {
+            let code = if time_is_over { STILL_GOING_ON } else { fold(&jobs, any.then_some(told.as_slice())) };
+            return Ok(Waited { jobs, time_is_over, code, warnings: home.warnings.clone() });
+        }
+        attendance.wait(&facts, ids, &[], left)?;
+    }
+}
+
+fn jobs(facts: &Facts, ids: &[JobId]) -> Result<Vec<Job>, Fault> {
+    let mut jobs = Vec::new();
+    for id in ids {
+        let job = facts.job(id)?;
+        jobs.push(job.ok_or_else(|| Fault::new(Code::NotFound, format!("{id} was removed while it was waited for")))?);
+    }
+    Ok(jobs)
+}
+
+/// The first code that is not 0, among all jobs or among those that ended first.
+fn fold(jobs: &[Job], only: Option<&[JobId]>) -> i32 {
+    jobs.iter()
+        .filter(|job| only.is_none_or(|ids| ids.contains(&job.id)))
+        .filter_map(exit_code)
+        .find(|code| *code != 0)
+        .unwrap_or(0)
+}
+
+/// The exit code that stands for an ended job's end; `None` for one that goes on.
+///
+/// The job's own code; 128 + N for signal N; 127 or 126 where it could not start for lack of its program; see the
+/// constants for the rest.
+pub fn exit_code(job: &Job) -> Option<i32> {
+    let end = job.end()?;
+    let exit = end.outcome.as_ref().map(|outcome| &outcome.exit);
+    Some(match (end.verdict, exit) {
+        (Verdict::Cancelled, _) => NO_CODE,
+        (Verdict::Failed, _) if end.ending.as_ref().is_some_and(|ending| ending.why == Why::Timeout) => TIMED_OUT,
+        (_, Some(Exit::Code(code))) => *code,
+        (_, Some(Exit::Signal(signal))) => 128 + signal,
+        (_, Some(Exit::NotStarted { code, .. })) => *code,
+        (_, Some(Exit::NotExecuted)) => 0,
+        (Verdict::Completed, None) => 0,
+        (_, Some(Exit::Unknown { .. }) | None) => NO_CODE,
+    })
+}

@@ -1,0 +1,209 @@
+//! The loop that everything goes through: facts, census, plan, commit, act.
+//!
+//! A submission, a watcher's end and a tick are the same thing with different first events and a different scope.
+//! Census is taken before the lock, actions follow after it.
+
+use crate::exec::{ExecError, Executor, Hold, Launch};
+use crate::model::{
+    Timestamp,
+    config::Config,
+    event::Event,
+    facts::{Draft, Facts},
+    id::JobId,
+    outcome::Outcome,
+    state::Change,
+};
+use crate::os::clock::Clock;
+use crate::plan::{self, Action, Inputs, Scope, census::{Census, Sighting}, rescue, retain};
+use crate::store::{Decide, Store, StoreError, environments, root::{INDEX, Root, run_file_names}};
+
+/// What a pass works with.
+pub struct Pass<'a, C> {
+    /// The index.
+    pub store: &'a dyn Store,
+    /// What runs jobs.
+    pub executor: &'a dyn Executor,
+    /// The clocks.
+    pub clock: &'a C,
+    /// The settings in force.
+    pub config: &'a Config,
+}
+
+/// What was decided and stands.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// The events.
+    pub events: Vec<Event>,
+    /// What follows from them.
+    pub actions: Vec<Action>,
+    /// What the caller should be told.
+    pub warnings: Vec<String>,
+}
+
+/// Why a pass could not be made. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The executor could not look.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+}
+
+impl<C: Clock> Pass<'_, C> {
+    /// A whole pass: decides, then acts.
+    pub fn advance(&self, scope: Scope, first: &mut Decide<'_>) -> Result<Decided, PassError> {
+        let mut decided = self.decide(scope, first)?;
+        let actions = decided.actions.clone();
+        decided.warnings.extend(self.act(&actions)?);
+        Ok(decided)
+    }
+
+    /// Takes the census if the scope asks for it, commits `first` and the plan in one write.
+    pub fn decide(&self, scope: Scope, first: &mut Decide<'_>) -> Result<Decided, PassError> {
+        // The holds live until the commit stands: nobody else judges these jobs meanwhile.
+        let (census, _holds) = if scope == Scope::Whole {
+            self.census(&self.store.read()?)?
+        } else {
+            (Census::new(), Vec::new())
+        };
+        let now = self.clock.now();
+        let mut actions = Vec::new();
+        let commit = self.store.transact(now, &mut |draft| {
+            first(draft)?;
+            actions = plan::advance(draft, &self.inputs(&census, now), scope)?;
+            Ok(())
+        })?;
+        Ok(Decided { events: commit.events, actions, warnings: commit.warning.into_iter().collect() })
+    }
+
+    /// What a whole pass would decide now. Changes nothing.
+    pub fn foresee(&self) -> Result<Decided, PassError> {
+        let facts = self.store.read()?;
+        let mut census = Census::new();
+        for job in facts.running() {
+            census.insert(job.id.clone(), self.executor.look(job)?);
+        }
+        let mut draft = Draft::new(facts);
+        let actions = plan::advance(&mut draft, &self.inputs(&census, self.clock.now()), Scope::Whole)
+            .map_err(|damage| StoreError::Unreadable { path: INDEX.into(), reason: damage.into() })?;
+        let (_, events) = draft.into_parts();
+        Ok(Decided { events, actions, warnings: Vec::new() })
+    }
+
+    fn inputs<'i>(&'i self, census: &'i Census, now: Timestamp) -> Inputs<'i> {
+        Inputs { census, now, config: self.config, site: self.executor.site(), executor: self.executor.name() }
+    }
+
+    /// Looks at every running job. What seems to be judged without a watcher is held and looked at again, so that
+    /// the judgement cannot be overtaken; what meanwhile got a watcher is left out.
+    fn census(&self, facts: &Facts) -> Result<(Census, Vec<Hold>), PassError> {
+        let mut census = Census::new();
+        let mut holds = Vec::new();
+        for job in facts.running() {
+            let seen = self.executor.look(job)?;
+            let needs_hold = matches!(
+                seen,
+                Sighting::Vanished | Sighting::Ended(_) | Sighting::Rebooted | Sighting::NeverExecuted
+            );
+            if !needs_hold {
+                census.insert(job.id.clone(), seen);
+            } else if let Some((hold, seen)) = self.executor.hold(job)? {
+                holds.push(hold);
+                census.insert(job.id.clone(), seen);
+            }
+        }
+        Ok((census, holds))
+    }
+
+    /// Does what follows from a plan. Gives what the caller should be told.
+    pub fn act(&self, actions: &[Action]) -> Result<Vec<String>, PassError> {
+        let mut warnings = Vec::new();
+        let mut actions = actions.to_vec();
+        while !actions.is_empty() {
+            let mut over = Vec::new();
+            for action in actions.drain(..) {
+                self.act_once(action, &mut over, &mut warnings)?;
+            }
+            if over.is_empty() {
+                break;
+            }
+            let decided = self.decide(Scope::Slots, &mut |draft| {
+                for (id, outcome) in &over {
+                    if let Some(job) = draft.facts().job(id)? {
+                        rescue::end(draft, &job, outcome.clone())?;
+                    }
+                }
+                Ok(())
+            })?;
+            warnings.extend(decided.warnings);
+            actions = decided.actions;
+        }
+        Ok(warnings)
+    }
+
+    fn act_once(
+        &self,
+        action: Action,
+        over: &mut Vec<(JobId, Outcome)>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), PassError> {
+        let (launched, id) = match action {
+            Action::Poke(id) => (self.executor.poke(&id).map(|_| Launch::Watched), id),
+            Action::Launch(id) => (self.executor.launch(&id), id),
+            Action::Evict(id) => (self.executor.evict(&id).and_then(|()| self.executor.launch(&id)), id),
+        };
+        match launched {
+            Ok(Launch::Watched) => {}
+            Ok(Launch::Ended(outcome)) => over.push((id, outcome)),
+            Err(error) => {
+                let fate = if self.give_back(&id)? { format!("{id} is queued again; ") } else { String::new() };
+                warnings.push(format!("{error}; {fate}the next bgctl tick tries again"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back the slot of a job that nobody could be launched for, unless somebody is on it after all.
+    fn give_back(&self, id: &JobId) -> Result<bool, PassError> {
+        let facts = self.store.read()?;
+        let Some(job) = facts.running().find(|job| job.id == *id) else { return Ok(false) };
+        let Some((_hold, Sighting::NotStarted)) = self.executor.hold(job)? else { return Ok(false) };
+        self.store.transact(self.clock.now(), &mut |draft| {
+            draft.push(Event::Changed { id: id.clone(), change: Change::GiveBack })?;
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    /// Removes these ended jobs: first their files, then their entries, then the environments nobody names any more.
+    ///
+    /// In this order a crash leaves an entry without files, which the next pass removes, never files without an entry;
+    /// and space is freed before the index is written, so that it works on a full disk.
+    pub fn remove(&self, root: &Root, ids: &[JobId]) -> Result<Decided, PassError> {
+        let runs = root.runs()?;
+        for name in ids.iter().flat_map(run_file_names) {
+            runs.remove(&name).map_err(|error| StoreError::System {
+                doing: "remove",
+                path: runs.path().join(&name),
+                error,
+            })?;
+        }
+        let mut swept = Ok(0);
+        let commit = self.store.transact(self.clock.now(), &mut |draft| {
+            for id in ids {
+                draft.push(Event::Removed { id: id.clone() })?;
+            }
+            swept = environments::sweep(root, draft.facts());
+            Ok(())
+        })?;
+        swept?;
+        Ok(Decided { events: commit.events, actions: Vec::new(), warnings: commit.warning.into_iter().collect() })
+    }
+
+    /// The jobs that retention would let go now.
+    pub fn retained_no_longer(&self) -> Result<Vec<JobId>, PassError> {
+        Ok(retain::retain(&self.store.read()?, self.clock.now(), &self.config.retention))
+    }
+}

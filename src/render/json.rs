@@ -1,0 +1,117 @@
+//! Outcomes as JSON values with stable names.
+
+use crate::model::job::Job;
+use crate::ops::{
+    cancel::{CancelResult, Cancelled},
+    list::{Listed, Row},
+    prune::Pruned,
+    start::Submitted,
+    status::Report,
+    wait::{Waited, exit_code},
+};
+use crate::pass::Decided;
+use serde_json::{Value, json};
+
+/// A job with the fields of the index.
+pub fn job(job: &Job) -> Value {
+    serde_json::to_value(job).unwrap_or_default()
+}
+
+/// A job and what was seen of it.
+pub fn row(row: &Row) -> Value {
+    let mut value = job(&row.job);
+    value["observed"] = row.observed.map_or(Value::Null, |observed| observed.as_str().into());
+    value
+}
+
+/// A list.
+pub fn list(listed: &Listed) -> Value {
+    json!({ "jobs": listed.rows.iter().map(row).collect::<Vec<_>>(), "left_out": listed.left_out })
+}
+
+/// Reports on jobs.
+pub fn status(reports: &[Report]) -> Value {
+    let jobs: Vec<Value> = reports
+        .iter()
+        .map(|report| {
+            let mut value = row(&report.row);
+            value["ahead"] = report.ahead.into();
+            value["log"] = json!({ "path": report.log.to_string_lossy(), "bytes": report.log_bytes });
+            value["meta"] = serde_json::to_value(&report.meta).unwrap_or_default();
+            value["still_running"] = serde_json::to_value(&report.still_running).unwrap_or_default();
+            value
+        })
+        .collect();
+    json!({ "jobs": jobs })
+}
+
+/// A submission.
+pub fn submitted(submitted: &Submitted) -> Value {
+    json!({
+        "id": submitted.job.id,
+        "status": submitted.job.status(),
+        "created": true,
+        "ahead": submitted.ahead,
+        "warnings": submitted.warnings,
+    })
+}
+
+/// What would be submitted.
+pub fn foreseen(foreseen: &Job) -> Value {
+    let mut value = job(foreseen);
+    value["id"] = Value::Null;
+    json!({ "dry_run": true, "job": value })
+}
+
+/// The end of a wait.
+pub fn waited(waited: &Waited) -> Value {
+    let jobs: Vec<Value> = waited
+        .jobs
+        .iter()
+        .map(|one| {
+            let mut value = job(one);
+            value["wait_code"] = exit_code(one).into();
+            value
+        })
+        .collect();
+    json!({ "jobs": jobs, "time_is_over": waited.time_is_over, "exit_code": waited.code })
+}
+
+/// Cancels.
+pub fn cancelled(results: &[Cancelled]) -> Value {
+    let jobs: Vec<Value> = results
+        .iter()
+        .map(|one| {
+            let (result, processes) = match &one.result {
+                CancelResult::Done => ("cancelled", Value::Null),
+                CancelResult::HadEnded => ("had_ended", Value::Null),
+                CancelResult::Asked => ("asked", Value::Null),
+                CancelResult::Stuck(processes) => ("stuck", serde_json::to_value(processes).unwrap_or_default()),
+                CancelResult::OutOfReach(_) => ("out_of_reach", Value::Null),
+            };
+            let result = if one.result == CancelResult::Done && !was_cancelled(&one.job) { "had_ended" } else { result };
+            json!({ "id": one.job.id, "status": one.job.status(), "result": result, "processes": processes })
+        })
+        .collect();
+    json!({ "jobs": jobs })
+}
+
+fn was_cancelled(job: &Job) -> bool {
+    job.status() == crate::model::state::Status::Cancelled
+}
+
+/// What retention did.
+pub fn pruned(pruned: &Pruned, dry_run: bool) -> Value {
+    let ids: Vec<&str> = pruned.jobs.iter().map(|job| job.id.as_str()).collect();
+    json!({ "dry_run": dry_run, "removed": ids })
+}
+
+/// What a pass did.
+pub fn decided(decided: &Decided, dry_run: bool) -> Value {
+    json!({
+        "dry_run": dry_run,
+        "events": decided.events,
+        "actions": decided.actions,
+        "warnings": decided.warnings,
+    })
+}

@@ -1,0 +1,94 @@
+//! Surfaces: typed outcomes as text for people and as JSON for programs.
+//!
+//! Results go to standard output, talk to standard error. Nothing here decides anything.
+
+pub mod human;
+pub mod json;
+pub mod safe;
+
+use crate::ops::fault::Fault;
+use serde_json::{Value, json};
+use std::io::{self, IsTerminal, Write};
+
+/// The version of every JSON object that is printed.
+pub const JSON_VERSION: u32 = 1;
+
+/// How to speak.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Voice {
+    /// JSON instead of text on standard output.
+    pub json: bool,
+    /// No talk.
+    pub quiet: bool,
+    /// The events of each transaction, as talk.
+    pub verbose: bool,
+}
+
+impl Voice {
+    /// Whether text on standard output may have colours: a terminal, and nobody objects (no-color.org).
+    pub fn colours(self) -> bool {
+        !self.json && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+
+    /// Prints a result: text as it is, or the JSON object with its version and the command's name.
+    pub fn result(self, command: &str, text: &str, object: &Value) -> io::Result<()> {
+        if self.json { print_object(command, object) } else { print(text) }
+    }
+
+    /// Says something on standard error. That it cannot be said changes nothing.
+    pub fn say(self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+
+    /// Says what the user should be told.
+    pub fn warn(self, warnings: &[String]) {
+        for warning in warnings {
+            self.say(&format!("bgctl: warning: {}", safe::line(warning)));
+        }
+    }
+
+    /// Shows the events of a transaction to those who want to see them.
+    pub fn events(self, events: &[crate::model::event::Event]) {
+        if self.verbose {
+            for event in events {
+                let _ = writeln!(io::stderr(), "event: {}", serde_json::to_string(event).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Says what went wrong and what to do next, on standard error and, for programs, as an object.
+    pub fn fault(self, command: &str, fault: &Fault) {
+        let _ = writeln!(io::stderr(), "bgctl: {}", safe::lines(&fault.message));
+        if let Some(hint) = &fault.hint {
+            let _ = writeln!(io::stderr(), "  {}", safe::lines(hint));
+        }
+        if self.json {
+            let error = json!({
+                "code": fault.code.name(),
+                "exit_code": fault.code as i32,
+                "message": fault.message,
+                "hint": fault.hint,
+            });
+            let _ = print_object(command, &json!({ "error": error }));
+        }
+    }
+}
+
+fn print_object(command: &str, object: &Value) -> io::Result<()> {
+    let mut whole = json!({ "version": JSON_VERSION, "command": command });
+    if let (Some(whole), Value::Object(fields)) = (whole.as_object_mut(), object) {
+        whole.extend(fields.clone());
+    }
+    print(&format!("{whole}\n"))
+}
+
+/// Writes to standard output. A reader that has gone away has what it wanted.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
