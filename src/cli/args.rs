@@ -220,14 +220,16 @@ pub struct CancelArgs {
 
 /// `bgctl wait`
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = "Exit codes: the job's own code; 128+N for signal N; 121 the time of --within is over and it still goes on;
+#[command(
+    after_long_help = "Exit codes: the job's own code; 128+N for signal N; 121 the time of --within is over and it still goes on;
 122 no such job, or our own failure; 124 the job timed out; 125 cancelled, or the outcome is unknown.
 Of several jobs, the first code that is not 0, in the order of the arguments.
 
 Examples:
   bgctl wait build && ./deploy.sh
   bgctl wait --within 10m ab cd
-  bgctl wait --any ab cd")]
+  bgctl wait --any ab cd"
+)]
 pub struct WaitArgs {
     /// Ids, beginnings of their random part, or names
     #[arg(required = true, value_name = "JOB")]
@@ -245,11 +247,13 @@ pub struct WaitArgs {
 
 /// `bgctl prune`
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = "Ended jobs go after 14 days, and the oldest beyond 200; none within an hour of its end.
+#[command(
+    after_long_help = "Ended jobs go after 14 days, and the oldest beyond 200; none within an hour of its end.
 
 Examples:
   bgctl prune --dry-run
-  bgctl prune")]
+  bgctl prune"
+)]
 pub struct PruneArgs {
     /// Say what would go, and remove nothing
     #[arg(long)]
@@ -261,12 +265,14 @@ pub struct PruneArgs {
 
 /// `bgctl tick`
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = "Starts what can start, judges jobs whose watcher is gone, removes what retention lets go.
+#[command(
+    after_long_help = "Starts what can start, judges jobs whose watcher is gone, removes what retention lets go.
 
 Examples:
   bgctl tick
   bgctl tick --dry-run
-  bgctl tick --executor dry-run")]
+  bgctl tick --executor dry-run"
+)]
 pub struct TickArgs {
     /// What runs the jobs that are started
     #[arg(long, value_enum, default_value = "local")]

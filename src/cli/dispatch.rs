@@ -1,8 +1,8 @@
 //! From arguments to a use case, from its outcome to words and an exit code.
 
 use super::args::{
-    self, CancelArgs, CommonArgs, ExecutorArg, InitArgs, LeftoversArg, ListArgs, LogsArgs, PruneArgs, SUBCOMMANDS,
-    StartArgs, StatusArgs, TargetArg, TickArgs, WaitArgs,
+    self, CancelArgs, CommonArgs, ExecutorArg, InitArgs, LeftoversArg, ListArgs, LogsArgs, PruneArgs,
+    SUBCOMMANDS, StartArgs, StatusArgs, TargetArg, TickArgs, WaitArgs,
 };
 use crate::exec::local::WATCH_COMMAND;
 use crate::model::{claim::ExecutorName, id::JobId, job::Job};
@@ -132,7 +132,10 @@ fn do_start(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         voice.result("start", &format!("{id}\n"), &json::submitted(&submitted))
     };
     if let Err(error) = printed {
-        return Err(Fault::new(Code::Failed, format!("{id} is submitted, but its id could not be printed: {error}")));
+        return Err(Fault::new(
+            Code::Failed,
+            format!("{id} is submitted, but its id could not be printed: {error}"),
+        ));
     }
     if let Some(place) = human::place(&submitted) {
         voice.say(&place);
@@ -208,7 +211,8 @@ fn do_list(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
     let request = list::Request { all: args.all, statuses, labels: args.label.clone() };
     let listed = list::list(&request)?;
     voice.warn(&listed.warnings);
-    let width = io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+    let width =
+        io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
     let width = width.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
     let text = human::list(&listed, SystemClock.now(), width, voice.colours());
     voice.result("list", &text, &json::list(&listed))?;

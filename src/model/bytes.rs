@@ -76,7 +76,9 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let bytes = match Wire::deserialize(from).map_err(|_| D::Error::custom("expected a string or {\"b64\": \"…\"}"))? {
+        let bytes = match Wire::deserialize(from)
+            .map_err(|_| D::Error::custom("expected a string or {\"b64\": \"…\"}"))?
+        {
             Wire::Text(text) => text.into_bytes(),
             Wire::Encoded { b64 } => STANDARD.decode(b64).map_err(D::Error::custom)?,
         };

@@ -32,9 +32,17 @@ impl Site {
     /// How the site of a claim relates to this one.
     pub fn relation(&self, claimed: &Site) -> Relation {
         if self.boot == claimed.boot {
-            return if self.pid_namespace == claimed.pid_namespace { Relation::Same } else { Relation::Other };
+            return if self.pid_namespace == claimed.pid_namespace {
+                Relation::Same
+            } else {
+                Relation::Other
+            };
         }
-        if self.host == claimed.host && self.machine == claimed.machine { Relation::Earlier } else { Relation::Other }
+        if self.host == claimed.host && self.machine == claimed.machine {
+            Relation::Earlier
+        } else {
+            Relation::Other
+        }
     }
 }
 

@@ -30,7 +30,11 @@ impl Default for Config {
         Self {
             slots: 2,
             limits: Limits::default(),
-            retention: Retention { age_seconds_max: Some(14 * 86_400), jobs_max: 200, age_seconds_min: 3_600 },
+            retention: Retention {
+                age_seconds_max: Some(14 * 86_400),
+                jobs_max: 200,
+                age_seconds_min: 3_600,
+            },
         }
     }
 }
@@ -75,7 +79,8 @@ pub enum BadConfig {
 impl Config {
     /// Reads the settings file's text.
     pub fn parse(text: &str) -> Result<Self, BadConfig> {
-        let table: Table = text.parse().map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string()))?;
+        let table: Table =
+            text.parse().map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string()))?;
         let mut config = Self::default();
         for (section, value) in &table {
             let Some((_, keys)) = KEYS.iter().find(|(name, _)| name == section) else {
@@ -150,7 +155,10 @@ mod tests {
 
     #[test]
     fn settings_change_what_they_name_and_nothing_else() {
-        let config = Config::parse("[queue]\nmax_concurrent = 4\n[worker]\ntimeout = \"1h30m\"\ngrace = 3\nstale_after = \"none\"\n").unwrap();
+        let config = Config::parse(
+            "[queue]\nmax_concurrent = 4\n[worker]\ntimeout = \"1h30m\"\ngrace = 3\nstale_after = \"none\"\n",
+        )
+        .unwrap();
         assert_eq!(config.slots, 4);
         assert_eq!(config.limits.timeout, Limit { seconds: Some(5_400), source: Source::Config });
         assert_eq!(config.limits.grace.seconds, Some(3));
@@ -161,9 +169,15 @@ mod tests {
     #[test]
     fn a_mistake_is_named_with_its_mend() {
         let said = |text: &str| Config::parse(text).unwrap_err().to_string();
-        assert_eq!(said("[queue]\nmax_concurent = 4"), "there is no setting queue.max_concurent; did you mean queue.max_concurrent?");
+        assert_eq!(
+            said("[queue]\nmax_concurent = 4"),
+            "there is no setting queue.max_concurent; did you mean queue.max_concurrent?"
+        );
         assert_eq!(said("[que]\nx = 4"), "there is no setting que; did you mean queue?");
-        assert_eq!(said("[queue]\nmax_concurrent = 0"), "queue.max_concurrent: expected a whole number from 1 to 10000");
+        assert_eq!(
+            said("[queue]\nmax_concurrent = 0"),
+            "queue.max_concurrent: expected a whole number from 1 to 10000"
+        );
         assert_eq!(said("[worker]\ntimeout = -5"), "worker.timeout: a duration cannot be negative");
         assert!(said("[queue\n").contains("line 1"));
     }

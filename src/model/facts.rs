@@ -117,8 +117,12 @@ impl Facts {
                 }
             }
         };
-        let unknown: Vec<String> =
-            outline.requires.iter().filter(|name| !KNOWN_FEATURES.contains(&name.as_str())).cloned().collect();
+        let unknown: Vec<String> = outline
+            .requires
+            .iter()
+            .filter(|name| !KNOWN_FEATURES.contains(&name.as_str()))
+            .cloned()
+            .collect();
         if !unknown.is_empty() {
             return Err(Unreadable::Requires(unknown));
         }
@@ -168,7 +172,8 @@ impl Facts {
     }
 
     fn parse_job(&self, range: &Range<usize>) -> Result<Job, Damage> {
-        serde_json::from_str(&self.text[range.clone()]).map_err(|error| damage_at(&self.text, range.start, &error))
+        serde_json::from_str(&self.text[range.clone()])
+            .map_err(|error| damage_at(&self.text, range.start, &error))
     }
 
     fn load(&mut self, place: usize) -> Result<Option<&mut Job>, Damage> {
@@ -194,7 +199,9 @@ impl Facts {
 
     /// One job.
     pub fn job(&self, id: &JobId) -> Result<Option<Job>, Damage> {
-        let Some(Some(entry)) = self.places.get(id).map(|place| &self.entries[*place]) else { return Ok(None) };
+        let Some(Some(entry)) = self.places.get(id).map(|place| &self.entries[*place]) else {
+            return Ok(None);
+        };
         match (&entry.job, &entry.raw) {
             (Some(job), _) => Ok(Some((**job).clone())),
             (None, Some(range)) => self.parse_job(range).map(Some),
@@ -440,7 +447,10 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{claim::{Claim, ExecutorName, Site}, state::Change};
+    use crate::model::{
+        claim::{Claim, ExecutorName, Site},
+        state::Change,
+    };
 
     const INDEX: &str = r#"{"version":1,"updated_at":"2026-02-13T10:00:00Z","theme":{"a":[1,  2]},
 "jobs":[

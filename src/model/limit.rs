@@ -114,7 +114,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Limit::default_of(1_800), stale_after: Limit::default_of(3_600), grace: Limit::default_of(10) }
+        Self {
+            timeout: Limit::default_of(1_800),
+            stale_after: Limit::default_of(3_600),
+            grace: Limit::default_of(10),
+        }
     }
 }
 
@@ -124,7 +128,9 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_type_them() {
-        for (text, seconds) in [("90", 90), ("30s", 30), ("15m", 900), ("1h30m", 5_400), ("2d", 172_800), ("0", 0)] {
+        for (text, seconds) in
+            [("90", 90), ("30s", 30), ("15m", 900), ("1h30m", 5_400), ("2d", 172_800), ("0", 0)]
+        {
             assert_eq!(parse_seconds(text), Ok(seconds), "{text}");
         }
         assert_eq!(parse_limit("none"), Ok(None));

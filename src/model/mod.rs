@@ -2,7 +2,7 @@
 //!
 //! Pure data and pure functions. This room reads no clock, draws no random number, opens no file and knows
 //! no process; instants, ids and texts arrive as arguments. It never decides what ought to happen: that is
-//! [`crate::plan`].
+//! the room `plan`.
 
 pub mod bytes;
 pub mod claim;

@@ -76,7 +76,15 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome of which nothing but the exit is known.
     pub fn bare(exit: Exit, at: Timestamp) -> Self {
-        Self { exit, at, usage: None, leftovers: Vec::new(), leftovers_left: false, best_effort: false, notes: Vec::new() }
+        Self {
+            exit,
+            at,
+            usage: None,
+            leftovers: Vec::new(),
+            leftovers_left: false,
+            best_effort: false,
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -115,9 +123,9 @@ pub struct Ending {
 pub fn signal_name(signal: i32) -> String {
     // Linux numbers where systems differ (10, 12, 17 to 20); the program's own platform decides what it sends.
     const NAMES: [&str; 31] = [
-        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
-        "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
-        "WINCH", "IO", "PWR", "SYS",
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
+        "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
+        "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
     ];
     let name = usize::try_from(signal).ok().and_then(|n| n.checked_sub(1)).and_then(|n| NAMES.get(n));
     name.map_or_else(|| format!("signal {signal}"), |name| format!("SIG{name}"))
@@ -156,7 +164,9 @@ pub fn summarize(outcome: &Outcome, ending: Option<&Ending>, timeout: (Option<u6
         parts.push(format!("{processes} {fate}"));
     }
     if outcome.best_effort {
-        parts.push("its watcher had died: its processes were looked for as well as can be (best effort)".to_owned());
+        parts.push(
+            "its watcher had died: its processes were looked for as well as can be (best effort)".to_owned(),
+        );
     }
     parts.extend(outcome.notes.iter().cloned());
     if parts.is_empty() { None } else { Some(parts.join("; ")) }
@@ -208,7 +218,8 @@ mod tests {
     #[test]
     fn a_default_that_bites_says_so() {
         let ending = Ending { why: Why::Timeout, at: at(), signal: None, note: None };
-        let text = summarize(&Outcome::bare(Exit::Signal(15), at()), Some(&ending), (Some(1_800), true)).unwrap();
+        let text =
+            summarize(&Outcome::bare(Exit::Signal(15), at()), Some(&ending), (Some(1_800), true)).unwrap();
         assert_eq!(text, "timed out after 30m, the default; --timeout sets another; killed by SIGTERM");
     }
 

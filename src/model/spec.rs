@@ -19,7 +19,11 @@ impl Command {
             Self::Argv(argv) => argv.clone(),
             Self::Line(line) => {
                 let line = Bytes::new(line.as_bytes()).unwrap_or_default();
-                vec![Bytes::new(*b"/bin/sh").unwrap_or_default(), Bytes::new(*b"-c").unwrap_or_default(), line]
+                vec![
+                    Bytes::new(*b"/bin/sh").unwrap_or_default(),
+                    Bytes::new(*b"-c").unwrap_or_default(),
+                    line,
+                ]
             }
         }
     }

@@ -253,7 +253,9 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
             None => Decision::To(State::Queued { not_before: None }),
         },
         Change::Decide { ending } => decide_of_running(run, ending),
-        Change::End { outcome, retry_at, summary } => end_of_running(run, outcome, *retry_at, summary.as_deref()),
+        Change::End { outcome, retry_at, summary } => {
+            end_of_running(run, outcome, *retry_at, summary.as_deref())
+        }
         Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
         Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
@@ -275,7 +277,12 @@ fn decide_of_running(run: &Run, asked: &Ending) -> Decision {
     Decision::To(State::Running(Run { ending: Some(ending), ..run.clone() }))
 }
 
-fn end_of_running(run: &Run, outcome: &Outcome, retry_at: Option<Timestamp>, summary: Option<&str>) -> Decision {
+fn end_of_running(
+    run: &Run,
+    outcome: &Outcome,
+    retry_at: Option<Timestamp>,
+    summary: Option<&str>,
+) -> Decision {
     let intent = run.ending.as_ref().map(|ending| ending.why);
     let verdict = match (intent, &outcome.exit) {
         (Some(Why::Cancel | Why::Stale | Why::Replace | Why::Dependency), _) => Verdict::Cancelled,
@@ -307,7 +314,9 @@ fn next_of_waiting(change: &Change) -> Decision {
         Change::AskApproval => Decision::NoOp("it waits for approval already"),
         Change::Approve => Decision::To(State::Queued { not_before: None }),
         Change::Decline { at, note } => Decision::To(ended_unrun(Verdict::Cancelled, *at, note)),
-        Change::Expire { at } => Decision::To(ended_unrun(Verdict::Failed, *at, "nobody approved it in time")),
+        Change::Expire { at } => {
+            Decision::To(ended_unrun(Verdict::Failed, *at, "nobody approved it in time"))
+        }
         Change::Enrich { .. } => Decision::Refused("it has not ended"),
     }
 }
@@ -323,7 +332,11 @@ fn next_of_ended(end: &End, change: &Change) -> Decision {
                 summary: summary.clone().or_else(|| end.summary.clone()),
                 ..end.clone()
             };
-            if enriched == *end { Decision::NoOp("nothing new") } else { Decision::To(State::Ended(enriched)) }
+            if enriched == *end {
+                Decision::NoOp("nothing new")
+            } else {
+                Decision::To(State::Ended(enriched))
+            }
         }
     }
 }

@@ -289,7 +289,9 @@ impl Wire {
         let command = match (self.argv.take(), &self.command) {
             (Some(argv), _) if argv.is_empty() => return Err("argv: is empty".to_owned()),
             (Some(argv), _) => Command::Argv(argv),
-            (None, Some(line)) if line.contains('\0') => return Err("command: contains a NUL byte".to_owned()),
+            (None, Some(line)) if line.contains('\0') => {
+                return Err("command: contains a NUL byte".to_owned());
+            }
             (None, Some(line)) => Command::Line(line.clone()),
             (None, None) => return Err("neither argv nor command is given".to_owned()),
         };
@@ -314,7 +316,12 @@ impl TryFrom<Wire> for Job {
         let from = wire.limits_from;
         let limits = Limits {
             timeout: limit(wire.timeout_seconds, defaults.timeout, from.timeout, "timeout_seconds")?,
-            stale_after: limit(wire.stale_after_seconds, defaults.stale_after, from.stale_after, "stale_after_seconds")?,
+            stale_after: limit(
+                wire.stale_after_seconds,
+                defaults.stale_after,
+                from.stale_after,
+                "stale_after_seconds",
+            )?,
             grace: limit(wire.grace_seconds, defaults.grace, from.grace, "grace_seconds")?,
         };
         if wire.max_attempts == 0 {
@@ -392,7 +399,11 @@ mod tests {
     fn what_is_wrong_is_named() {
         for (from, to, said) in [
             ("\"cwd\": \"/tmp\"", "\"argv\": []", "argv: is empty"),
-            ("\"timeout_seconds\": 60", "\"timeout_seconds\": 99999999999", "timeout_seconds: longer than ten years"),
+            (
+                "\"timeout_seconds\": 60",
+                "\"timeout_seconds\": 99999999999",
+                "timeout_seconds: longer than ten years",
+            ),
             ("\"timeout_seconds\": 60", "\"timeout_seconds\": -1", "invalid value"),
             ("\"cwd\": \"/tmp\"", "\"env\": \"../../etc/passwd\"", "not the name of a captured environment"),
             ("bg_20260213_abc123", "../../etc", "is not a job id"),

@@ -89,8 +89,9 @@ impl<'a> Attendance<'a> {
         }
         // A queued job that could run, and nobody who would start it: its claim was given back, or never made.
         let slots = self.home.config.slots;
-        let idle = ids.iter().any(|id| facts.heads().any(|head| head.id == *id && head.status == Status::Queued))
-            && facts.running().count() < slots;
+        let idle =
+            ids.iter().any(|id| facts.heads().any(|head| head.id == *id && head.status == Status::Queued))
+                && facts.running().count() < slots;
         if lost || idle {
             self.unwatched.clear();
             let store = self.home.store();

@@ -90,7 +90,8 @@ fn commit(home: &Home, id: &JobId, signal: Option<i32>, warnings: &mut Vec<Strin
     // A queued job's end may be another's beginning: this is a pass, not a write of its own.
     let decided = pass.decide(Scope::Slots, &mut |draft| {
         had_ended = draft.facts().job(id)?.is_none_or(|job| job.end().is_some());
-        applied = draft.push(Event::Changed { id: id.clone(), change: Change::Decide { ending: ending.clone() } })?;
+        applied = draft
+            .push(Event::Changed { id: id.clone(), change: Change::Decide { ending: ending.clone() } })?;
         Ok(())
     })?;
     warnings.extend(decided.warnings);
@@ -132,7 +133,9 @@ fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Can
                 local.evict(id)?;
                 local.launch(id)?;
             }
-            Judgement::Stuck(processes) => return Ok(Cancelled { job, result: CancelResult::Stuck(processes) }),
+            Judgement::Stuck(processes) => {
+                return Ok(Cancelled { job, result: CancelResult::Stuck(processes) });
+            }
         }
         attendance.wait(&facts, std::slice::from_ref(id), &[], Some(Duration::from_secs(1)))?;
     }
@@ -185,4 +188,3 @@ impl Patience {
         Ok(if stuck.is_empty() { Judgement::Wait } else { Judgement::Stuck(stuck) })
     }
 }
-

@@ -84,11 +84,17 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Folder(FolderError::System { .. }) | StoreError::System { .. } => Self::new(Code::Failed, message),
+            StoreError::Folder(FolderError::System { .. }) | StoreError::System { .. } => {
+                Self::new(Code::Failed, message)
+            }
             StoreError::Folder(_) => Self::new(Code::Index, message),
-            StoreError::Unreadable { path, .. } => Self::new(Code::Index, message)
-                .hint(format!("mend it, or move it away to begin a new one: mv {0} {0}.damaged", path.display())),
-            StoreError::Locked { .. } => Self::new(Code::NotNow, message).hint("try again; nothing was changed"),
+            StoreError::Unreadable { path, .. } => Self::new(Code::Index, message).hint(format!(
+                "mend it, or move it away to begin a new one: mv {0} {0}.damaged",
+                path.display()
+            )),
+            StoreError::Locked { .. } => {
+                Self::new(Code::NotNow, message).hint("try again; nothing was changed")
+            }
         }
     }
 }

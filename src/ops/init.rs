@@ -27,7 +27,9 @@ pub fn init(target: Target, subcommands: &[&str]) -> Result<String, Fault> {
     Ok(match target {
         Target::Bash => shell(include_str!("init/bash.txt"), &posix_quote(&program)?, &subcommands.join("|")),
         Target::Zsh => shell(include_str!("init/zsh.txt"), &posix_quote(&program)?, &subcommands.join("|")),
-        Target::Posix => shell(include_str!("init/posix.txt"), &posix_quote(&program)?, &subcommands.join("|")),
+        Target::Posix => {
+            shell(include_str!("init/posix.txt"), &posix_quote(&program)?, &subcommands.join("|"))
+        }
         Target::Fish => shell(include_str!("init/fish.txt"), &fish_quote(&program)?, &subcommands.join(" ")),
         Target::Cron => cron(&program, &root_path()?)?,
     })
@@ -45,7 +47,8 @@ fn cron(program: &Path, root: &Path) -> Result<String, Fault> {
 }
 
 fn text(path: &Path) -> Result<&str, Fault> {
-    let fault = || Fault::new(Code::Failed, format!("{} is not UTF-8; put the program elsewhere", path.display()));
+    let fault =
+        || Fault::new(Code::Failed, format!("{} is not UTF-8; put the program elsewhere", path.display()));
     path.to_str().filter(|text| !text.contains('\n')).ok_or_else(fault)
 }
 
@@ -58,7 +61,6 @@ fn fish_quote(path: &Path) -> Result<String, Fault> {
     Ok(format!("'{}'", text(path)?.replace('\\', r"\\").replace('\'', r"\'")))
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +70,9 @@ mod tests {
         let path = Path::new("/a b/it's 100%/$x");
         assert_eq!(posix_quote(path).unwrap(), r"'/a b/it'\''s 100%/$x'");
         assert_eq!(fish_quote(path).unwrap(), r"'/a b/it\'s 100%/$x'");
-        assert_eq!(cron(path, Path::new("/h")).unwrap(), "* * * * * BG_HOME='/h' '/a b/it'\\''s 100\\%/$x' tick\n");
+        assert_eq!(
+            cron(path, Path::new("/h")).unwrap(),
+            "* * * * * BG_HOME='/h' '/a b/it'\\''s 100\\%/$x' tick\n"
+        );
     }
 }

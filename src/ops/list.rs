@@ -4,11 +4,7 @@ use super::{
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
 };
-use crate::model::{
-    facts::Facts,
-    job::Job,
-    state::Status,
-};
+use crate::model::{facts::Facts, job::Job, state::Status};
 use crate::plan::census::Sighting;
 use crate::store::Store;
 
@@ -141,8 +137,12 @@ pub fn parse_status(text: &str) -> Result<Vec<Status>, Fault> {
             let nearest = known.max_by(|a, b| strsim::jaro(a, text).total_cmp(&strsim::jaro(b, text)));
             let fault = Fault::new(Code::Usage, format!("there is no state {text:?}"));
             match nearest {
-                Some(nearest) if strsim::jaro(nearest, text) > 0.7 => fault.hint(format!("did you mean {nearest}?")),
-                _ => fault.hint("states: queued, running, waiting_approval, completed, failed, cancelled, active, ended"),
+                Some(nearest) if strsim::jaro(nearest, text) > 0.7 => {
+                    fault.hint(format!("did you mean {nearest}?"))
+                }
+                _ => fault.hint(
+                    "states: queued, running, waiting_approval, completed, failed, cancelled, active, ended",
+                ),
             }
         }),
     }

@@ -93,7 +93,8 @@ pub fn start(request: &Request) -> Result<Submitted, Fault> {
 pub fn foresee(request: &Request) -> Result<Job, Fault> {
     let config = Home::open_existing(BrokenConfig::Stops)?.map(|home| home.config).unwrap_or_default();
     let (spec, _) = prepare_with(request, &config)?;
-    let id = JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
+    let id =
+        JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
     Ok(Job::new(id, spec, crate::os::clock::SystemClock.now()))
 }
 
@@ -101,7 +102,10 @@ fn prepare(request: &Request, home: &Home) -> Result<(JobSpec, Inherited), Fault
     prepare_with(request, &home.config)
 }
 
-fn prepare_with(request: &Request, config: &crate::model::config::Config) -> Result<(JobSpec, Inherited), Fault> {
+fn prepare_with(
+    request: &Request,
+    config: &crate::model::config::Config,
+) -> Result<(JobSpec, Inherited), Fault> {
     let cwd = working_directory(request.cwd.as_deref())?;
     let inherited = environment(request)?;
     let command = command(request)?;
@@ -121,13 +125,16 @@ fn prepare_with(request: &Request, config: &crate::model::config::Config) -> Res
     for label in &request.labels {
         spec.labels.push(checked_name("label", label.clone())?);
     }
-    let flag = |given: Option<Seconds>, else_: Limit| given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag });
+    let flag = |given: Option<Seconds>, else_: Limit| {
+        given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
+    };
     spec.limits.timeout = flag(request.timeout, config.limits.timeout);
     spec.limits.stale_after = flag(request.stale_after, config.limits.stale_after);
     spec.limits.grace = flag(request.grace, config.limits.grace);
     spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
     spec.parent = std::env::var("BG_JOB_ID").ok().and_then(|id| JobId::parse(&id).ok());
-    spec.stdin = request.stdin.as_deref().filter(|path| *path != Path::new("-")).map(input_file).transpose()?;
+    spec.stdin =
+        request.stdin.as_deref().filter(|path| *path != Path::new("-")).map(input_file).transpose()?;
     Ok((spec, inherited))
 }
 
@@ -139,15 +146,22 @@ fn checked_name(what: &str, text: String) -> Result<String, Fault> {
 }
 
 fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {
-    let here = std::env::current_dir()
-        .map_err(|error| Fault::new(Code::Failed, format!("the working directory is gone: {error}")).hint("give one with --cwd"))?;
+    let here = std::env::current_dir().map_err(|error| {
+        Fault::new(Code::Failed, format!("the working directory is gone: {error}"))
+            .hint("give one with --cwd")
+    })?;
     let path = given.map_or_else(|| here.clone(), |given| here.join(given));
     let usable = std::fs::metadata(&path).and_then(|data| {
         if data.is_dir() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
     });
     usable
         .and_then(|()| rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).map_err(io::Error::from))
-        .map_err(|error| Fault::new(Code::Failed, format!("could not use the directory {}: {}", path.display(), words(&error))))?;
+        .map_err(|error| {
+            Fault::new(
+                Code::Failed,
+                format!("could not use the directory {}: {}", path.display(), words(&error)),
+            )
+        })?;
     bytes(path.into_os_string(), "the working directory")
 }
 
@@ -163,8 +177,9 @@ fn bytes(text: OsString, what: &str) -> Result<Bytes, Fault> {
 
 fn environment(request: &Request) -> Result<Inherited, Fault> {
     let clean = request.clean_env;
-    let mut inherited =
-        Inherited::capture(|name| JOB_VARIABLES.contains(&name) || (clean && !KEPT_VARIABLES.contains(&name)));
+    let mut inherited = Inherited::capture(|name| {
+        JOB_VARIABLES.contains(&name) || (clean && !KEPT_VARIABLES.contains(&name))
+    });
     for entry in &request.env {
         let entry = entry.as_bytes();
         let Some(place) = entry.iter().position(|byte| *byte == b'=').filter(|place| *place > 0) else {
@@ -188,6 +203,8 @@ fn command(request: &Request) -> Result<Command, Fault> {
     Ok(Command::Argv(argv.into_iter().map(|word| bytes(word, "the command")).collect::<Result<_, _>>()?))
 }
 
+const NOT_EXECUTABLE: &str = "may not be executed";
+
 /// A command that cannot be run is refused now: whoever types it is still there to read why.
 fn check_program(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Bytes) -> Result<(), Fault> {
     let mut found = None;
@@ -196,30 +213,44 @@ fn check_program(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Byt
         match std::fs::metadata(&path) {
             Ok(data) if data.is_dir() => found = found.or(Some("is a directory")),
             Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok() => return Ok(()),
-            Ok(_) => found = found.or(Some("may not be executed")),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = found.or(Some("cannot be reached")),
+            Ok(_) => found = found.or(Some(NOT_EXECUTABLE)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                found = found.or(Some("cannot be reached"))
+            }
             Err(_) => {}
         }
     }
     let shown = program.to_text();
     if let Some(why) = found {
-        return Err(Fault::new(Code::NotExecutable, format!("{shown}: {why}"))
-            .hint(format!("chmod +x {shown}, or name the program that runs it")));
+        let fault = Fault::new(Code::NotExecutable, format!("{shown}: {why}"));
+        let hint = format!("chmod +x {shown}, or name the program that runs it");
+        return Err(if why == NOT_EXECUTABLE { fault.hint(hint) } else { fault });
     }
     let fault = Fault::new(Code::CommandNotFound, format!("{shown}: command not found"));
     let is_line = words == 1 && shown.contains(char::is_whitespace);
-    Err(if is_line { fault.hint(format!("a line for a shell is started with --shell {shown:?}")) } else { fault })
+    Err(if is_line {
+        fault.hint(format!("a line for a shell is started with --shell {shown:?}"))
+    } else {
+        fault
+    })
 }
 
 fn input_file(path: &Path) -> Result<Bytes, Fault> {
-    let failed = |error: io::Error| Fault::new(Code::Failed, format!("could not read {}: {}", path.display(), words(&error)));
+    let failed = |error: io::Error| {
+        Fault::new(Code::Failed, format!("could not read {}: {}", path.display(), words(&error)))
+    };
     let absolute = std::path::absolute(path).map_err(failed)?;
     std::fs::File::open(&absolute).map_err(failed)?;
     bytes(absolute.into_os_string(), "--stdin")
 }
 
 /// Makes the environment durable, then the job, and launches its watcher where it got a slot.
-fn submit(home: &Home, mut spec: JobSpec, inherited: &Inherited, own_input: bool) -> Result<Submitted, Fault> {
+fn submit(
+    home: &Home,
+    mut spec: JobSpec,
+    inherited: &Inherited,
+    own_input: bool,
+) -> Result<Submitted, Fault> {
     let mut ids = RandomIds;
     let now = home.clock.now();
     let draw = |ids: &mut RandomIds| {
@@ -273,7 +304,8 @@ fn launch(
         Ok(told) => warnings.extend(told),
         Err(error) => warnings.push(error.to_string()),
     }
-    let claimed = decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
+    let claimed =
+        decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
     let mut job = submitted_job(&decided, id)?;
     let (mut ahead, mut slots) = (0, 0);
     if !claimed {

@@ -47,7 +47,8 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
         let id = find(&facts, text)?;
         let Some(job) = facts.job(&id)? else { continue };
         let runs = home.root.runs()?;
-        let log_bytes = runs.open_file(&log_name(&id)).ok().flatten().and_then(|file| Some(file.metadata().ok()?.len()));
+        let log_bytes =
+            runs.open_file(&log_name(&id)).ok().flatten().and_then(|file| Some(file.metadata().ok()?.len()));
         let meta = runs.read(&meta_name(&id), META_BYTES_MAX).ok().flatten();
         let ahead = (job.status() == Status::Queued).then(|| pick::ahead_of(&facts, &id));
         let left = job.end().and_then(|end| end.outcome.as_ref()).filter(|outcome| outcome.leftovers_left);

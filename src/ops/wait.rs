@@ -87,7 +87,8 @@ pub fn wait_for(
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let time_is_over = !enough && left == Some(Duration::ZERO);
         if enough || time_is_over {
-            let code = if time_is_over { STILL_GOING_ON } else { fold(&jobs, any.then_some(told.as_slice())) };
+            let code =
+                if time_is_over { STILL_GOING_ON } else { fold(&jobs, any.then_some(told.as_slice())) };
             return Ok(Waited { jobs, time_is_over, code, warnings: home.warnings.clone() });
         }
         attendance.wait(&facts, ids, &[], left)?;
@@ -98,7 +99,9 @@ fn jobs(facts: &Facts, ids: &[JobId]) -> Result<Vec<Job>, Fault> {
     let mut jobs = Vec::new();
     for id in ids {
         let job = facts.job(id)?;
-        jobs.push(job.ok_or_else(|| Fault::new(Code::NotFound, format!("{id} was removed while it was waited for")))?);
+        jobs.push(job.ok_or_else(|| {
+            Fault::new(Code::NotFound, format!("{id} was removed while it was waited for"))
+        })?);
     }
     Ok(jobs)
 }
@@ -121,7 +124,9 @@ pub fn exit_code(job: &Job) -> Option<i32> {
     let exit = end.outcome.as_ref().map(|outcome| &outcome.exit);
     Some(match (end.verdict, exit) {
         (Verdict::Cancelled, _) => NO_CODE,
-        (Verdict::Failed, _) if end.ending.as_ref().is_some_and(|ending| ending.why == Why::Timeout) => TIMED_OUT,
+        (Verdict::Failed, _) if end.ending.as_ref().is_some_and(|ending| ending.why == Why::Timeout) => {
+            TIMED_OUT
+        }
         (_, Some(Exit::Code(code))) => *code,
         (_, Some(Exit::Signal(signal))) => 128 + signal,
         (_, Some(Exit::NotStarted { code, .. })) => *code,

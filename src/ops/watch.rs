@@ -35,8 +35,13 @@ pub fn run(root: &Path, id: JobId) {
     let mut next = Some(id);
     let mut count = 0;
     while let Some(id) = next.take() {
-        let context =
-            Context { root: &home.root, store: &home.store(), clock: &home.clock, site: &home.site, inbox: &inbox };
+        let context = Context {
+            root: &home.root,
+            store: &home.store(),
+            clock: &home.clock,
+            site: &home.site,
+            inbox: &inbox,
+        };
         let Ok(Some(watched)) = watch(&context, &id) else { break };
         // A chain of jobs can outlive many changes of the settings.
         home.reload_config();
@@ -90,7 +95,8 @@ fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<bool, Damage>
     let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(false) };
     if let Some(ending) = &watched.ending {
         // No effect where the index has the intent already.
-        draft.push(Event::Changed { id: job.id.clone(), change: Change::Decide { ending: ending.clone() } })?;
+        draft
+            .push(Event::Changed { id: job.id.clone(), change: Change::Decide { ending: ending.clone() } })?;
     }
     let job = draft.facts().job(id)?.unwrap_or(job);
     rescue::end(draft, &job, watched.outcome.clone())?;

@@ -25,7 +25,10 @@ fn kept_environment() -> Vec<CString> {
         .iter()
         .filter_map(|name| {
             let value = std::env::var_os(name)?;
-            CString::new([name.as_bytes(), b"=", std::os::unix::ffi::OsStrExt::as_bytes(value.as_os_str())].concat()).ok()
+            CString::new(
+                [name.as_bytes(), b"=", std::os::unix::ffi::OsStrExt::as_bytes(value.as_os_str())].concat(),
+            )
+            .ok()
         })
         .collect()
 }
@@ -68,7 +71,8 @@ mod imp {
         let mut argv: Vec<*mut libc::c_char> = vec![NAME.as_ptr().cast_mut()];
         argv.extend(arguments.iter().map(|argument| argument.as_ptr().cast_mut()));
         argv.push(ptr::null_mut());
-        let mut envp: Vec<*mut libc::c_char> = environment.iter().map(|entry| entry.as_ptr().cast_mut()).collect();
+        let mut envp: Vec<*mut libc::c_char> =
+            environment.iter().map(|entry| entry.as_ptr().cast_mut()).collect();
         envp.push(ptr::null_mut());
         let mut attributes = MaybeUninit::uninit();
         let mut actions = MaybeUninit::uninit();
@@ -119,14 +123,20 @@ mod imp {
         Ok(())
     }
 
-    pub fn spawn_as_orphan(program: &CString, arguments: &[CString], environment: &[CString]) -> io::Result<()> {
+    pub fn spawn_as_orphan(
+        program: &CString,
+        arguments: &[CString],
+        environment: &[CString],
+    ) -> io::Result<()> {
         // SAFETY: the child only spawns, from memory that was prepared, and leaves without running destructors.
         let child = unsafe { libc::fork() };
         if child < 0 {
             return Err(io::Error::last_os_error());
         }
         if child == 0 {
-            let code = spawn(program, arguments, environment).err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+            let code = spawn(program, arguments, environment)
+                .err()
+                .map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
             // SAFETY: leaving has no precondition.
             unsafe { libc::_exit(code) };
         }
@@ -138,7 +148,11 @@ mod imp {
                 return Err(error);
             }
         }
-        if libc::WIFEXITED(status) { checked(libc::WEXITSTATUS(status)) } else { Err(io::ErrorKind::Other.into()) }
+        if libc::WIFEXITED(status) {
+            checked(libc::WEXITSTATUS(status))
+        } else {
+            Err(io::ErrorKind::Other.into())
+        }
     }
 
     #[cfg(target_os = "linux")]

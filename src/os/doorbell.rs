@@ -91,7 +91,8 @@ mod imp {
     use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
     use std::path::Path;
 
-    pub const RENAMES: WatchFlags = WatchFlags::MOVED_TO.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
+    pub const RENAMES: WatchFlags =
+        WatchFlags::MOVED_TO.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
     pub const WRITES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CREATE).union(WatchFlags::MOVED_TO);
 
     pub fn watch(path: &Path, what: WatchFlags) -> Option<OwnedFd> {

@@ -9,7 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-const FOLDER_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const FOLDER_FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const FILE_FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 const FOLDER_MODE: Mode = Mode::RWXU;
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -136,7 +137,9 @@ impl Folder {
     pub fn open_file(&self, name: &str) -> io::Result<Option<File>> {
         // O_NONBLOCK: a FIFO that somebody put there must not hold us.
         match openat(&self.fd, name, FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::RegularFile => Ok(Some(File::from(fd))),
+            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::RegularFile => {
+                Ok(Some(File::from(fd)))
+            }
             Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file")),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),

@@ -74,7 +74,9 @@ pub enum Stage {
 
 impl Stage {
     fn of(number: i32) -> Option<Self> {
-        [Self::Files, Self::Cwd, Self::Record, Self::Exec, Self::Limit].into_iter().find(|stage| *stage as i32 == number)
+        [Self::Files, Self::Cwd, Self::Record, Self::Exec, Self::Limit]
+            .into_iter()
+            .find(|stage| *stage as i32 == number)
     }
 }
 
@@ -94,7 +96,9 @@ impl Held {
         report.read_to_end(&mut bytes)?;
         let mut passage = Passage::default();
         for message in bytes.chunks_exact(8) {
-            let number = |at: usize| i32::from_ne_bytes([message[at], message[at + 1], message[at + 2], message[at + 3]]);
+            let number = |at: usize| {
+                i32::from_ne_bytes([message[at], message[at + 1], message[at + 2], message[at + 3]])
+            };
             match Stage::of(number(0)) {
                 Some(Stage::Limit) => passage.unset_limits.push(number(4)),
                 Some(stage) => passage.stopped = Some((stage, number(4))),
@@ -191,7 +195,8 @@ mod imp {
                 libc::signal(signal, libc::SIG_DFL);
             }
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
-            if libc::dup2(kit.input, 0) < 0 || libc::dup2(kit.output, 1) < 0 || libc::dup2(kit.output, 2) < 0 {
+            if libc::dup2(kit.input, 0) < 0 || libc::dup2(kit.output, 1) < 0 || libc::dup2(kit.output, 2) < 0
+            {
                 leave(kit.report, Stage::Files);
             }
             if libc::chdir(kit.cwd) != 0 {
@@ -252,7 +257,11 @@ mod imp {
                     libc::EACCES => telling = libc::EACCES,
                     libc::ENOEXEC => {
                         kit.shell_arguments[1] = *program;
-                        libc::execve(c"/bin/sh".as_ptr(), kit.shell_arguments.as_ptr(), kit.environment.as_ptr());
+                        libc::execve(
+                            c"/bin/sh".as_ptr(),
+                            kit.shell_arguments.as_ptr(),
+                            kit.environment.as_ptr(),
+                        );
                         telling = libc::ENOEXEC;
                         break;
                     }

@@ -66,7 +66,11 @@ impl Inherited {
 
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.variables.iter().rev().find(|(given, _)| given.as_slice() == name.as_bytes()).map(|(_, value)| value)
+        self.variables
+            .iter()
+            .rev()
+            .find(|(given, _)| given.as_slice() == name.as_bytes())
+            .map(|(_, value)| value)
     }
 
     /// Sets a variable.

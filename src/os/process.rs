@@ -69,7 +69,9 @@ pub fn all() -> Vec<Process> {
 /// The value of a variable in a process's environment as it was at its exec; `None` also where it cannot be read.
 pub fn variable(pid: i32, name: &str) -> Option<Vec<u8>> {
     let prefix = format!("{name}=");
-    imp::environment(pid)?.into_iter().find_map(|entry| entry.strip_prefix(prefix.as_bytes()).map(<[u8]>::to_vec))
+    imp::environment(pid)?
+        .into_iter()
+        .find_map(|entry| entry.strip_prefix(prefix.as_bytes()).map(<[u8]>::to_vec))
 }
 
 /// A process's arguments; `None` where they cannot be read.
@@ -226,7 +228,8 @@ mod imp {
 
     fn refreshed(which: ProcessesToUpdate<'_>) -> System {
         let mut system = System::new();
-        let kind = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_environ(UpdateKind::Always);
+        let kind =
+            ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_environ(UpdateKind::Always);
         system.refresh_processes_specifics(which, true, kind);
         system
     }
@@ -315,10 +318,14 @@ mod tests {
 
     #[test]
     fn a_process_is_alive_until_it_ends_and_a_zombie_is_dead() {
-        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(identity.is_alive());
-        assert!(!Identity { start: identity.start + 1, ..identity }.is_alive(), "another start is another process");
+        assert!(
+            !Identity { start: identity.start + 1, ..identity }.is_alive(),
+            "another start is another process"
+        );
         drop(child.stdin.take());
         while identity.is_alive() {
             std::thread::yield_now();
@@ -334,6 +341,9 @@ mod tests {
         let stat = format!("7 (a) b (c) {}", fields.replacen('3', "S", 1));
         let process = imp::parse_stat(7, stat.as_bytes()).unwrap();
         assert_eq!((process.parent, process.session, process.identity.start), (4, 6, 22));
-        assert_eq!((process.name.as_str(), process.wait_status, process.zombie), ("a) b (c", Some(52), false));
+        assert_eq!(
+            (process.name.as_str(), process.wait_status, process.zombie),
+            ("a) b (c", Some(52), false)
+        );
     }
 }

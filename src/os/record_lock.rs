@@ -87,7 +87,8 @@ mod tests {
     fn a_lock_is_seen_through_another_open_and_goes_with_its_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
+        let open =
+            || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
         let (holder, other) = (open(), open());
         assert!(!is_held(&other).unwrap());
         assert!(try_lock(&holder).unwrap());

@@ -53,7 +53,8 @@ mod imp {
             unsafe {
                 let mut everything: libc::sigset_t = std::mem::zeroed();
                 libc::sigfillset(&raw mut everything);
-                let blocked = libc::pthread_sigmask(libc::SIG_BLOCK, &raw const everything, std::ptr::null_mut());
+                let blocked =
+                    libc::pthread_sigmask(libc::SIG_BLOCK, &raw const everything, std::ptr::null_mut());
                 if blocked != 0 {
                     return Err(io::Error::from_raw_os_error(blocked));
                 }

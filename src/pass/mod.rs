@@ -14,8 +14,15 @@ use crate::model::{
     state::Change,
 };
 use crate::os::clock::Clock;
-use crate::plan::{self, Action, Inputs, Scope, census::{Census, Sighting}, rescue, retain};
-use crate::store::{Decide, Store, StoreError, environments, root::{INDEX, Root, run_file_names}};
+use crate::plan::{
+    self, Action, Inputs, Scope,
+    census::{Census, Sighting},
+    rescue, retain,
+};
+use crate::store::{
+    Decide, Store, StoreError, environments,
+    root::{INDEX, Root, run_file_names},
+};
 
 /// What a pass works with.
 pub struct Pass<'a, C> {
@@ -93,7 +100,13 @@ impl<C: Clock> Pass<'_, C> {
     }
 
     fn inputs<'i>(&'i self, census: &'i Census, now: Timestamp) -> Inputs<'i> {
-        Inputs { census, now, config: self.config, site: self.executor.site(), executor: self.executor.name() }
+        Inputs {
+            census,
+            now,
+            config: self.config,
+            site: self.executor.site(),
+            executor: self.executor.name(),
+        }
     }
 
     /// Looks at every running job. What seems to be judged without a watcher is held and looked at again, so that
@@ -158,7 +171,8 @@ impl<C: Clock> Pass<'_, C> {
             Ok(Launch::Watched) => {}
             Ok(Launch::Ended(outcome)) => over.push((id, outcome)),
             Err(error) => {
-                let fate = if self.give_back(&id)? { format!("{id} is queued again; ") } else { String::new() };
+                let fate =
+                    if self.give_back(&id)? { format!("{id} is queued again; ") } else { String::new() };
                 warnings.push(format!("{error}; {fate}the next bgctl tick tries again"));
             }
         }
@@ -199,7 +213,11 @@ impl<C: Clock> Pass<'_, C> {
             Ok(())
         })?;
         swept?;
-        Ok(Decided { events: commit.events, actions: Vec::new(), warnings: commit.warning.into_iter().collect() })
+        Ok(Decided {
+            events: commit.events,
+            actions: Vec::new(),
+            warnings: commit.warning.into_iter().collect(),
+        })
     }
 
     /// The jobs that retention would let go now.

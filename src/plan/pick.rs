@@ -12,8 +12,13 @@ use crate::model::{
 /// Claims a slot for each due job while there are free ones.
 pub fn pick(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -> Result<(), Damage> {
     let free = inputs.config.slots.saturating_sub(slots_held(draft.facts(), inputs));
-    let next: Vec<JobId> =
-        draft.facts().heads().filter(|head| is_due(head, inputs)).take(free).map(|head| head.id.clone()).collect();
+    let next: Vec<JobId> = draft
+        .facts()
+        .heads()
+        .filter(|head| is_due(head, inputs))
+        .take(free)
+        .map(|head| head.id.clone())
+        .collect();
     for id in next {
         let claim = Claim { site: inputs.site.clone(), executor: inputs.executor };
         draft.push(Event::Changed { id: id.clone(), change: Change::Claim { at: inputs.now, claim } })?;

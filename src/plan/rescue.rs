@@ -17,8 +17,12 @@ pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
         match sighting {
             Sighting::NotStarted | Sighting::Orphaned => actions.push(Action::Launch(job.id)),
             Sighting::Ended(outcome) => end(draft, &job, outcome.clone())?,
-            Sighting::Vanished => end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?,
-            Sighting::Rebooted => end(draft, &job, unknown(inputs, "the machine was started again meanwhile"))?,
+            Sighting::Vanished => {
+                end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?
+            }
+            Sighting::Rebooted => {
+                end(draft, &job, unknown(inputs, "the machine was started again meanwhile"))?
+            }
             Sighting::NeverExecuted => {
                 draft.push(Event::Changed { id: job.id, change: Change::GiveBack })?;
             }

@@ -1,6 +1,11 @@
 //! Retention: which ended jobs go.
 
-use crate::model::{Timestamp, config::Retention, facts::{Facts, Head}, id::JobId};
+use crate::model::{
+    Timestamp,
+    config::Retention,
+    facts::{Facts, Head},
+    id::JobId,
+};
 use chrono::TimeDelta;
 
 /// The jobs that retention lets go, oldest end first.
@@ -12,8 +17,9 @@ pub fn retain(facts: &Facts, now: Timestamp, retention: &Retention) -> Vec<JobId
     // A stable sort: what ended in the same millisecond goes in the order of submission. An end that nobody
     // wrote down counts as the oldest of the count, and has no age.
     ended.sort_by_key(|head| head.ended_at);
-    let (old, rest): (Vec<&Head>, Vec<&Head>) =
-        ended.into_iter().partition(|head| head.ended_at.is_some() && is_older_than(head, now, retention.age_seconds_max));
+    let (old, rest): (Vec<&Head>, Vec<&Head>) = ended
+        .into_iter()
+        .partition(|head| head.ended_at.is_some() && is_older_than(head, now, retention.age_seconds_max));
     let excess = rest.len().saturating_sub(retention.jobs_max);
     old.into_iter()
         .chain(rest.into_iter().take(excess))
@@ -28,7 +34,9 @@ fn is_older_than(head: &Head, now: Timestamp, seconds: Option<u64>) -> bool {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(at), Some(seconds)) => {
-            now - at >= TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX)
+            now - at
+                >= TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
+                    .unwrap_or(TimeDelta::MAX)
         }
     }
 }

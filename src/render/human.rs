@@ -60,7 +60,9 @@ pub fn list(listed: &Listed, now: Timestamp, width: Option<usize>, colours: bool
 
 fn command_room(listed: &Listed, now: Timestamp, width: Option<usize>) -> usize {
     let Some(width) = width else { return COMMAND_CHARS_MAX };
-    let widest = |of: &dyn Fn(&Row) -> usize, header: usize| listed.rows.iter().map(of).max().unwrap_or(0).max(header) + 2;
+    let widest = |of: &dyn Fn(&Row) -> usize, header: usize| {
+        listed.rows.iter().map(of).max().unwrap_or(0).max(header) + 2
+    };
     let taken = widest(&|row| row.job.id.as_str().len(), 2)
         + widest(&|row| status_words(row).chars().count(), 6)
         + widest(&|row| age(row.job.created_at, now).len(), 3)
@@ -176,7 +178,10 @@ pub fn foreseen(job: &Job) -> String {
     let limits = job.spec.limits;
     let mut text = format!("would start: {}\n", safe::line(&job.spec.display));
     text.push_str(&format!("  in {}\n", safe::line(&job.spec.cwd.to_text())));
-    text.push_str(&format!("  timeout {}, stale after {}, grace {}\n", limits.timeout, limits.stale_after, limits.grace));
+    text.push_str(&format!(
+        "  timeout {}, stale after {}, grace {}\n",
+        limits.timeout, limits.stale_after, limits.grace
+    ));
     text
 }
 
@@ -246,7 +251,10 @@ pub fn status(report: &Report, now: Timestamp) -> String {
         add("ahead", ahead.to_string());
     }
     let limits = job.spec.limits;
-    add("limits", format!("timeout {}, stale after {}, grace {}", limits.timeout, limits.stale_after, limits.grace));
+    add(
+        "limits",
+        format!("timeout {}, stale after {}, grace {}", limits.timeout, limits.stale_after, limits.grace),
+    );
     if let Some(usage) = job.end().and_then(|end| end.outcome.as_ref()).and_then(|outcome| outcome.usage) {
         let cpu_ms = usage.cpu_user_ms + usage.cpu_system_ms;
         let cpu = format!("{}.{:02} s", cpu_ms / 1_000, cpu_ms % 1_000 / 10);
@@ -258,7 +266,10 @@ pub fn status(report: &Report, now: Timestamp) -> String {
     if let Some(parent) = &job.spec.parent {
         add("parent", parent.to_string());
     }
-    add("log", format!("{} ({})", report.log.display(), report.log_bytes.map_or("none yet".to_owned(), bytes)));
+    add(
+        "log",
+        format!("{} ({})", report.log.display(), report.log_bytes.map_or("none yet".to_owned(), bytes)),
+    );
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     lines.iter().map(|(name, value)| format!("{name:>width$}  {value}\n")).collect()
 }
@@ -274,7 +285,11 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 
 /// What retention did, a line a job.
 pub fn pruned(pruned: &Pruned) -> String {
-    pruned.jobs.iter().map(|job| format!("{}  {}  {}\n", job.id, job.status(), shorten(&title(job), 80))).collect()
+    pruned
+        .jobs
+        .iter()
+        .map(|job| format!("{}  {}  {}\n", job.id, job.status(), shorten(&title(job), 80)))
+        .collect()
 }
 
 /// What a pass would do, a line each.
@@ -305,7 +320,8 @@ fn event_words(event: &Event) -> String {
                 format!("end {id}: {}", safe::line(note))
             }
             Change::End { summary, .. } => {
-                let why = summary.as_deref().map(|text| format!(": {}", safe::line(text))).unwrap_or_default();
+                let why =
+                    summary.as_deref().map(|text| format!(": {}", safe::line(text))).unwrap_or_default();
                 format!("write down the end of {id}{why}")
             }
             Change::AskApproval | Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {

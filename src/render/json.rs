@@ -86,10 +86,16 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
                 CancelResult::Done => ("cancelled", Value::Null),
                 CancelResult::HadEnded => ("had_ended", Value::Null),
                 CancelResult::Asked => ("asked", Value::Null),
-                CancelResult::Stuck(processes) => ("stuck", serde_json::to_value(processes).unwrap_or_default()),
+                CancelResult::Stuck(processes) => {
+                    ("stuck", serde_json::to_value(processes).unwrap_or_default())
+                }
                 CancelResult::OutOfReach(_) => ("out_of_reach", Value::Null),
             };
-            let result = if one.result == CancelResult::Done && !was_cancelled(&one.job) { "had_ended" } else { result };
+            let result = if one.result == CancelResult::Done && !was_cancelled(&one.job) {
+                "had_ended"
+            } else {
+                result
+            };
             json!({ "id": one.job.id, "status": one.job.status(), "result": result, "processes": processes })
         })
         .collect();

@@ -27,7 +27,9 @@ pub struct Voice {
 impl Voice {
     /// Whether text on standard output may have colours: a terminal, and nobody objects (no-color.org).
     pub fn colours(self) -> bool {
-        !self.json && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        !self.json
+            && io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
     /// Prints a result: text as it is, or the JSON object with its version and the command's name.

@@ -28,14 +28,22 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<String, StoreError> {
 pub fn has(root: &Root, name: &str) -> Result<bool, StoreError> {
     let folder = root.environments()?;
     let file = file_name(name);
-    folder.has(&file).map_err(|error| StoreError::System { doing: "look for", path: folder.path().join(file), error })
+    folder.has(&file).map_err(|error| StoreError::System {
+        doing: "look for",
+        path: folder.path().join(file),
+        error,
+    })
 }
 
 /// Reads an environment back, byte for byte what was captured.
 pub fn load(root: &Root, name: &str) -> Result<Inherited, StoreError> {
     let folder = root.environments()?;
     let file = file_name(name);
-    read(folder, name).map_err(|error| StoreError::System { doing: "read", path: folder.path().join(file), error })
+    read(folder, name).map_err(|error| StoreError::System {
+        doing: "read",
+        path: folder.path().join(file),
+        error,
+    })
 }
 
 fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
@@ -52,7 +60,8 @@ fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
 pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
     let folder = root.environments()?;
     let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
-    let named: std::collections::HashSet<&str> = facts.heads().filter_map(|head| head.env.as_deref()).collect();
+    let named: std::collections::HashSet<&str> =
+        facts.heads().filter_map(|head| head.env.as_deref()).collect();
     let mut gone = 0;
     for name in folder.names().map_err(failed)? {
         let Some(file) = name.to_str() else { continue };
@@ -79,7 +88,9 @@ fn is_abandoned(rest: &str) -> bool {
 /// kept, and a path if it had none.
 pub fn fallback() -> Inherited {
     let mut inherited = Inherited::capture(|name| !KEPT_VARIABLES.contains(&name));
-    if let (None, Ok(name), Ok(value)) = (inherited.get("PATH"), Bytes::try_from("PATH"), Bytes::try_from(PATH)) {
+    if let (None, Ok(name), Ok(value)) =
+        (inherited.get("PATH"), Bytes::try_from("PATH"), Bytes::try_from(PATH))
+    {
         inherited.set(name, value);
     }
     inherited
@@ -99,7 +110,11 @@ fn hash(content: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{id::JobId, job::Job, spec::{Command, JobSpec}};
+    use crate::model::{
+        id::JobId,
+        job::Job,
+        spec::{Command, JobSpec},
+    };
 
     fn root() -> (tempfile::TempDir, Root) {
         let dir = tempfile::tempdir().unwrap();
@@ -134,7 +149,8 @@ mod tests {
     #[test]
     fn what_no_job_names_is_swept_and_what_one_names_stays() {
         let (_dir, root) = root();
-        let (kept, unnamed) = (save(&root, &environment(b"a")).unwrap(), save(&root, &environment(b"b")).unwrap());
+        let (kept, unnamed) =
+            (save(&root, &environment(b"a")).unwrap(), save(&root, &environment(b"b")).unwrap());
         let folder = root.environments().unwrap();
         folder.create_file(&format!("{kept}.999999999.tmp")).unwrap();
         let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());

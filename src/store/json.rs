@@ -35,7 +35,11 @@ impl<'a> JsonStore<'a> {
     }
 
     /// Decides and writes, under the lock. Gives the events and the text that carries them.
-    fn decide_and_write(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<(Vec<Event>, String), StoreError> {
+    fn decide_and_write(
+        &self,
+        now: Timestamp,
+        decide: &mut Decide<'_>,
+    ) -> Result<(Vec<Event>, String), StoreError> {
         let mut draft = Draft::new(self.read()?);
         decide(&mut draft).map_err(|damage| self.unreadable(damage))?;
         if draft.events().is_empty() {
@@ -53,8 +57,17 @@ impl<'a> JsonStore<'a> {
 
     /// The folder could not be made durable after the rename. What stands is found by reading, never by trying again:
     /// a repeated fsync can succeed without having written anything (`fsync(2)`).
-    fn after_failed_sync(&self, text: &str, events: Vec<Event>, error: &std::io::Error) -> Result<Commit, StoreError> {
-        let current = self.root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| self.system("read", error))?;
+    fn after_failed_sync(
+        &self,
+        text: &str,
+        events: Vec<Event>,
+        error: &std::io::Error,
+    ) -> Result<Commit, StoreError> {
+        let current = self
+            .root
+            .folder()
+            .read(root::INDEX, INDEX_BYTES_MAX)
+            .map_err(|error| self.system("read", error))?;
         let stands = current.is_some_and(|bytes| bytes == text.as_bytes()) || self.carries(&events)?;
         if !stands {
             return Err(self.system("make durable", std::io::Error::new(error.kind(), error.to_string())));
@@ -80,8 +93,11 @@ impl<'a> JsonStore<'a> {
 
 impl Store for JsonStore<'_> {
     fn read(&self) -> Result<Facts, StoreError> {
-        let bytes =
-            self.root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| self.system("read", error))?;
+        let bytes = self
+            .root
+            .folder()
+            .read(root::INDEX, INDEX_BYTES_MAX)
+            .map_err(|error| self.system("read", error))?;
         let Some(bytes) = bytes else { return Ok(Facts::default()) };
         let text = String::from_utf8(bytes).map_err(|error| self.unreadable(not_utf8(&error)))?;
         Facts::parse(text).map_err(|reason| self.unreadable(reason))

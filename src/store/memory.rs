@@ -47,10 +47,8 @@ impl Store for MemoryStore {
     }
 
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| StoreError::System {
-            doing: "follow",
-            path: PathBuf::from("memory"),
-            error: error.into(),
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| {
+            StoreError::System { doing: "follow", path: PathBuf::from("memory"), error: error.into() }
         })?;
         self.followers.lock().unwrap_or_else(PoisonError::into_inner).push(write);
         Ok(Box::new(Bell(read)))

@@ -31,7 +31,9 @@ pub struct Root {
 
 /// Why there is no root.
 #[derive(Debug, thiserror::Error)]
-#[error("neither BG_HOME, XDG_CONFIG_HOME nor HOME says where jobs are kept; set BG_HOME to a folder of yours")]
+#[error(
+    "neither BG_HOME, XDG_CONFIG_HOME nor HOME says where jobs are kept; set BG_HOME to a folder of yours"
+)]
 pub struct Nowhere;
 
 /// Where the root is: `$BG_HOME`, else `$XDG_CONFIG_HOME/bg`, else `$HOME/.config/bg`.
@@ -131,7 +133,8 @@ mod tests {
     fn the_root_is_found_as_documented() {
         let find = |set: &[(&str, &str)]| {
             let set: Vec<(String, String)> = set.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-            let variable = |name: &str| set.iter().find(|(key, _)| key == name).map(|(_, value)| value.into());
+            let variable =
+                |name: &str| set.iter().find(|(key, _)| key == name).map(|(_, value)| value.into());
             locate(variable, Path::new("/cwd")).ok().map(|path| path.display().to_string())
         };
         let home = ("HOME", "/home/ann");

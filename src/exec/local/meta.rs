@@ -83,7 +83,8 @@ pub fn write(runs: &Folder, job: &Job, facts: &Facts<'_>) -> io::Result<()> {
         .and_then(|bytes| serde_json::from_slice::<Meta>(&bytes).ok())
         .map(|meta| meta.attempts)
         .unwrap_or_default();
-    let mut attempts: Vec<AttemptMeta> = earlier.into_iter().filter(|one| one.attempt != job.attempt).collect();
+    let mut attempts: Vec<AttemptMeta> =
+        earlier.into_iter().filter(|one| one.attempt != job.attempt).collect();
     attempts.push(AttemptMeta {
         attempt: job.attempt,
         started_at: job.started_at(),

@@ -57,7 +57,8 @@ impl<C: Clock> Executor for Local<'_, C> {
     }
 
     fn look(&self, job: &Job) -> Result<Sighting, ExecError> {
-        let record = Record::open(self.root.runs()?, &job.id).map_err(|error| failed("read the record", &job.id, error))?;
+        let record = Record::open(self.root.runs()?, &job.id)
+            .map_err(|error| failed("read the record", &job.id, error))?;
         let held = match &record {
             Some(record) => record.is_held().map_err(|error| failed("test the lock", &job.id, error))?,
             None => false,
@@ -66,15 +67,17 @@ impl<C: Clock> Executor for Local<'_, C> {
     }
 
     fn hold(&self, job: &Job) -> Result<Option<(Hold, Sighting)>, ExecError> {
-        let record = Record::acquire(self.root.runs()?, &job.id).map_err(|error| failed("take the record", &job.id, error))?;
+        let record = Record::acquire(self.root.runs()?, &job.id)
+            .map_err(|error| failed("take the record", &job.id, error))?;
         let Some(record) = record else { return Ok(None) };
         let sighting = self.judge(job, Some(&record), false)?;
         Ok(Some((Hold(Some(record)), sighting)))
     }
 
     fn launch(&self, id: &JobId) -> Result<Launch, ExecError> {
-        let arguments = [WATCH_COMMAND.into(), self.root.path().as_os_str().as_bytes().to_vec(), id.as_str().into()]
-            .map(|argument| CString::new(argument).unwrap_or_default());
+        let arguments =
+            [WATCH_COMMAND.into(), self.root.path().as_os_str().as_bytes().to_vec(), id.as_str().into()]
+                .map(|argument| CString::new(argument).unwrap_or_default());
         let spawned = if self.orphan_watchers {
             detach::spawn_as_orphan(&arguments)
         } else {
@@ -125,7 +128,9 @@ impl<C: Clock> Local<'_, C> {
     fn judge(&self, job: &Job, record: Option<&Record>, held: bool) -> Result<Sighting, ExecError> {
         let started_at = job.started_at().unwrap_or(job.created_at);
         let attempt = match record {
-            Some(record) => record.attempt(job.attempt).map_err(|error| failed("read the record", &job.id, error))?,
+            Some(record) => {
+                record.attempt(job.attempt).map_err(|error| failed("read the record", &job.id, error))?
+            }
             None => Attempt::default(),
         };
         let last_sign = attempt.last_sign.map_or(started_at, |(at, _)| at.max(started_at));
@@ -134,8 +139,12 @@ impl<C: Clock> Local<'_, C> {
         };
         Ok(match (self.site.relation(&claim.site), held) {
             (Relation::Other, _) | (Relation::Earlier, true) => Sighting::Unseen { last_sign },
-            (Relation::Same, true) => Sighting::Watched { silent_seconds: self.silence(&attempt, started_at) },
-            (_, false) if attempt.outcome.is_some() => attempt.outcome.map_or(Sighting::Vanished, Sighting::Ended),
+            (Relation::Same, true) => {
+                Sighting::Watched { silent_seconds: self.silence(&attempt, started_at) }
+            }
+            (_, false) if attempt.outcome.is_some() => {
+                attempt.outcome.map_or(Sighting::Vanished, Sighting::Ended)
+            }
             (Relation::Earlier, false) => Sighting::Rebooted,
             (Relation::Same, false) if !attempt.started => Sighting::NotStarted,
             (Relation::Same, false) => {

@@ -228,7 +228,13 @@ mod tests {
     }
 
     fn watcher(attempt: u32, pid: i32) -> Line {
-        Line::Watcher { attempt, identity: Identity { pid, start: 1 }, boot: "b".into(), at: at(), monotonic_ms: 5 }
+        Line::Watcher {
+            attempt,
+            identity: Identity { pid, start: 1 },
+            boot: "b".into(),
+            at: at(),
+            monotonic_ms: 5,
+        }
     }
 
     fn record() -> (tempfile::TempDir, Folder, JobId) {

@@ -51,7 +51,9 @@ impl NotStarted {
 /// Starts a job's process under the eyes of the record.
 pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Result<Started, NotStarted> {
     let inherited = match &job.spec.env {
-        Some(name) => environments::load(root, name).map_err(|error| NotStarted::because("its environment", error))?,
+        Some(name) => {
+            environments::load(root, name).map_err(|error| NotStarted::because("its environment", error))?
+        }
         None => environments::fallback(),
     };
     let runs = root.runs().map_err(|error| NotStarted::because("its files", error))?;
@@ -75,7 +77,8 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         record: record.file().as_fd(),
         started_line: Line::Started.to_bytes(),
     };
-    let held = Held::fork(&entrant).map_err(|error| NotStarted::because("no process could be made", error))?;
+    let held =
+        Held::fork(&entrant).map_err(|error| NotStarted::because("no process could be made", error))?;
     let pid = held.pid;
     let identity = Identity::of(pid).unwrap_or(Identity { pid, start: 0 });
     let line = Line::Process { identity, log_from, monotonic_ms: clock.monotonic().as_millis() as u64 };
@@ -113,7 +116,10 @@ fn stopped_at(stage: Stage, errno: i32, job: &Job) -> Exit {
     Exit::NotStarted { reason, code }
 }
 
-fn notes(passage: &Passage, limits: &[(&'static str, rustix::process::Resource, rustix::process::Rlimit)]) -> Vec<String> {
+fn notes(
+    passage: &Passage,
+    limits: &[(&'static str, rustix::process::Resource, rustix::process::Rlimit)],
+) -> Vec<String> {
     passage
         .unset_limits
         .iter()

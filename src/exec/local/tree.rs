@@ -132,5 +132,8 @@ fn mark_of_another_job(pid: i32, id: &JobId) -> bool {
         return false;
     }
     let Ok(root) = locate(variable, std::path::Path::new("/")) else { return false };
-    Folder::open(&root.join("runs")).ok().flatten().is_some_and(|runs| runs.has(&record_name(&other)).unwrap_or(false))
+    Folder::open(&root.join("runs"))
+        .ok()
+        .flatten()
+        .is_some_and(|runs| runs.has(&record_name(&other)).unwrap_or(false))
 }

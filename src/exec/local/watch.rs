@@ -91,7 +91,9 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         at: context.clock.now(),
         monotonic_ms: milliseconds(context.clock.monotonic()),
     })?;
-    let Some(job) = claimed_job(context, id)?.filter(|job| job.attempt == claimed.attempt) else { return Ok(None) };
+    let Some(job) = claimed_job(context, id)?.filter(|job| job.attempt == claimed.attempt) else {
+        return Ok(None);
+    };
     let history = record.attempt(job.attempt).map_err(|error| failed("read the record", id, error))?;
     let watch = Watch::new(context, &record, job);
     let (outcome, ending) = watch.to_the_end(&history);
@@ -104,7 +106,9 @@ fn take_record<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<
     let deadline = context.clock.monotonic() + TAKE_MAX;
     let runs = context.root.runs()?;
     loop {
-        if let Some(record) = Record::acquire(runs, id).map_err(|error| failed("take the record", id, error))? {
+        if let Some(record) =
+            Record::acquire(runs, id).map_err(|error| failed("take the record", id, error))?
+        {
             return Ok(Some(record));
         }
         if context.clock.monotonic() >= deadline || claimed_job(context, id)?.is_none() {
@@ -229,7 +233,9 @@ impl<'a, C: Clock> Watch<'a, C> {
         let identity = history.process.unwrap_or(Identity { pid: 0, start: 0 });
         let handle = Handle::open(identity).ok().flatten();
         let main = Main::Adopted { identity, handle };
-        let began = history.started_monotonic_ms.map_or_else(|| self.context.clock.monotonic(), Duration::from_millis);
+        let began = history
+            .started_monotonic_ms
+            .map_or_else(|| self.context.clock.monotonic(), Duration::from_millis);
         let told = history.ending.clone().or_else(|| self.job.run().and_then(|run| run.ending.clone()));
         let turn = match told {
             Some(ending) => Turn::Told(ending),
@@ -300,7 +306,8 @@ impl<'a, C: Clock> Watch<'a, C> {
         let mut standing = None;
         let _ = self.context.store.transact(ending.at, &mut |draft| {
             draft.push(event.clone())?;
-            standing = draft.facts().job(&self.job.id)?.and_then(|job| job.run().and_then(|run| run.ending.clone()));
+            standing =
+                draft.facts().job(&self.job.id)?.and_then(|job| job.run().and_then(|run| run.ending.clone()));
             Ok(())
         });
         standing.unwrap_or(ending)
@@ -384,7 +391,8 @@ impl<'a, C: Clock> Watch<'a, C> {
     /// Whether the intent was sharpened since.
     fn is_told_to_kill(&self) -> bool {
         let job = claimed_job(self.context, &self.job.id).ok().flatten();
-        job.and_then(|job| job.run().and_then(|run| run.ending.clone())).is_some_and(|ending| ending.signal == Some(KILL))
+        job.and_then(|job| job.run().and_then(|run| run.ending.clone()))
+            .is_some_and(|ending| ending.signal == Some(KILL))
     }
 
     /// The living processes of the job.
@@ -440,8 +448,12 @@ impl<'a, C: Clock> Watch<'a, C> {
         let mut fds = vec![PollFd::new(self.context.inbox, PollFlags::IN)];
         let mut limit = limit;
         match main {
-            Main::Adopted { handle: Some(handle), identity } if identity.is_alive() => add_handle(&mut fds, handle),
-            Main::Adopted { .. } => limit = Some(limit.map_or(ADOPTED_INTERVAL, |limit| limit.min(ADOPTED_INTERVAL))),
+            Main::Adopted { handle: Some(handle), identity } if identity.is_alive() => {
+                add_handle(&mut fds, handle)
+            }
+            Main::Adopted { .. } => {
+                limit = Some(limit.map_or(ADOPTED_INTERVAL, |limit| limit.min(ADOPTED_INTERVAL)))
+            }
             Main::Child(_) => {}
         }
         let _ = poll_for(&mut fds, limit);
@@ -471,7 +483,8 @@ impl<'a, C: Clock> Watch<'a, C> {
         }
         let facts = meta::Facts { host: &self.context.site.host, umask, log: log_from..log_to, outcome };
         if let Err(error) = meta::write(runs, &job, &facts) {
-            let _ = self.record.append(&Line::Note { text: format!("could not write the snapshot: {error}") });
+            let _ =
+                self.record.append(&Line::Note { text: format!("could not write the snapshot: {error}") });
         }
     }
 

@@ -1,0 +1,3 @@
+//! One file a subcommand: what a user sees, and the exit code.
+
+mod start;

@@ -1,0 +1,18 @@
+//! All tests that need more than one module: one binary, because linking twenty takes longer than running them.
+//!
+//! Rules are tested in memory (`scheduling`, `states`, `conformance`); `cli` and the rest prove the wiring, with real
+//! processes, real signals and real shells. Tests wait for events, never for seconds.
+
+mod support;
+
+mod floors;
+
+mod conformance;
+mod scheduling;
+mod states;
+
+mod cli;
+mod journey;
+mod processes;
+mod shells;
+mod sweeps;
