@@ -215,7 +215,7 @@ fn check_program(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Byt
             Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok() => return Ok(()),
             Ok(_) => found = found.or(Some(NOT_EXECUTABLE)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                found = found.or(Some("cannot be reached"))
+                found = found.or(Some("cannot be reached"));
             }
             Err(_) => {}
         }

@@ -1,6 +1,6 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,6 +13,7 @@ const FOLDER_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 const FILE_FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 const FOLDER_MODE: Mode = Mode::RWXU;
+const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Why a folder is not used.
@@ -37,7 +38,7 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
         /// Its permission bits.
-        mode: u32,
+        mode: Mode,
     },
     /// Something that is not a folder.
     #[error("{} is not a folder", .0.display())]
@@ -104,8 +105,8 @@ impl Folder {
         if stat.st_uid != you {
             return Err(FolderError::Foreign { path: self.path, owner: stat.st_uid, you });
         }
-        let mode = stat.st_mode & 0o777;
-        if mode & 0o077 != 0 {
+        let mode = Mode::from_raw_mode(stat.st_mode) & (Mode::RWXU | OTHERS);
+        if mode.intersects(OTHERS) {
             return Err(FolderError::Open { path: self.path, mode });
         }
         Ok(self)
@@ -209,7 +210,7 @@ impl Folder {
         };
         let written = file
             .write_all(content)
-            .and_then(|()| if durable { fsync(&file).map_err(io::Error::from) } else { Ok(()) })
+            .and_then(|()| if durable { file.sync_all() } else { Ok(()) })
             .and_then(|()| renameat(&self.fd, temporary, &self.fd, name).map_err(io::Error::from));
         if written.is_err() {
             let _ = self.remove(temporary);
@@ -219,7 +220,12 @@ impl Folder {
 
     /// Makes the names in this folder durable (`fsync(2)` of the folder).
     pub fn sync(&self) -> io::Result<()> {
-        Ok(fsync(&self.fd)?)
+        // There, fsync(2) alone does not reach the disk; the standard library knows that for files.
+        #[cfg(target_vendor = "apple")]
+        rustix::fs::fcntl_fullfsync(&self.fd)?;
+        #[cfg(not(target_vendor = "apple"))]
+        rustix::fs::fsync(&self.fd)?;
+        Ok(())
     }
 
     /// Removes a file; `false` where it was not there.

@@ -6,11 +6,12 @@
 //!
 //! Between fork and exec only system calls are made (`fork(2)`, `signal-safety(7)`): everything is prepared before.
 
+use rustix::fs::RawMode;
 use rustix::process::{Resource, Rlimit};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Everything that a process needs to become a job.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct Entrant<'a> {
     /// Where it runs.
     pub cwd: CString,
     /// The bits that its new files do not get.
-    pub umask: u32,
+    pub umask: RawMode,
     /// Its nice value.
     pub nice: i32,
     /// Its resource limits.
@@ -111,8 +112,8 @@ impl Held {
 
 #[expect(unsafe_code, reason = "fork, and the system calls between fork and exec, are in no safe library")]
 mod imp {
-    use super::{AsRawFd, CString, Entrant, File, Held, OwnedFd, Stage, io};
-    use rustix::pipe::{PipeFlags, pipe_with};
+    use super::{AsRawFd, CString, Entrant, File, Held, RawMode, Stage, io};
+    use crate::os::pipe::pipe;
     use std::ptr;
 
     /// Pointers to strings that live elsewhere, closed by a null.
@@ -128,7 +129,7 @@ mod imp {
         environment: &'a [*const libc::c_char],
         limits: &'a [(libc::c_int, libc::rlimit)],
         cwd: *const libc::c_char,
-        umask: libc::mode_t,
+        umask: RawMode,
         nice: libc::c_int,
         input: i32,
         output: i32,
@@ -140,8 +141,8 @@ mod imp {
     }
 
     pub fn fork(entrant: &Entrant<'_>) -> io::Result<Held> {
-        let (gate_reader, gate_writer): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (report_reader, report_writer): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (gate_reader, gate_writer) = pipe()?;
+        let (report_reader, report_writer) = pipe()?;
         let programs = pointers(&entrant.programs);
         let arguments = pointers(&entrant.arguments);
         // For a script without a first line that names its interpreter: sh, the script, its arguments.
@@ -164,7 +165,7 @@ mod imp {
             environment: &environment,
             limits: &limits,
             cwd: entrant.cwd.as_ptr(),
-            umask: entrant.umask as libc::mode_t,
+            umask: entrant.umask,
             nice: entrant.nice,
             input: entrant.input.as_raw_fd(),
             output: entrant.output.as_raw_fd(),

@@ -1,6 +1,7 @@
 //! What a process inherits and a job gets from its submitter: environment, umask, resource limits, nice value.
 
 use crate::model::bytes::Bytes;
+use rustix::fs::RawMode;
 use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, umask};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ pub struct Inherited {
     /// Name and value of each variable, by name.
     pub variables: Vec<(Bytes, Bytes)>,
     /// The bits that new files do not get (`umask(2)`).
-    pub umask: u32,
+    pub umask: RawMode,
     /// Nice value (`getpriority(2)`).
     pub nice: i32,
     /// Soft and hard resource limits by name (`getrlimit(2)`); null is unlimited.

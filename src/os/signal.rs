@@ -94,7 +94,7 @@ mod imp {
 #[expect(unsafe_code, reason = "signal handlers are in no safe library")]
 mod imp {
     use super::{Arrived, AsFd, BorrowedFd, POKE, io};
-    use rustix::pipe::{PipeFlags, pipe_with};
+    use crate::os::pipe::pipe_without_waiting;
     use std::os::fd::{AsRawFd, OwnedFd};
     use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -117,7 +117,7 @@ mod imp {
 
     impl Inbox {
         pub fn open() -> io::Result<Self> {
-            let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+            let (read, write) = pipe_without_waiting()?;
             BELL.store(write.as_raw_fd(), Ordering::SeqCst);
             let handler: extern "C" fn(libc::c_int) = note;
             for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGPIPE] {

@@ -18,10 +18,10 @@ pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
             Sighting::NotStarted | Sighting::Orphaned => actions.push(Action::Launch(job.id)),
             Sighting::Ended(outcome) => end(draft, &job, outcome.clone())?,
             Sighting::Vanished => {
-                end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?
+                end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?;
             }
             Sighting::Rebooted => {
-                end(draft, &job, unknown(inputs, "the machine was started again meanwhile"))?
+                end(draft, &job, unknown(inputs, "the machine was started again meanwhile"))?;
             }
             Sighting::NeverExecuted => {
                 draft.push(Event::Changed { id: job.id, change: Change::GiveBack })?;

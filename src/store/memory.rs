@@ -5,9 +5,8 @@ use crate::model::{
     Timestamp,
     facts::{Draft, Facts, Unreadable},
 };
-use crate::os::doorbell::poll_for;
+use crate::os::{doorbell::poll_for, pipe::pipe_without_waiting};
 use rustix::event::{PollFd, PollFlags};
-use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -47,8 +46,10 @@ impl Store for MemoryStore {
     }
 
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| {
-            StoreError::System { doing: "follow", path: PathBuf::from("memory"), error: error.into() }
+        let (read, write) = pipe_without_waiting().map_err(|error| StoreError::System {
+            doing: "follow",
+            path: PathBuf::from("memory"),
+            error,
         })?;
         self.followers.lock().unwrap_or_else(PoisonError::into_inner).push(write);
         Ok(Box::new(Bell(read)))

@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::os::folder::Folder;
 use crate::store::root::meta_name;
+use rustix::fs::RawMode;
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -32,7 +33,7 @@ pub struct Meta {
     /// The machine.
     pub host: String,
     /// The bits that its new files did not get, where its watcher knew.
-    pub umask: Option<u32>,
+    pub umask: Option<RawMode>,
     /// Seconds; null where switched off.
     pub timeout_seconds: Seconds,
     /// Seconds; null where switched off.
@@ -66,7 +67,7 @@ pub struct Facts<'a> {
     /// The machine's name.
     pub host: &'a str,
     /// The bits that its new files did not get, where its watcher knows.
-    pub umask: Option<u32>,
+    pub umask: Option<RawMode>,
     /// The attempt's bytes in the log.
     pub log: std::ops::Range<u64>,
     /// How it ended.

@@ -13,6 +13,7 @@ use crate::store::{
     environments,
     root::{Root, log_name},
 };
+use rustix::fs::RawMode;
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -28,7 +29,7 @@ pub struct Started {
     /// Where its output begins in the log.
     pub log_from: u64,
     /// The bits that its new files do not get.
-    pub umask: u32,
+    pub umask: RawMode,
     /// What could not be done as asked.
     pub notes: Vec<String>,
 }

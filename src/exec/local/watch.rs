@@ -25,6 +25,7 @@ use crate::store::{
     root::{Root, log_name},
 };
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::RawMode;
 use std::time::Duration;
 
 /// Longest wait for a record that another watcher is about to leave.
@@ -449,10 +450,10 @@ impl<'a, C: Clock> Watch<'a, C> {
         let mut limit = limit;
         match main {
             Main::Adopted { handle: Some(handle), identity } if identity.is_alive() => {
-                add_handle(&mut fds, handle)
+                add_handle(&mut fds, handle);
             }
             Main::Adopted { .. } => {
-                limit = Some(limit.map_or(ADOPTED_INTERVAL, |limit| limit.min(ADOPTED_INTERVAL)))
+                limit = Some(limit.map_or(ADOPTED_INTERVAL, |limit| limit.min(ADOPTED_INTERVAL)));
             }
             Main::Child(_) => {}
         }
@@ -473,7 +474,7 @@ impl<'a, C: Clock> Watch<'a, C> {
         let _ = self.record.append(&line);
     }
 
-    fn write_meta(&self, outcome: &Outcome, log_from: u64, umask: Option<u32>, ending: Option<&Ending>) {
+    fn write_meta(&self, outcome: &Outcome, log_from: u64, umask: Option<RawMode>, ending: Option<&Ending>) {
         let Ok(runs) = self.context.root.runs() else { return };
         let size = |name: &str| runs.open_file(name).ok().flatten().and_then(|file| file.metadata().ok());
         let log_to = size(&log_name(&self.job.id)).map_or(log_from, |data| data.len());
