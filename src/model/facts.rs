@@ -95,6 +95,8 @@ struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     text: String,
+    /// Features that the index requires of whoever writes it, and that this program does not know.
+    foreign_features: Vec<String>,
     /// Top-level fields that are not the jobs' and not ours, as they stood.
     others: Vec<(String, String)>,
     entries: Vec<Option<Entry>>,
@@ -123,10 +125,8 @@ impl Facts {
             .filter(|name| !KNOWN_FEATURES.contains(&name.as_str()))
             .cloned()
             .collect();
-        if !unknown.is_empty() {
-            return Err(Unreadable::Requires(unknown));
-        }
         let mut facts = Self {
+            foreign_features: unknown,
             entries: Vec::with_capacity(outline.jobs.len()),
             places: HashMap::with_capacity(outline.jobs.len()),
             others: outline.others,
@@ -136,6 +136,14 @@ impl Facts {
             facts.read_entry(range)?;
         }
         Ok(facts)
+    }
+
+    /// Whether this program may write the index. What it does not know, it can show but must not change.
+    pub fn writable(&self) -> Result<(), Unreadable> {
+        if self.foreign_features.is_empty() {
+            return Ok(());
+        }
+        Err(Unreadable::Requires(self.foreign_features.clone()))
     }
 
     /// An index of these jobs, in this order.
@@ -495,7 +503,8 @@ mod tests {
         let newer = INDEX.replace("\"version\":1", "\"version\":2");
         assert!(matches!(Facts::parse(newer), Err(Unreadable::Newer(2))));
         let requires = INDEX.replace("\"theme\":{\"a\":[1,  2]}", "\"requires\":[\"moons\"]");
-        assert_eq!(Facts::parse(requires).unwrap_err(), Unreadable::Requires(vec!["moons".into()]));
+        let facts = Facts::parse(requires).unwrap();
+        assert_eq!(facts.writable(), Err(Unreadable::Requires(vec!["moons".into()])));
         let twice = INDEX.replace("bbbbbb", "aaaaaa");
         assert!(Facts::parse(twice).unwrap_err().to_string().contains("there twice"));
     }

@@ -5,7 +5,13 @@
 
 use super::{fault::Fault, home::Home};
 use crate::exec::Executor;
-use crate::model::{facts::Facts, id::JobId, job::Job, state::Status};
+use crate::model::{
+    facts::{Facts, Head},
+    id::JobId,
+    job::Job,
+    state::Status,
+};
+use crate::os::clock::Clock;
 use crate::plan::Scope;
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
@@ -70,13 +76,21 @@ impl<'a> Attendance<'a> {
     /// Knows a watcher of each running job, or has a pass made for those that have had none for too long. Gives
     /// whether one has none at the moment.
     fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<bool, Fault> {
-        let running: Vec<&Job> = facts.running().filter(|job| ids.contains(&job.id)).collect();
+        let now = self.home.clock.now();
+        let is_due =
+            |head: &Head| head.status == Status::Queued && head.not_before.is_none_or(|at| at <= now);
+        let queued = facts.heads().any(|head| ids.contains(&head.id) && is_due(head));
+        // A job that waits for a slot waits for whatever holds one.
+        let running: Vec<&Job> = facts
+            .running()
+            .filter(|job| (queued || ids.contains(&job.id)) && is_here(self.home, job))
+            .collect();
         self.watchers.retain(|id, _| running.iter().any(|job| job.id == *id));
         self.unwatched.retain(|id, _| running.iter().any(|job| job.id == *id));
         let local = self.home.local();
         let mut lost = false;
-        for job in running {
-            if self.watchers.contains_key(&job.id) || !is_here(self.home, job) {
+        for job in &running {
+            if self.watchers.contains_key(&job.id) {
                 continue;
             }
             if let Some(handle) = local.attend(&job.id)? {
@@ -87,17 +101,14 @@ impl<'a> Attendance<'a> {
             let since = *self.unwatched.entry(job.id.clone()).or_insert_with(Instant::now);
             lost |= since.elapsed() >= UNWATCHED_MAX;
         }
-        // A queued job that could run, and nobody who would start it: its claim was given back, or never made.
-        let slots = self.home.config.slots;
-        let idle =
-            ids.iter().any(|id| facts.heads().any(|head| head.id == *id && head.status == Status::Queued))
-                && facts.running().count() < slots;
+        // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made.
+        let idle = queued && running.len() < self.home.config.slots;
         if lost || idle {
             self.unwatched.clear();
             let store = self.home.store();
             self.home.pass(&store, &local).advance(Scope::Whole, &mut |_| Ok(()))?;
         }
-        Ok(!self.unwatched.is_empty() || lost)
+        Ok(lost || !self.unwatched.is_empty())
     }
 }
 

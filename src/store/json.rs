@@ -40,7 +40,9 @@ impl<'a> JsonStore<'a> {
         now: Timestamp,
         decide: &mut Decide<'_>,
     ) -> Result<(Vec<Event>, String), StoreError> {
-        let mut draft = Draft::new(self.read()?);
+        let facts = self.read()?;
+        facts.writable().map_err(|reason| self.unreadable(reason))?;
+        let mut draft = Draft::new(facts);
         decide(&mut draft).map_err(|damage| self.unreadable(damage))?;
         if draft.events().is_empty() {
             return Ok((Vec::new(), String::new()));
