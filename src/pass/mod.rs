@@ -196,6 +196,11 @@ impl<C: Clock> Pass<'_, C> {
     /// In this order a crash leaves an entry without files, which the next pass removes, never files without an entry;
     /// and space is freed before the index is written, so that it works on a full disk.
     pub fn remove(&self, root: &Root, ids: &[JobId]) -> Result<Decided, PassError> {
+        // No file goes for an entry that this program must not remove.
+        self.store
+            .read()?
+            .writable()
+            .map_err(|reason| StoreError::Unreadable { path: root.path().join(INDEX), reason })?;
         let runs = root.runs()?;
         for name in ids.iter().flat_map(run_file_names) {
             runs.remove(&name).map_err(|error| StoreError::System {
