@@ -155,8 +155,9 @@ impl Folder {
             let text = format!("is {size} bytes long, more than the {bytes_max} that are read");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
+        // With room for one byte more, a file that does not grow meanwhile is read in one call.
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-        Read::by_ref(&mut file).take(bytes_max).read_to_end(&mut bytes)?;
+        file.read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
 
