@@ -14,16 +14,29 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
 pub const SUBCOMMANDS: [Subcommand; 9] = [
-    ("start", "Start a command in the background and print its job id", StartArgs::augment_args),
-    ("list", "List jobs: active ones, then the latest that ended", ListArgs::augment_args),
-    ("status", "Show everything about jobs", StatusArgs::augment_args),
-    ("logs", "Print a job's output, or follow it", LogsArgs::augment_args),
-    ("cancel", "End jobs and all their processes", CancelArgs::augment_args),
-    ("wait", "Wait for jobs to end, and exit with their code", WaitArgs::augment_args),
-    ("prune", "Remove ended jobs that retention lets go", PruneArgs::augment_args),
-    ("tick", "Look after everything once: what cron calls every minute", TickArgs::augment_args),
-    ("init", "Print what a shell or cron needs to reach bgctl", InitArgs::augment_args),
+    ("start", "Start a command in the background and print its job id", arguments::<StartArgs>),
+    ("list", "List jobs: active ones, then the latest that ended", arguments::<ListArgs>),
+    ("status", "Show everything about jobs", arguments::<StatusArgs>),
+    ("logs", "Print a job's output, or follow it", arguments::<LogsArgs>),
+    ("cancel", "End jobs and all their processes", arguments::<CancelArgs>),
+    ("wait", "Wait for jobs to end, and exit with their code", arguments::<WaitArgs>),
+    ("prune", "Remove ended jobs that retention lets go", arguments::<PruneArgs>),
+    ("tick", "Look after everything once: what cron calls every minute", arguments::<TickArgs>),
+    ("init", "Print what a shell or cron needs to reach bgctl", arguments::<InitArgs>),
 ];
+
+/// Adds a subcommand's arguments; what it does is said in the table above, once.
+fn arguments<A: Args>(command: Command) -> Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    A::augment_args(command).about(about).long_about(None)
+}
+
+/// The exit codes, at the end of the help.
+const EXIT_CODES: &str = "Exit codes:
+  0 done    1 failed    2 usage    3 no such job    4 wrong state
+  5 the index cannot be used    75 try again later    78 settings
+  126 command not executable    127 command not found
+  wait gives the job's own code; see bgctl wait --help";
 
 /// The whole command line.
 pub fn command() -> Command {
@@ -33,7 +46,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .after_help("Exit codes: 0 done, 1 failed, 2 usage, 3 no such job, 4 wrong state, 5 index not usable, 75 try later, 78 settings,\n126 and 127 command not executable or not found. 'wait' gives the job's own code: see 'bgctl wait --help'.");
+        .after_help(EXIT_CODES);
     for (name, about, arguments) in SUBCOMMANDS {
         command = command.subcommand(Command::new(name).about(about).defer(arguments));
     }
