@@ -249,7 +249,7 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
         Change::Claim { .. } => Decision::Refused("it holds a slot already"),
         // An intent that was committed meanwhile is carried out here: nothing had run, nothing will.
         Change::GiveBack => match &run.ending {
-            Some(ending) => end_what_does_not_run(ending),
+            Some(ending) => Decision::To(ended_by(ending)),
             None => Decision::To(State::Queued { not_before: None }),
         },
         Change::Decide { ending } => decide_of_running(run, ending),
@@ -344,15 +344,23 @@ fn next_of_ended(end: &End, change: &Change) -> Decision {
 fn end_what_does_not_run(ending: &Ending) -> Decision {
     match ending.why {
         Why::Timeout | Why::Stale => Decision::Refused("only a running job times out or goes stale"),
-        Why::Cancel | Why::Replace | Why::Dependency => {
-            let note = ending.note.clone().unwrap_or_else(|| "cancelled before it ran".to_owned());
-            let mut state = ended_unrun(Verdict::Cancelled, ending.at, &note);
-            if let State::Ended(end) = &mut state {
-                end.ending = Some(ending.clone());
-            }
-            Decision::To(state)
-        }
+        Why::Cancel | Why::Replace | Why::Dependency => Decision::To(ended_by(ending)),
     }
+}
+
+/// An intent is carried out on a job of which nothing ran.
+fn ended_by(ending: &Ending) -> State {
+    let (verdict, what) = match ending.why {
+        Why::Timeout => (Verdict::Failed, "timed out before it ran"),
+        Why::Cancel | Why::Stale | Why::Replace | Why::Dependency => {
+            (Verdict::Cancelled, "cancelled before it ran")
+        }
+    };
+    let mut state = ended_unrun(verdict, ending.at, ending.note.as_deref().unwrap_or(what));
+    if let State::Ended(end) = &mut state {
+        end.ending = Some(ending.clone());
+    }
+    state
 }
 
 fn ended_unrun(verdict: Verdict, at: Timestamp, summary: &str) -> State {
