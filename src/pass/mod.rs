@@ -6,10 +6,12 @@
 use crate::exec::{ExecError, Executor, Hold, Launch};
 use crate::model::{
     Timestamp,
+    claim::ExecutorName,
     config::Config,
     event::Event,
     facts::{Draft, Facts},
     id::JobId,
+    job::Job,
     outcome::Outcome,
     state::Change,
 };
@@ -89,7 +91,7 @@ impl<C: Clock> Pass<'_, C> {
     pub fn foresee(&self) -> Result<Decided, PassError> {
         let facts = self.store.read()?;
         let mut census = Census::new();
-        for job in facts.running() {
+        for job in facts.running().filter(|job| self.is_ours(job)) {
             census.insert(job.id.clone(), self.executor.look(job)?);
         }
         let mut draft = Draft::new(facts);
@@ -114,7 +116,7 @@ impl<C: Clock> Pass<'_, C> {
     fn census(&self, facts: &Facts) -> Result<(Census, Vec<Hold>), PassError> {
         let mut census = Census::new();
         let mut holds = Vec::new();
-        for job in facts.running() {
+        for job in facts.running().filter(|job| self.is_ours(job)) {
             let seen = self.executor.look(job)?;
             let needs_hold = matches!(
                 seen,
@@ -128,6 +130,13 @@ impl<C: Clock> Pass<'_, C> {
             }
         }
         Ok((census, holds))
+    }
+
+    /// Whether this executor can judge a running job: what another one runs, it does not see. What nobody claimed is
+    /// the local one's to show.
+    fn is_ours(&self, job: &Job) -> bool {
+        let claim = job.run().and_then(|run| run.claim.as_ref());
+        claim.map_or(ExecutorName::Local, |claim| claim.executor) == self.executor.name()
     }
 
     /// Does what follows from a plan. Gives what the caller should be told.
