@@ -1,0 +1,223 @@
+//! What holds whatever happens: random worlds, and random events.
+
+use super::world::{World, assert_nothing_ended_changes, assert_replays, job, name_of, read_again, site};
+use bgctl::model::{
+    Timestamp,
+    claim::{Claim, ExecutorName},
+    event::Event,
+    facts::{Draft, Facts},
+    outcome::{Ending, Exit, Leftover, Outcome, Usage, Why},
+    state::{Change, Status},
+};
+use bgctl::plan::census::Sighting;
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+/// What can happen in a world. Numbers choose among the jobs that are there.
+#[derive(Clone, Debug)]
+enum Step {
+    Submit,
+    RunsElsewhere(Option<&'static str>),
+    Sees(usize, Sighting),
+    Tick,
+    Ends(usize, Exit),
+    Told(usize, Why, Option<i32>),
+    GivenBack(usize),
+    After(i64),
+    Slots(usize),
+    Prune,
+}
+
+fn instant() -> impl Strategy<Value = Timestamp> {
+    let base: Timestamp = "2026-02-13T10:00:00Z".parse().unwrap();
+    (0..100_000_000_i64).prop_map(move |ms| base + TimeDelta::milliseconds(ms))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), Just("a \"b\" \\ \n \u{1b}[31m ü 🦀".to_owned()), "\\PC{0,8}"]
+}
+
+fn why() -> impl Strategy<Value = Why> {
+    prop::sample::select(vec![Why::Cancel, Why::Timeout, Why::Stale, Why::Replace, Why::Dependency])
+}
+
+fn signal() -> impl Strategy<Value = Option<i32>> {
+    prop::sample::select(vec![None, Some(9), Some(15)])
+}
+
+fn exit() -> impl Strategy<Value = Exit> {
+    prop_oneof![
+        3 => Just(Exit::Code(0)),
+        2 => (1..256_i32).prop_map(Exit::Code),
+        1 => (1..65_i32).prop_map(Exit::Signal),
+        1 => (text(), prop::sample::select(vec![1, 126, 127]))
+            .prop_map(|(reason, code)| Exit::NotStarted { reason, code }),
+        1 => text().prop_map(|reason| Exit::Unknown { reason }),
+        1 => Just(Exit::NotExecuted),
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    let usage = any::<(u64, u64, u64)>().prop_map(|(memory_peak_kib, cpu_user_ms, cpu_system_ms)| Usage {
+        memory_peak_kib,
+        cpu_user_ms,
+        cpu_system_ms,
+    });
+    let leftover =
+        (1..i32::MAX, any::<u64>(), text()).prop_map(|(pid, start, name)| Leftover { pid, start, name });
+    (
+        exit(),
+        instant(),
+        prop::option::of(usage),
+        prop::collection::vec(leftover, 0..3),
+        any::<(bool, bool)>(),
+        prop::collection::vec(text(), 0..3),
+    )
+        .prop_map(|(exit, at, usage, leftovers, (leftovers_left, best_effort), notes)| Outcome {
+            exit,
+            at,
+            usage,
+            leftovers,
+            leftovers_left,
+            best_effort,
+            notes,
+        })
+}
+
+fn sighting() -> impl Strategy<Value = Sighting> {
+    prop_oneof![
+        (0..8_000_u64).prop_map(|silent_seconds| Sighting::Watched { silent_seconds }),
+        Just(Sighting::NotStarted),
+        Just(Sighting::Orphaned),
+        Just(Sighting::Vanished),
+        outcome().prop_map(Sighting::Ended),
+        Just(Sighting::Rebooted),
+        instant().prop_map(|last_sign| Sighting::Unseen { last_sign }),
+        Just(Sighting::NeverExecuted),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Submit),
+        1 => prop::sample::select(vec![None, Some("boot-1"), Some("boot-2"), Some("boot-9")])
+            .prop_map(Step::RunsElsewhere),
+        4 => (any::<usize>(), sighting()).prop_map(|(which, sighting)| Step::Sees(which, sighting)),
+        4 => Just(Step::Tick),
+        4 => (any::<usize>(), exit()).prop_map(|(which, exit)| Step::Ends(which, exit)),
+        2 => (any::<usize>(), why(), signal()).prop_map(|(which, why, signal)| Step::Told(which, why, signal)),
+        1 => any::<usize>().prop_map(Step::GivenBack),
+        2 => (0..200_000_i64).prop_map(Step::After),
+        1 => (0..5_usize).prop_map(Step::Slots),
+        1 => Just(Step::Prune),
+    ]
+}
+
+fn take(world: &mut World, step: Step) {
+    let names: Vec<String> = world.jobs().iter().map(name_of).collect();
+    let named = |which: usize| names.get(which % names.len().max(1)).cloned();
+    match step {
+        Step::Submit => world.submit(&format!("j{}", names.len())),
+        Step::RunsElsewhere(boot) => {
+            // An earlier boot of this machine, this one, or another machine's.
+            let host = if boot == Some("boot-9") { "there" } else { "here" };
+            world.runs_elsewhere(&format!("e{}", names.len()), boot.map(|boot| site(host, boot)));
+        }
+        Step::Sees(which, sighting) => {
+            named(which).into_iter().for_each(|name| world.sees(&name, sighting.clone()));
+        }
+        Step::Tick => drop(world.tick()),
+        Step::Ends(which, exit) => named(which).into_iter().for_each(|name| world.ends(&name, exit.clone())),
+        Step::Told(which, why, signal) => {
+            named(which).into_iter().for_each(|name| drop(world.tell(&name, why, signal)));
+        }
+        Step::GivenBack(which) => {
+            named(which).into_iter().for_each(|name| drop(world.change(&name, Change::GiveBack)));
+        }
+        Step::After(seconds) => world.after(seconds),
+        Step::Slots(count) => world.config.slots = count,
+        Step::Prune => drop(world.prune()),
+    }
+}
+
+/// Any change at all, sensible or not.
+fn change() -> impl Strategy<Value = Change> {
+    let ending = (why(), instant(), signal(), prop::option::of(text()))
+        .prop_map(|(why, at, signal, note)| Ending { why, at, signal, note });
+    prop_oneof![
+        3 => (instant(), any::<bool>(), any::<u64>()).prop_map(|(at, dry, pid_namespace)| {
+            let site = bgctl::model::claim::Site { pid_namespace, ..site("here", "boot-2") };
+            let executor = if dry { ExecutorName::DryRun } else { ExecutorName::Local };
+            Change::Claim { at, claim: Claim { site, executor } }
+        }),
+        1 => Just(Change::GiveBack),
+        1 => ending.prop_map(|ending| Change::Decide { ending }),
+        3 => (outcome(), prop::option::of(instant()), prop::option::of(text()))
+            .prop_map(|(outcome, retry_at, summary)| Change::End { outcome, retry_at, summary }),
+        1 => Just(Change::AskApproval),
+        1 => Just(Change::Approve),
+        1 => (instant(), text()).prop_map(|(at, note)| Change::Decline { at, note }),
+        1 => instant().prop_map(|at| Change::Expire { at }),
+        1 => (prop::option::of(instant()), prop::option::of(text()))
+            .prop_map(|(ended_at, summary)| Change::Enrich { ended_at, summary }),
+    ]
+}
+
+/// Which of a few jobs it concerns, and a change of it, its submission, or its removal.
+fn event() -> impl Strategy<Value = (u32, Option<Change>, bool)> {
+    (0..4_u32, prop::option::weighted(0.8, change()), any::<bool>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The world checks after every decision: no more run here than there are slots, nothing that has ended changes,
+    /// the events alone are the change, and the text is the facts.
+    #[test]
+    fn whatever_happens_in_a_world_its_rules_hold(steps in prop::collection::vec(step(), 1..40)) {
+        let mut world = World::new();
+        for step in steps {
+            take(&mut world, step);
+        }
+    }
+
+    #[test]
+    fn a_world_that_is_left_to_itself_comes_to_rest(steps in prop::collection::vec(step(), 1..20)) {
+        let mut world = World::new();
+        for step in steps {
+            take(&mut world, step);
+        }
+        world.config.slots = 2;
+        // Everything that runs ends; with each end the next begins, until nothing is left to do.
+        let bound = world.jobs().len() + 1;
+        for _ in 0..bound {
+            let running: Vec<String> = world.facts.running().map(name_of).collect();
+            running.iter().for_each(|name| world.ends(name, Exit::Code(0)));
+            world.tick();
+        }
+        prop_assert!(world.facts.heads().all(|head| head.status.has_ended()), "{}", world.states());
+    }
+
+    #[test]
+    fn any_sequence_of_events_survives_its_written_form(events in prop::collection::vec(event(), 1..40)) {
+        let now: Timestamp = "2026-02-14T10:00:00Z".parse().unwrap();
+        let mut facts = Facts::default();
+        for (number, change, submit) in events {
+            let fresh = job(&format!("j{number}"), number, now);
+            let id = fresh.id.clone();
+            let event = match (change, submit) {
+                (Some(change), _) => Event::Changed { id, change },
+                (None, true) => Event::Submitted { job: Box::new(fresh) },
+                (None, false) => Event::Removed { id },
+            };
+            let mut draft = Draft::new(facts.clone());
+            draft.push(event).unwrap();
+            let (after, events) = draft.into_parts();
+            assert_replays(&facts, &events, &after, now);
+            assert_nothing_ended_changes(&facts, &after, &events);
+            facts = read_again(&after, now);
+            let counted: usize = Status::ALL.iter().map(|status| facts.count(*status)).sum();
+            prop_assert_eq!(counted, facts.heads().count());
+        }
+    }
+}

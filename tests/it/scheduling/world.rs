@@ -1,0 +1,302 @@
+//! A world in a few lines: jobs, what is seen of them, and the time, without a disk, a process or a clock.
+//!
+//! Every decision goes the way it goes in the program: a draft of the facts, the policies, the index's text, and the
+//! facts read from that text again. After each of them the world checks itself, so that every test of a policy is
+//! also a test of the rules that hold whatever the policies do.
+
+use bgctl::model::{
+    Timestamp,
+    bytes::Bytes,
+    claim::{Claim, ExecutorName, Relation, Site},
+    config::Config,
+    event::{Applied, Event},
+    facts::{Damage, Draft, Facts},
+    id::JobId,
+    job::Job,
+    limit::Limit,
+    outcome::{Ending, Exit, Outcome, Why},
+    spec::{Command, JobSpec},
+    state::{Change, State},
+};
+use bgctl::plan::{
+    self, Action, Inputs, Scope, admit,
+    census::{Census, Sighting},
+    rescue, retain,
+};
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+
+pub struct World {
+    pub facts: Facts,
+    pub census: Census,
+    pub config: Config,
+    pub now: Timestamp,
+    site: Site,
+    submitted: u32,
+    /// Of the last decision.
+    pub actions: Vec<Action>,
+}
+
+pub fn site(host: &str, boot: &str) -> Site {
+    Site { host: host.into(), machine: format!("machine of {host}"), boot: boot.into(), pid_namespace: 1 }
+}
+
+/// A fresh job of that name, with an id that follows from a number.
+pub fn job(name: &str, number: u32, at: Timestamp) -> Job {
+    let letters = |n: u32| bgctl::model::id::ALPHABET[(n % 31) as usize];
+    let random: String =
+        [1, 31, 961, 29_791, 923_521, 28_629_151].map(|power| letters(number / power)).iter().collect();
+    let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+    spec.name = Some(name.to_owned());
+    Job::new(JobId::new(at, &random).unwrap(), spec, at)
+}
+
+impl World {
+    /// An empty index, two slots, nothing seen.
+    pub fn new() -> Self {
+        Self {
+            facts: Facts::default(),
+            census: Census::new(),
+            config: Config::default(),
+            now: "2026-02-13T10:00:00Z".parse().unwrap(),
+            site: site("here", "boot-2"),
+            submitted: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// So many jobs may run at the same time.
+    pub fn slots(mut self, count: usize) -> Self {
+        self.config.slots = count;
+        self
+    }
+
+    /// Submits jobs, all within one millisecond.
+    pub fn submit(&mut self, names: &str) {
+        for name in names.split_whitespace() {
+            self.submit_with(name, |_| {});
+        }
+    }
+
+    /// Submits one job with something special about it.
+    pub fn submit_with(&mut self, name: &str, set: impl FnOnce(&mut Job)) {
+        self.submitted += 1;
+        let mut job = job(name, self.submitted, self.now);
+        set(&mut job);
+        self.decide(Scope::Slots, |draft| admit::admit(draft, job.clone()).map(|admitted| assert!(admitted)));
+    }
+
+    /// A job that another machine or an earlier boot runs, or nobody at all.
+    pub fn runs_elsewhere(&mut self, name: &str, site: Option<Site>) {
+        let now = self.now;
+        self.submit_with(name, |job| {
+            let claim = site.map(|site| Claim { site, executor: ExecutorName::Local });
+            let run =
+                bgctl::model::state::Run { started_at: now, claim, ending: None, asked_approval: false };
+            job.state = State::Running(run);
+        });
+    }
+
+    /// A job that had ended, with an exit code of 0, so many seconds ago; `None`: nobody wrote down when.
+    pub fn ended(&mut self, name: &str, seconds_ago: Option<i64>) {
+        let now = self.now;
+        self.submit_with(name, |job| {
+            let at = seconds_ago.map(|seconds| now - TimeDelta::seconds(seconds));
+            job.created_at = at.unwrap_or(now);
+            job.state = State::Ended(bgctl::model::state::End {
+                verdict: bgctl::model::state::Verdict::Completed,
+                at,
+                started_at: at,
+                claim: None,
+                outcome: Some(Outcome::bare(Exit::Code(0), job.created_at)),
+                ending: None,
+                summary: None,
+            });
+        });
+    }
+
+    /// What the next ticks see of a job.
+    pub fn sees(&mut self, name: &str, sighting: Sighting) {
+        self.census.insert(self.job(name).id, sighting);
+    }
+
+    /// Lets time pass.
+    pub fn after(&mut self, seconds: i64) {
+        self.now += TimeDelta::seconds(seconds);
+    }
+
+    /// A whole pass, without retention. Gives what follows from it: `launch a, poke b`.
+    pub fn tick(&mut self) -> String {
+        self.decide(Scope::Whole, |_| Ok(()));
+        self.actions_text()
+    }
+
+    /// The watcher of a job reports its end.
+    pub fn ends(&mut self, name: &str, exit: Exit) {
+        let id = self.job(name).id;
+        let outcome = Outcome::bare(exit, self.now);
+        self.census.remove(&id);
+        self.decide(Scope::Slots, |draft| match draft.facts().job(&id)? {
+            Some(job) => rescue::end(draft, &job, outcome.clone()),
+            None => Ok(()),
+        });
+    }
+
+    /// Somebody cancels a job.
+    pub fn cancel(&mut self, name: &str) -> Applied {
+        self.tell(name, Why::Cancel, None)
+    }
+
+    /// A job is told to end.
+    pub fn tell(&mut self, name: &str, why: Why, signal: Option<i32>) -> Applied {
+        let ending = Ending { why, at: self.now, signal, note: None };
+        self.change(name, Change::Decide { ending })
+    }
+
+    /// Any change, and what a pass makes of it.
+    pub fn change(&mut self, name: &str, change: Change) -> Applied {
+        let event = Event::Changed { id: self.job(name).id, change };
+        let mut applied = Applied::Yes;
+        self.decide(Scope::Slots, |draft| {
+            applied = draft.push(event.clone())?;
+            Ok(())
+        });
+        applied
+    }
+
+    /// Retention. Gives who goes, in that order: `a b`.
+    pub fn prune(&mut self) -> String {
+        let gone = retain::retain(&self.facts, self.now, &self.config.retention);
+        let names: Vec<String> = gone.iter().map(|id| self.name(id)).collect();
+        self.decide(Scope::Slots, |draft| {
+            for id in &gone {
+                assert_eq!(draft.push(Event::Removed { id: id.clone() })?, Applied::Yes);
+            }
+            Ok(())
+        });
+        names.join(" ")
+    }
+
+    /// All jobs in the order of submission: `a:running b:queued`.
+    pub fn states(&self) -> String {
+        let words: Vec<String> =
+            self.jobs().iter().map(|job| format!("{}:{}", name_of(job), job.status())).collect();
+        words.join(" ")
+    }
+
+    /// The newest job of that name.
+    #[track_caller]
+    pub fn job(&self, name: &str) -> Job {
+        let head = self.facts.heads().rev().find(|head| head.name.as_deref() == Some(name));
+        self.facts.job(&head.expect(name).id).unwrap().unwrap()
+    }
+
+    /// The sentence about a job.
+    #[track_caller]
+    pub fn summary(&self, name: &str) -> String {
+        self.job(name).summary().unwrap_or_default().to_owned()
+    }
+
+    pub fn jobs(&self) -> Vec<Job> {
+        self.facts.jobs(|_| true).unwrap()
+    }
+
+    fn name(&self, id: &JobId) -> String {
+        self.facts.job(id).unwrap().map(|job| name_of(&job)).unwrap_or_default()
+    }
+
+    fn actions_text(&self) -> String {
+        let words: Vec<String> = self
+            .actions
+            .iter()
+            .map(|action| match action {
+                Action::Launch(id) => format!("launch {}", self.name(id)),
+                Action::Poke(id) => format!("poke {}", self.name(id)),
+                Action::Evict(id) => format!("evict {}", self.name(id)),
+            })
+            .collect();
+        words.join(", ")
+    }
+
+    /// One decision: `first`, then the policies; then the index's text is what is.
+    pub fn decide(&mut self, scope: Scope, mut first: impl FnMut(&mut Draft) -> Result<(), Damage>) {
+        let before = self.facts.clone();
+        let mut draft = Draft::new(before.clone());
+        first(&mut draft).unwrap();
+        let inputs = Inputs {
+            census: &self.census,
+            now: self.now,
+            config: &self.config,
+            site: &self.site,
+            executor: ExecutorName::Local,
+        };
+        self.actions = plan::advance(&mut draft, &inputs, scope).unwrap();
+        let (after, events) = draft.into_parts();
+        self.facts = read_again(&after, self.now);
+        assert_replays(&before, &events, &after, self.now);
+        assert_nothing_ended_changes(&before, &self.facts, &events);
+        self.assert_no_slot_was_taken_twice(&events);
+    }
+
+    /// Whoever got a slot found it free. (More may run where the slots became fewer, or in a hand-made index.)
+    fn assert_no_slot_was_taken_twice(&self, events: &[Event]) {
+        let is_claim = |event: &Event| matches!(event, Event::Changed { change: Change::Claim { .. }, .. });
+        let here = |claim: &Claim| self.site.relation(&claim.site) == Relation::Same;
+        let running =
+            self.facts.running().filter(|job| job.run().unwrap().claim.as_ref().is_none_or(here)).count();
+        let slots = self.config.slots;
+        assert!(running <= slots || !events.iter().any(is_claim), "{running} run in {slots} slots");
+    }
+}
+
+pub fn name_of(job: &Job) -> String {
+    job.spec.name.clone().unwrap_or_default()
+}
+
+/// Minutes, for limits.
+pub fn limit(seconds: u64) -> Limit {
+    Limit { seconds: Some(seconds), source: bgctl::model::limit::Source::Flag }
+}
+
+/// Writes facts and reads them again: every job is what it was, and the whole follows the rules.
+pub fn read_again(facts: &Facts, now: Timestamp) -> Facts {
+    let text = facts.to_text(now);
+    let again = Facts::parse(text.clone()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    again.check().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let jobs = |facts: &Facts| facts.jobs(|_| true).unwrap();
+    assert_eq!(jobs(&again), jobs(facts), "{text}");
+    assert_eq!(again.heads().collect::<Vec<_>>(), facts.heads().collect::<Vec<_>>(), "{text}");
+    assert_eq!(again.to_text(now), text);
+    again
+}
+
+/// The events are the whole change: applied to what was, through their written form, they give what is.
+pub fn assert_replays(before: &Facts, events: &[Event], after: &Facts, now: Timestamp) {
+    let mut replay = Draft::new(before.clone());
+    for event in events {
+        let written = serde_json::to_string(event).unwrap();
+        let event = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
+        assert_eq!(replay.push(event), Ok(Applied::Yes), "{written}");
+    }
+    assert_eq!(replay.into_parts().0.to_text(now), after.to_text(now));
+}
+
+/// What has ended stays as it was, but for a missing end and the sentence, or goes as a whole.
+pub fn assert_nothing_ended_changes(before: &Facts, after: &Facts, events: &[Event]) {
+    let is: BTreeMap<JobId, Job> =
+        after.jobs(|_| true).unwrap().into_iter().map(|job| (job.id.clone(), job)).collect();
+    for was in before.jobs(|head| head.status.has_ended()).unwrap() {
+        let Some(is) = is.get(&was.id) else {
+            assert!(events.contains(&Event::Removed { id: was.id.clone() }), "{} is gone", was.id);
+            continue;
+        };
+        let (old, new) = (was.end().unwrap(), is.end().expect("it has ended"));
+        let at = old.at.or(new.at);
+        let kept = bgctl::model::state::End { at, summary: new.summary.clone(), ..old.clone() };
+        // The instant of an outcome is that of the end, once somebody knows it.
+        let outcome = new.outcome.clone().filter(|_| old.at.is_none());
+        let kept = bgctl::model::state::End { outcome: outcome.or(kept.outcome.clone()), ..kept };
+        assert_eq!(*new, kept);
+        assert_eq!((&is.spec, is.attempt), (&was.spec, was.attempt));
+    }
+}
