@@ -76,7 +76,7 @@ impl Job {
         let decision = self.state.next(change);
         if let Decision::To(state) = &decision {
             match change {
-                Change::Claim { .. } => self.attempt += 1,
+                Change::Claim { .. } => self.attempt = self.attempt.saturating_add(1),
                 Change::GiveBack => self.attempt = self.attempt.saturating_sub(1),
                 _ => {}
             }
