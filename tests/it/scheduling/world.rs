@@ -253,7 +253,7 @@ pub fn name_of(job: &Job) -> String {
     job.spec.name.clone().unwrap_or_default()
 }
 
-/// Minutes, for limits.
+/// A limit that somebody set, in seconds.
 pub fn limit(seconds: u64) -> Limit {
     Limit { seconds: Some(seconds), source: bgctl::model::limit::Source::Flag }
 }
