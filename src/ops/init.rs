@@ -25,31 +25,37 @@ pub enum Target {
 pub fn init(target: Target, subcommands: &[&str]) -> Result<String, Fault> {
     let program = std::env::current_exe()?;
     Ok(match target {
-        Target::Bash => shell(include_str!("init/bash.txt"), &posix_quote(&program)?, &subcommands.join("|")),
-        Target::Zsh => shell(include_str!("init/zsh.txt"), &posix_quote(&program)?, &subcommands.join("|")),
+        Target::Bash => shell(include_str!("init/bash.txt"), &subcommands.join("|"), &posix_quote(&program)?),
+        // Each word is quoted: zsh replaces its global aliases even in patterns.
+        Target::Zsh => shell(include_str!("init/zsh.txt"), &subcommands.join("'|'"), &posix_quote(&program)?),
         Target::Posix => {
-            shell(include_str!("init/posix.txt"), &posix_quote(&program)?, &subcommands.join("|"))
+            shell(include_str!("init/posix.txt"), &subcommands.join("|"), &posix_quote(&program)?)
         }
-        Target::Fish => shell(include_str!("init/fish.txt"), &fish_quote(&program)?, &subcommands.join(" ")),
+        Target::Fish => shell(include_str!("init/fish.txt"), &subcommands.join(" "), &fish_quote(&program)?),
         Target::Cron => cron(&program, &root_path()?)?,
     })
 }
 
-fn shell(template: &str, program: &str, subcommands: &str) -> String {
-    template.replace("{program}", program).replace("{subcommands}", subcommands)
+/// The program comes last: its path may contain anything, a placeholder too.
+fn shell(template: &str, subcommands: &str, program: &str) -> String {
+    template.replace("{subcommands}", subcommands).replace("{program}", program)
 }
 
-/// Cron knows neither `XDG_CONFIG_HOME` nor what the shell's start-up files set, so everything is written out. In a
-/// crontab a percent sign ends the command unless it is escaped (`crontab(5)`).
+/// Cron knows neither `XDG_CONFIG_HOME` nor what the shell's start-up files set, so everything is written out.
 fn cron(program: &Path, root: &Path) -> Result<String, Fault> {
-    let line = format!("BG_HOME={} {} tick", posix_quote(root)?, posix_quote(program)?);
-    Ok(format!("* * * * * {}\n", line.replace('%', "\\%")))
+    Ok(format!("* * * * * BG_HOME={} {} tick\n", cron_quote(root)?, cron_quote(program)?))
 }
 
 fn text(path: &Path) -> Result<&str, Fault> {
-    let fault =
-        || Fault::new(Code::Failed, format!("{} is not UTF-8; put the program elsewhere", path.display()));
-    path.to_str().filter(|text| !text.contains('\n')).ok_or_else(fault)
+    let fault = || {
+        let path = path.to_string_lossy();
+        let path = path.escape_debug();
+        Fault::new(
+            Code::Failed,
+            format!("{path} has a line break or is not UTF-8; neither can be written here"),
+        )
+    };
+    path.to_str().filter(|text| !text.contains(['\n', '\r'])).ok_or_else(fault)
 }
 
 fn posix_quote(path: &Path) -> Result<String, Fault> {
@@ -59,6 +65,19 @@ fn posix_quote(path: &Path) -> Result<String, Fault> {
 /// In fish's single quotes, backslash and quote are escaped (fish documentation, "Quotes").
 fn fish_quote(path: &Path) -> Result<String, Fault> {
     Ok(format!("'{}'", text(path)?.replace('\\', r"\\").replace('\'', r"\'")))
+}
+
+/// For `sh`, through cron: a percent sign ends the command unless it is escaped (`crontab(5)`). Some crons also take
+/// two backslashes for one, others do not; a closed and reopened quote after each backslash keeps it away from what
+/// follows, so that all read the same.
+fn cron_quote(path: &Path) -> Result<String, Fault> {
+    let quoted = text(path)?.chars().map(|one| match one {
+        '\'' => r"'\''".to_owned(),
+        '\\' => r"\''".to_owned(),
+        '%' => r"\%".to_owned(),
+        other => other.to_string(),
+    });
+    Ok(format!("'{}'", quoted.collect::<String>()))
 }
 
 #[cfg(test)]
@@ -74,5 +93,15 @@ mod tests {
             cron(path, Path::new("/h")).unwrap(),
             "* * * * * BG_HOME='/h' '/a b/it'\\''s 100\\%/$x' tick\n"
         );
+    }
+
+    #[test]
+    fn a_path_that_looks_like_a_placeholder_stays_itself() {
+        assert_eq!(shell("{subcommands} {program}", "start", "'/{subcommands}'"), "start '/{subcommands}'");
+    }
+
+    #[test]
+    fn a_path_with_a_line_break_is_refused() {
+        assert!(posix_quote(Path::new("/a\nb")).is_err());
     }
 }
