@@ -46,7 +46,9 @@ const FISH: Shell = Shell {
 fn shells() -> Vec<Shell> {
     let (here, missing): (Vec<Shell>, Vec<Shell>) =
         [BASH, ZSH, DASH, FISH].into_iter().partition(|shell| is_installed(shell.name));
-    missing.iter().for_each(|shell| eprintln!("skipped: {} is not installed", shell.name));
+    for shell in missing {
+        eprintln!("skipped: {} is not installed", shell.name);
+    }
     here
 }
 
