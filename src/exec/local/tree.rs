@@ -49,6 +49,12 @@ pub fn members_below(own: i32, id: &JobId) -> Vec<Process> {
     found
 }
 
+/// Of these children of a watcher, the living ones that are its job's.
+pub fn members_among(children: &[i32], id: &JobId) -> Vec<Process> {
+    let living = children.iter().filter_map(|pid| process::look(*pid)).filter(|process| !process.zombie);
+    living.filter(|process| !is_of_another_job(process, id)).collect()
+}
+
 /// The living processes that carry a job's mark, are in its main process's session, or descend from one of these.
 pub fn members_by_mark(id: &JobId, main: Option<Identity>) -> Vec<Process> {
     let all = process::all();
@@ -97,6 +103,11 @@ pub fn signal_all(processes: &[Process], signal: i32) -> Vec<Process> {
 /// A process as the index names it.
 pub fn leftover(process: &Process) -> Leftover {
     Leftover { pid: process.identity.pid, start: process.identity.start, name: process.name.clone() }
+}
+
+/// Whether this process lives and is another job's.
+pub fn lives_for_another_job(pid: i32, id: &JobId) -> bool {
+    process::look(pid).is_some_and(|process| !process.zombie && is_of_another_job(&process, id))
 }
 
 /// Whether a process is another job's: its watcher, or marked as one of its processes.

@@ -329,7 +329,7 @@ impl<'a, C: Clock> Watch<'a, C> {
             Turn::Ended => {
                 let members = self.members(main);
                 let leftovers: Vec<Leftover> = members.iter().map(tree::leftover).collect();
-                if leftovers.is_empty() {
+                if leftovers.is_empty() && self.is_empty(main) != Some(false) {
                     return (leftovers, false, None);
                 }
                 if self.job.spec.leftovers == LeftoverPolicy::Leave {
@@ -361,12 +361,17 @@ impl<'a, C: Clock> Watch<'a, C> {
         loop {
             let members = self.members(main);
             if members.is_empty() {
-                // A process that was forked while its like were listed may be missing from one list, not from two.
-                if looked_clean || is_last_child(main) {
-                    return;
+                match self.is_empty(main) {
+                    Some(true) => return,
+                    // Something is left that this look missed.
+                    Some(false) => {}
+                    // A process that was forked while its like were listed is seldom missing from two lists.
+                    None if looked_clean => return,
+                    None => {
+                        looked_clean = true;
+                        continue;
+                    }
                 }
-                looked_clean = true;
-                continue;
             }
             looked_clean = false;
             let now = self.context.clock.monotonic();
@@ -408,10 +413,23 @@ impl<'a, C: Clock> Watch<'a, C> {
                 if is_last_child(main) {
                     return Vec::new();
                 }
-                tree::members_below(std::process::id().cast_signed(), &self.job.id)
+                let mut found = tree::members_below(std::process::id().cast_signed(), &self.job.id);
+                if found.is_empty() {
+                    // What forks its like and ends is gone before a list of all processes is read to its end.
+                    found = tree::members_among(&reap::children().unwrap_or_default(), &self.job.id);
+                }
+                found
             }
             Main::Adopted { identity, .. } => tree::members_by_mark(&self.job.id, Some(*identity)),
         }
+    }
+
+    /// Whether the kernel says that nothing of the job is left: every process of it is a child of ours or below one,
+    /// and of these nobody but us lets ended ones go. `None`: it does not say.
+    fn is_empty(&self, main: &Main) -> Option<bool> {
+        let Main::Child(identity) = main else { return None };
+        let is_other = |pid: &i32| *pid == identity.pid || tree::lives_for_another_job(*pid, &self.job.id);
+        Some(reap::has_ended(identity.pid) && reap::children()?.iter().all(is_other))
     }
 
     /// Lets ended orphans go. The main process stays, so that its pid cannot become another's while we signal.
