@@ -289,12 +289,14 @@ impl<'a, C: Clock> Watch<'a, C> {
             if !(poked || beat || over) {
                 continue;
             }
-            // The index as it is now decides: somebody may have changed the limits, or told the job to end.
-            let Ok(Some(job)) = claimed_job(self.context, &self.job.id) else { continue };
-            if let Some(ending) = job.run().and_then(|run| run.ending.clone()) {
-                return if has_ended(main) { Turn::Ended } else { Turn::Told(ending) };
+            // The index as it is now decides: somebody may have changed the limits, or told the job to end. Where it
+            // cannot be read, what was last known holds.
+            if let Ok(Some(job)) = claimed_job(self.context, &self.job.id) {
+                if let Some(ending) = job.run().and_then(|run| run.ending.clone()) {
+                    return if has_ended(main) { Turn::Ended } else { Turn::Told(ending) };
+                }
+                limits = job.spec.limits;
             }
-            limits = job.spec.limits;
             let ran = ran.max(now.saturating_sub(began)).as_secs();
             if over && seconds_left(&limits, ran) == Some(0) && !has_ended(main) {
                 return Turn::Told(self.commit_timeout());
@@ -332,7 +334,8 @@ impl<'a, C: Clock> Watch<'a, C> {
                 if leftovers.is_empty() && self.is_empty(main) != Some(false) {
                     return (leftovers, false, None);
                 }
-                if self.job.spec.leftovers == LeftoverPolicy::Leave {
+                // Nothing is left of a job that has been told to end meanwhile.
+                if self.job.spec.leftovers == LeftoverPolicy::Leave && self.standing_intent().is_none() {
                     return (leftovers, true, None);
                 }
                 self.end_tree(main, TERM);
@@ -400,9 +403,13 @@ impl<'a, C: Clock> Watch<'a, C> {
 
     /// Whether the intent was sharpened since.
     fn is_told_to_kill(&self) -> bool {
+        self.standing_intent().is_some_and(|ending| ending.signal == Some(KILL))
+    }
+
+    /// The intent to end the job as the index has it now.
+    fn standing_intent(&self) -> Option<Ending> {
         let job = claimed_job(self.context, &self.job.id).ok().flatten();
         job.and_then(|job| job.run().and_then(|run| run.ending.clone()))
-            .is_some_and(|ending| ending.signal == Some(KILL))
     }
 
     /// The living processes of the job.
