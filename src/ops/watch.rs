@@ -45,7 +45,7 @@ pub fn run(root: &Path, id: JobId) {
         let Ok(Some(watched)) = watch(&context, &id) else { break };
         // A chain of jobs can outlive many changes of the settings.
         home.reload_config();
-        let Some(decided) = commit(&home, &inbox, &id, &watched) else { break };
+        let decided = commit(&home, &inbox, &id, &watched);
         drop(watched);
         next = launch(&home, decided);
         count += 1;
@@ -58,17 +58,13 @@ pub fn run(root: &Path, id: JobId) {
     }
 }
 
-/// Commits the end until it stands. `None`: it never will, because the index no longer has this attempt.
-fn commit(home: &Home, inbox: &Inbox, id: &JobId, watched: &Watched) -> Option<Decided> {
+/// Commits the end until it stands, or until the index says that somebody else ended the attempt. Either way, what
+/// the same pass claimed must be launched.
+fn commit(home: &Home, inbox: &Inbox, id: &JobId, watched: &Watched) -> Decided {
     let mut interval = RETRY_INTERVAL_MIN;
     loop {
         match try_commit(home, id, watched) {
-            Ok((true, decided)) => return Some(decided),
-            Ok((false, decided)) => {
-                // Somebody else ended it; what the same pass claimed must still be launched.
-                launch(home, decided);
-                return None;
-            }
+            Ok(decided) => return decided,
             Err(_) => {
                 let _ = wait_readable(inbox, Some(interval));
                 inbox.drain();
@@ -78,29 +74,24 @@ fn commit(home: &Home, inbox: &Inbox, id: &JobId, watched: &Watched) -> Option<D
     }
 }
 
-/// The end and the claims of what runs next, in one write. `false`: the attempt was not ours to end any more.
-fn try_commit(home: &Home, id: &JobId, watched: &Watched) -> Result<(bool, Decided), PassError> {
+/// The end and the claims of what runs next, in one write.
+fn try_commit(home: &Home, id: &JobId, watched: &Watched) -> Result<Decided, PassError> {
     let store = home.store();
     let executor = home.local();
-    let mut ended = false;
-    let decided = home.pass(&store, &executor).decide(Scope::Slots, &mut |draft| {
-        ended = end(draft, id, watched)?;
-        Ok(())
-    })?;
-    Ok((ended, decided))
+    home.pass(&store, &executor).decide(Scope::Slots, &mut |draft| end(draft, id, watched))
 }
 
-fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<bool, Damage> {
+/// No effect where the attempt is not ours to end any more.
+fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<(), Damage> {
     let running = |job: &Job| job.run().is_some() && job.attempt == watched.attempt;
-    let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(false) };
+    let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(()) };
     if let Some(ending) = &watched.ending {
         // No effect where the index has the intent already.
         draft
             .push(Event::Changed { id: job.id.clone(), change: Change::Decide { ending: ending.clone() } })?;
     }
     let job = draft.facts().job(id)?.unwrap_or(job);
-    rescue::end(draft, &job, watched.outcome.clone())?;
-    Ok(true)
+    rescue::end(draft, &job, watched.outcome.clone())
 }
 
 /// Launches watchers for what was claimed; this process itself goes on with the first, if it is nobody's parent.
