@@ -62,8 +62,14 @@ pub fn members_by_mark(id: &JobId, main: Option<Identity>) -> Vec<Process> {
     let is_marked = |process: &Process| {
         process::variable(process.identity.pid, MARK).is_some_and(|value| value == id.as_str().as_bytes())
     };
+    // A session keeps its number from others. Where another process has it now, the session is that one's; and 0 is
+    // what the kernel's own processes show, and those whose session is in another namespace.
+    let is_others = |main: Identity| {
+        main.pid <= 0 || all.iter().any(|one| one.identity.pid == main.pid && one.identity != main)
+    };
+    let session = main.filter(|main| !is_others(*main));
     let in_session = |process: &Process| {
-        main.is_some_and(|main| process.session == main.pid && process.identity.start >= main.start)
+        session.is_some_and(|main| process.session == main.pid && process.identity.start >= main.start)
     };
     let mut members: BTreeSet<i32> = all
         .iter()
