@@ -63,14 +63,12 @@ pub fn run(root: &Path, id: JobId) {
 fn commit(home: &Home, inbox: &Inbox, id: &JobId, watched: &Watched) -> Decided {
     let mut interval = RETRY_INTERVAL_MIN;
     loop {
-        match try_commit(home, id, watched) {
-            Ok(decided) => return decided,
-            Err(_) => {
-                let _ = wait_readable(inbox, Some(interval));
-                inbox.drain();
-                interval = (interval * 2).min(RETRY_INTERVAL_MAX);
-            }
+        if let Ok(decided) = try_commit(home, id, watched) {
+            return decided;
         }
+        let _ = wait_readable(inbox, Some(interval));
+        inbox.drain();
+        interval = (interval * 2).min(RETRY_INTERVAL_MAX);
     }
 }
 

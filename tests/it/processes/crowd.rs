@@ -64,7 +64,9 @@ fn one_watcher_goes_on_with_the_next_queued_job() {
     let rest: Vec<String> = (1..=3).map(|code| user.start_sh(&format!("exit {code}"))).collect();
     std::fs::write(go, "").unwrap();
     // Only the index is read: nobody looks after them.
-    rest.iter().for_each(|id| user.until_indexed_as(id, "failed"));
+    for id in &rest {
+        user.until_indexed_as(id, "failed");
+    }
     let watcher = user.recorded_pid(&first, "watcher");
     for (id, code) in rest.iter().zip(1..) {
         assert_eq!(user.indexed(id)["exit_code"], code);
@@ -100,9 +102,9 @@ fn a_raised_number_of_slots_is_used_by_the_next_pass() {
     let ids: Vec<String> = (0..4).map(|_| user.start(["--", "cat", go.to_str().unwrap()])).collect();
     std::fs::write(&config, "[queue]\nmax_concurrent = 4\n").unwrap();
     user.ok(["tick"]);
-    ids.iter().for_each(|id| {
+    for id in &ids {
         until("it has begun", || user.record(id).iter().any(|line| line["line"] == "started"));
-    });
+    }
     user.ok(std::iter::once("cancel").chain(ids.iter().map(String::as_str)));
     user.all_gone();
 }

@@ -71,7 +71,7 @@ impl<'u> Lair<'u> {
     /// Cancels a job; at the very moment at which the index says `cancelled`, nothing of it may live.
     #[track_caller]
     fn cancel(&self, id: &str) {
-        let mut cancel = self.user.bgctl(["cancel", id]).spawn().unwrap();
+        let mut cancel = self.user.bgctl(["cancel", id]).stdout(std::process::Stdio::null()).spawn().unwrap();
         until("the job is cancelled", || self.user.indexed(id)["status"] == "cancelled");
         assert_eq!(self.living(), [] as [i32; 0], "cancelled, and yet these live");
         assert_eq!(crate::support::ended(&mut cancel), 0);
@@ -222,10 +222,6 @@ fn status_field(pid: i32, name: &str) -> String {
 fn stop(pid: i32) {
     crate::support::kill(pid, Signal::STOP);
     until("it is stopped", || status_field(pid, "State").starts_with('T'));
-}
-
-fn parent_of(pid: i32) -> Option<i32> {
-    process::look(pid).map(|process| process.parent)
 }
 
 fn session_of(pid: i32) -> Option<i32> {

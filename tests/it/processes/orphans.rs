@@ -27,6 +27,15 @@ fn let_go(user: &User) {
     std::fs::write(user.path("go"), "go\n").unwrap();
 }
 
+/// Four ticks at once.
+#[track_caller]
+fn four_ticks(user: &User) {
+    let ticks: Vec<_> = (0..4).map(|_| user.bgctl(["tick"]).spawn().unwrap()).collect();
+    for mut tick in ticks {
+        assert_eq!(crate::support::ended(&mut tick), 0);
+    }
+}
+
 /// The true exit code, or none and the word that it is unknown. Never another.
 #[track_caller]
 fn assert_true_or_unknown(job: &Value, code: i32) {
@@ -62,11 +71,10 @@ fn a_tick_adopts_a_job_without_a_watcher_and_its_exit_is_true_or_unknown() {
 }
 
 #[test]
-fn two_ticks_at_once_adopt_a_job_once() {
+fn ticks_at_once_adopt_a_job_once() {
     let user = User::new();
     let (id, _) = orphan(&user, &[]);
-    let mut ticks: Vec<_> = (0..4).map(|_| user.bgctl(["tick"]).spawn().unwrap()).collect();
-    ticks.iter_mut().for_each(|tick| assert_eq!(crate::support::ended(tick), 0));
+    four_ticks(&user);
     until("it is watched again", || user.observed(&id) == "alive");
     let_go(&user);
     user.wait(&id);
@@ -152,7 +160,7 @@ fn a_cancel_ends_an_adopted_job() {
 #[test]
 fn the_time_of_an_adopted_job_runs_out_counted_from_its_start() {
     let user = User::new();
-    let (id, main) = orphan(&user, &["--timeout", "2s"]);
+    let (id, main) = orphan(&user, &["--timeout", "4s"]);
     user.ok(["tick"]);
     user.until_indexed_as(&id, "failed");
     assert!(!is_alive(main));
@@ -271,8 +279,7 @@ fn a_claim_without_a_watcher_is_served_once_by_a_tick() {
     entry["cwd"] = user.path("").to_str().unwrap().into();
     user.write_jobs(&[entry]);
     assert_eq!(user.observed(ID), "starting");
-    let mut ticks: Vec<_> = (0..4).map(|_| user.bgctl(["tick"]).spawn().unwrap()).collect();
-    ticks.iter_mut().for_each(|tick| assert_eq!(crate::support::ended(tick), 0));
+    four_ticks(&user);
     assert_eq!(user.wait(ID), 0);
     user.all_gone();
     user.ok(["tick"]);

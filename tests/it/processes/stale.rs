@@ -54,11 +54,11 @@ fn the_stale_guard_cancels_a_job_whose_watcher_is_silent_and_ends_its_processes(
 fn a_watcher_gives_signs_of_life_often_enough_for_its_stale_guard() {
     let user = User::new();
     let go = user.fifo("go");
-    let id = user.start(["--stale-after", "3s", "--", "cat", go.to_str().unwrap()]);
+    let id = user.start(["--stale-after", "6s", "--", "cat", go.to_str().unwrap()]);
     let beats = || user.record(&id).iter().filter(|line| line["line"] == "beat").count();
     until("it gives signs of life", || {
         user.ok(["tick"]);
-        beats() >= 4
+        beats() >= 3
     });
     assert_eq!((user.status(&id), user.observed(&id)), ("running".into(), "alive".into()));
     std::fs::write(go, "").unwrap();

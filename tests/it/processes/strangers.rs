@@ -218,7 +218,7 @@ fn in_own_namespace(user: &User, script: &str) -> Option<Ran> {
             .output();
         output.ok().map(|output| Ran::of(&output))
     };
-    if !unshare("true").is_some_and(|ran| ran.code == 0) {
+    if unshare("true").is_none_or(|ran| ran.code != 0) {
         eprintln!("skipped: no pid namespace can be made here");
         return None;
     }

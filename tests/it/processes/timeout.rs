@@ -15,13 +15,13 @@ fn a_job_whose_time_is_over_has_failed_with_124_and_its_tree_is_gone() {
     let user = User::new();
     let lair = Lair::new(&user);
     let script = format!("( setsid {0} & ) ; {0} & exec {0}", lair.stay);
-    let id = user.start(["--timeout", "1s", "--", "sh", "-c", &script]);
+    let id = user.start(["--timeout", "3s", "--", "sh", "-c", &script]);
     lair.inhabitants(3);
     user.until_indexed_as(&id, "failed");
     assert_eq!(lair.living(), [] as [i32; 0], "timed out, and yet these live");
     assert_eq!(user.wait(&id), 124);
     let job = user.job(&id);
-    assert_eq!(job["summary"], "timed out after 1s; killed by SIGTERM");
+    assert_eq!(job["summary"], "timed out after 3s; killed by SIGTERM");
     assert_eq!((&job["exit_code"], &job["signal"]), (&Value::Null, &json!(15)));
     user.all_gone();
 }
@@ -91,7 +91,7 @@ fn a_limit_that_was_lowered_and_poked_ends_the_job() {
 fn an_index_that_cannot_be_read_does_not_take_a_jobs_limit_from_it() {
     let user = User::new();
     let lair = Lair::new(&user);
-    let id = user.start(["--timeout", "1s", "--", &lair.stay]);
+    let id = user.start(["--timeout", "3s", "--", &lair.stay]);
     let pid = lair.inhabitants(1)[0];
     let index = user.root().join("jobs.json");
     let good = std::fs::read(&index).unwrap();
