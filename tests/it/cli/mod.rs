@@ -1,3 +1,156 @@
 //! One file a subcommand: what a user sees, and the exit code.
 
+mod bad_input;
+mod cancel;
+mod json;
+mod list;
+mod logs;
+mod prune;
 mod start;
+mod status;
+mod tick;
+mod wait;
+
+use crate::support::{EVENT_MAX, Ran, User, until};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A job that runs until its test lets it go.
+struct Held {
+    id: String,
+    gate: PathBuf,
+}
+
+impl Held {
+    /// Starts one in a free slot, and waits until its command runs.
+    #[track_caller]
+    fn start(user: &User, name: &str) -> Self {
+        Self::start_with(user, name, "", &[])
+    }
+
+    /// The same with something to do before it waits, and with flags.
+    #[track_caller]
+    fn start_with(user: &User, name: &str, first: &str, flags: &[&str]) -> Self {
+        let gate = user.fifo(&format!("{name}.gate"));
+        let script = format!("{first}\nread code < '{}'; exit $code", gate.display());
+        let id = user.start(flags.iter().copied().chain(["--", "sh", "-c", &script]));
+        until("the held job runs", || has_started(user, &id));
+        Self { id, gate }
+    }
+
+    /// Lets it end with this exit code.
+    #[track_caller]
+    fn let_go(&self, code: i32) {
+        // Opened for writing without waiting, a FIFO is refused until somebody reads it.
+        let open =
+            || OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&self.gate);
+        until("the held job reads its gate", || open().is_ok_and(|mut gate| writeln!(gate, "{code}").is_ok()));
+    }
+}
+
+/// Whether a job's command has begun.
+fn has_started(user: &User, id: &str) -> bool {
+    user.record(id).iter().any(|line| line["line"] == "started")
+}
+
+/// Holds both slots.
+#[track_caller]
+fn hold_both_slots(user: &User) -> [Held; 2] {
+    ["one", "two"].map(|name| Held::start(user, name))
+}
+
+/// Runs a command that must come to its end, output included: a descriptor that leaked into a job would keep it open.
+#[track_caller]
+fn bounded(mut command: Command) -> Ran {
+    let (told, tell) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(command.output().unwrap()));
+    Ran::of(&tell.recv_timeout(EVENT_MAX).expect("the command and its output end"))
+}
+
+/// Runs a shell script as the user, with the program's path in `$BGCTL`; it must come to its end.
+#[track_caller]
+fn shell(user: &User, script: &str) -> Ran {
+    let mut command = user.command("sh");
+    command.args(["-c", script]).env("BGCTL", crate::support::BGCTL);
+    bounded(command)
+}
+
+/// Every file below a folder with its mode and content; empty where there is no such folder.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let Ok(entries) = std::fs::read_dir(folder) else { return found };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        if path.is_dir() {
+            found.extend(contents(&path));
+            found.insert(path, (mode, Vec::new()));
+        } else {
+            let content = std::fs::read(&path).unwrap_or_default();
+            found.insert(path, (mode, content));
+        }
+    }
+    found
+}
+
+/// Writes the settings.
+fn configure(user: &User, text: &str) {
+    user.make_root();
+    std::fs::write(user.root().join("config.toml"), text).unwrap();
+}
+
+/// A moment so many seconds ago, as the index writes it.
+fn ago(seconds: i64) -> String {
+    let at = chrono::Utc::now() - chrono::TimeDelta::seconds(seconds);
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+/// An entry of the index with exactly the fields of the model, made by hand; `changes` are put over them.
+fn entry(random: &str, status: &str, changes: &Value) -> Value {
+    let mut entry = json!({
+        "id": format!("bg_20260213_{random}"),
+        "command": "true",
+        "cwd": "/",
+        "created_at": ago(3 * DAY + 12 * HOUR),
+        "started_at": null,
+        "ended_at": null,
+        "status": status,
+        "exit_code": null,
+        "timeout_seconds": 1800,
+        "stale_after_seconds": 3600,
+        "labels": [],
+        "summary": null,
+    });
+    entry.as_object_mut().unwrap().extend(changes.as_object().cloned().unwrap_or_default());
+    entry
+}
+
+/// A completed job of the hand-made index that ended so many seconds ago.
+fn completed(random: &str, ended_seconds_ago: i64) -> Value {
+    let changes = json!({
+        "created_at": ago(ended_seconds_ago + 20),
+        "started_at": ago(ended_seconds_ago + 10),
+        "ended_at": ago(ended_seconds_ago),
+        "exit_code": 0,
+    });
+    entry(random, "completed", &changes)
+}
+
+/// The text of a hand-made index.
+fn index_of(entries: &[Value]) -> String {
+    let lines: Vec<String> = entries.iter().map(Value::to_string).collect();
+    format!("{{\"version\":1,\"updated_at\":\"{}\",\"jobs\":[\n{}\n]}}\n", ago(0), lines.join(",\n"))
+}
+
+/// Whether a test runs as the superuser, who may read and write where others may not.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

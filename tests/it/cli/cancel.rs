@@ -1,0 +1,167 @@
+//! `bgctl cancel`
+
+use super::{Held, hold_both_slots};
+use crate::support::{User, ended, is_alive, until};
+use serde_json::{Value, json};
+use std::process::Stdio;
+
+#[test]
+fn a_running_job_is_ended_with_all_its_processes() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "sleep 1000 & echo $! > pid", &[]);
+    let child: i32 = user.line_in("pid").trim().parse().unwrap();
+    let ran = user.run(["cancel", &held.id]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, format!("{} cancelled\n", held.id).as_str(), ""));
+    assert!(!is_alive(child), "gone when cancel returns");
+    let job = user.job(&held.id);
+    assert_eq!((&job["status"], &job["signal"]), (&json!("cancelled"), &json!(15)), "the real end is kept");
+    assert_eq!(job["summary"], "cancelled; killed by SIGTERM");
+    user.all_gone();
+}
+
+#[test]
+fn a_queued_job_never_runs() {
+    let user = User::new();
+    let held = hold_both_slots(&user);
+    let queued = user.start_sh("touch ran");
+    assert_eq!(user.ok(["cancel", &queued]), format!("{queued} cancelled\n"));
+    let job = user.job(&queued);
+    assert_eq!((&job["status"], &job["summary"]), (&json!("cancelled"), &json!("cancelled before it ran")));
+    assert_eq!(job["started_at"], Value::Null);
+    held.iter().for_each(|one| one.let_go(0));
+    user.all_gone();
+    assert!(!user.path("ran").exists());
+}
+
+#[test]
+fn cancelling_what_has_ended_does_nothing_succeeds_and_says_so() {
+    let user = User::new();
+    let id = user.start_sh("exit 3");
+    user.wait(&id);
+    user.all_gone();
+    let before = std::fs::read(user.root().join("jobs.json")).unwrap();
+    for _ in 0..2 {
+        let ran = user.run(["cancel", &id]);
+        assert_eq!((ran.code, ran.out), (0, format!("{id} had ended already (failed); nothing was done\n")));
+    }
+    assert_eq!(std::fs::read(user.root().join("jobs.json")).unwrap(), before);
+}
+
+#[test]
+fn a_slot_that_a_cancel_frees_goes_to_the_next() {
+    let user = User::new();
+    let held = hold_both_slots(&user);
+    let queued = user.start(["true"]);
+    user.ok(["cancel", &held[0].id]);
+    assert_eq!(user.wait(&queued), 0);
+}
+
+#[test]
+fn cancel_need_not_wait_for_the_end() {
+    let user = User::new();
+    // It ends when the test lets it, whatever it is told.
+    let held = Held::start_with(&user, "it", "trap 'echo told > told' TERM", &["--grace", "none"]);
+    assert_eq!(user.ok(["cancel", "--no-wait", &held.id]), format!("{} is told to end\n", held.id));
+    assert_eq!(user.status(&held.id), "running", "the truth: it has not ended yet");
+    held.let_go(0);
+    assert_eq!(user.wait(&held.id), 125, "the intent decides, whatever code it ends with");
+}
+
+#[test]
+fn the_signal_can_be_chosen() {
+    let user = User::new();
+    let script = "trap 'echo INT > told; exit 5' INT; trap 'echo TERM > told; exit 6' TERM; echo > ready; while :; do sleep 0.01; done";
+    for (flag, heard, code) in [("INT", "INT\n", 5), ("sigint", "INT\n", 5), ("2", "INT\n", 5), ("TERM", "TERM\n", 6)] {
+        let id = user.start_sh(script);
+        user.line_in("ready");
+        std::fs::remove_file(user.path("ready")).unwrap();
+        user.ok(["cancel", "--signal", flag, &id]);
+        assert_eq!(user.line_in("told"), heard);
+        let job = user.job(&id);
+        assert_eq!((&job["status"], &job["exit_code"]), (&json!("cancelled"), &json!(code)));
+    }
+}
+
+#[test]
+fn kill_ends_at_once_what_ignores_everything_else() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "trap '' TERM INT", &["--grace", "none"]);
+    user.ok(["cancel", "--signal", "KILL", &held.id]);
+    assert_eq!(user.job(&held.id)["signal"], 9);
+}
+
+#[test]
+fn a_second_cancel_can_sharpen_the_first() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "trap '' TERM", &["--grace", "none"]);
+    user.ok(["cancel", "--no-wait", &held.id]);
+    assert_eq!(user.status(&held.id), "running");
+    user.ok(["cancel", "--signal", "KILL", &held.id]);
+    assert_eq!(user.status(&held.id), "cancelled");
+}
+
+#[test]
+fn after_the_grace_what_ignores_the_signal_is_killed() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "trap '' TERM", &["--grace", "0"]);
+    user.ok(["cancel", &held.id]);
+    assert_eq!(user.job(&held.id)["signal"], 9);
+}
+
+#[test]
+fn an_unknown_signal_is_usage() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    for signal in ["NOPE", "0", "-1", "99", ""] {
+        assert_eq!(user.run(["cancel", &format!("--signal={signal}"), &held.id]).code, 2, "{signal}");
+    }
+    assert_eq!(user.status(&held.id), "running");
+}
+
+#[test]
+fn several_are_cancelled_and_told_in_the_order_asked() {
+    let user = User::new();
+    let [one, two] = hold_both_slots(&user);
+    let done = user.start(["true"]);
+    let ran = user.run(["cancel", &two.id, &done, &one.id]);
+    let wanted = format!("{} cancelled\n{done} cancelled\n{} cancelled\n", two.id, one.id);
+    assert_eq!((ran.code, ran.out), (0, wanted));
+}
+
+#[test]
+fn the_same_job_twice_is_cancelled_once() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let ran = user.run(["cancel", &held.id, "--", &held.id]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(user.status(&held.id), "cancelled");
+}
+
+#[test]
+fn one_unknown_job_among_several_cancels_none() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let ran = user.run(["cancel", &held.id, "nobody"]);
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    assert_eq!(user.status(&held.id), "running");
+    assert!(user.job(&held.id).get("ending").is_none());
+}
+
+#[test]
+fn whoever_waits_learns_of_a_cancel() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let mut child = user.bgctl(["wait", &held.id]).stderr(Stdio::null()).spawn().unwrap();
+    until("it waits", || super::start::has_handler(child.id()));
+    user.ok(["cancel", &held.id]);
+    assert_eq!(ended(&mut child), 125);
+}
+
+#[test]
+fn the_events_of_a_cancel_can_be_seen() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let ran = user.run(["cancel", "--verbose", &held.id]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("event: {\"event\":\"changed\"") && ran.err.contains("\"why\":\"cancel\""), "{}", ran.err);
+}

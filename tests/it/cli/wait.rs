@@ -1,0 +1,190 @@
+//! `bgctl wait`
+
+use super::start::has_handler;
+use super::{Held, entry, hold_both_slots, index_of};
+use crate::support::{Ran, User, kill, until};
+use serde_json::json;
+use std::process::Stdio;
+
+#[test]
+fn wait_gives_the_jobs_own_code() {
+    let user = User::new();
+    for code in [0, 1, 7, 121, 255] {
+        let id = user.start_sh(&format!("exit {code}"));
+        assert_eq!(user.wait(&id), code);
+        assert_eq!(user.wait(&id), code, "and so again");
+    }
+}
+
+#[test]
+fn a_job_that_a_signal_ended_gives_128_and_its_number() {
+    let user = User::new();
+    for (name, number) in [("KILL", 9), ("TERM", 15), ("INT", 2), ("HUP", 1)] {
+        let id = user.start_sh(&format!("kill -{name} $$"));
+        assert_eq!(user.wait(&id), 128 + number);
+        assert_eq!(user.job(&id)["summary"], format!("killed by SIG{name}"));
+    }
+}
+
+#[test]
+fn a_failure_is_told_with_its_reason_and_its_last_ten_lines() {
+    let user = User::new();
+    let id = user.start_sh("seq 15; printf '\\033[2Jodd'; exit 3");
+    let ran = user.run(["wait", &id]);
+    assert_eq!((ran.code, ran.out.as_str()), (3, ""));
+    let mut wanted = format!("{id} failed: exit code 3\nthe last lines of its output (bgctl logs {id}):\n");
+    (7..=15).for_each(|line| wanted.push_str(&format!("{line}\n")));
+    wanted.push_str("\\u{1b}[2Jodd\n");
+    assert_eq!(ran.err, wanted, "control characters are shown, not sent to the terminal");
+    let quiet = user.run(["wait", "--quiet", &id]);
+    assert_eq!((quiet.code, quiet.err.as_str()), (3, ""));
+}
+
+#[test]
+fn a_success_needs_no_words() {
+    let user = User::new();
+    let id = user.start_sh("echo said");
+    let ran = user.run(["wait", &id]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
+}
+
+#[test]
+fn when_the_time_is_over_it_is_121_and_the_job_goes_on() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    for time in ["0", "1s"] {
+        let ran = user.run(["wait", "--within", time, &held.id]);
+        assert_eq!((ran.code, ran.out.as_str()), (121, ""));
+        assert_eq!(ran.err, format!("the time is over, and it still goes on: {}\n", held.id));
+    }
+    assert_eq!(user.status(&held.id), "running");
+    held.let_go(0);
+    assert_eq!(user.wait(&held.id), 0);
+    assert_eq!(user.run(["wait", "--within", "0", &held.id]).code, 0, "what has ended is not late");
+}
+
+#[test]
+fn a_job_that_does_not_exist_is_122() {
+    let user = User::new();
+    let known = user.start(["true"]);
+    let ran = user.run(["wait", &known, "nobody"]);
+    assert_eq!((ran.code, ran.out.as_str()), (122, ""));
+    assert!(ran.err.contains("there is no job \"nobody\""), "{}", ran.err);
+}
+
+#[test]
+fn a_job_that_timed_out_is_124() {
+    let user = User::new();
+    // Whatever code it then ends with.
+    let id = user.start(["--timeout", "1", "--", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.01; done"]);
+    let ran = user.run(["wait", &id]);
+    assert_eq!(ran.code, 124);
+    assert!(ran.err.contains("timed out after 1s; exit code 0"), "{}", ran.err);
+}
+
+#[test]
+fn a_cancelled_job_is_125() {
+    let user = User::new();
+    let running = user.start(["sleep", "1000"]);
+    user.ok(["cancel", &running]);
+    assert_eq!(user.wait(&running), 125);
+}
+
+#[test]
+fn a_job_whose_outcome_nobody_knows_is_125() {
+    let user = User::new();
+    let id = user.start(["true"]);
+    user.wait(&id);
+    // As a reboot leaves it: claimed here, in another boot.
+    let mut claim = user.index()["jobs"][0]["claim"].clone();
+    claim["boot"] = "11111111-2222-3333-4444-555555555555".into();
+    let lost = entry("rebted", "running", &json!({ "started_at": super::ago(60), "claim": claim, "attempt": 1 }));
+    user.write_index(&index_of(&[lost]));
+    let ran = user.run(["wait", "rebted"]);
+    assert_eq!(ran.code, 125, "{}", ran.err);
+    assert!(ran.err.contains("failed") && ran.err.contains("outcome unknown"), "{}", ran.err);
+}
+
+#[test]
+fn of_several_the_first_code_that_is_not_0_counts_in_the_order_of_the_arguments() {
+    let user = User::new();
+    let ids = [0, 3, 4].map(|code| user.start_sh(&format!("exit {code}")));
+    let [zero, three, four] = ids.each_ref().map(String::as_str);
+    for (order, code) in [
+        (vec![zero, three, four], 3),
+        (vec![four, three], 4),
+        (vec![zero, zero], 0),
+        (vec![three, four, three], 3),
+    ] {
+        assert_eq!(user.run(["wait"].into_iter().chain(order)).code, code);
+    }
+}
+
+#[test]
+fn several_are_all_waited_for() {
+    let user = User::new();
+    let [one, two] = hold_both_slots(&user);
+    let mut child = user.bgctl(["wait", &one.id, &two.id]).spawn().unwrap();
+    one.let_go(5);
+    user.wait(&one.id);
+    assert!(child.try_wait().unwrap().is_none(), "one still goes on");
+    two.let_go(6);
+    assert_eq!(crate::support::ended(&mut child), 5);
+}
+
+#[test]
+fn any_returns_with_the_first_that_ends_and_names_it() {
+    let user = User::new();
+    let [one, two] = hold_both_slots(&user);
+    let child = user
+        .bgctl(["wait", "--any", &one.id, &two.id])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    two.let_go(6);
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.out), (6, format!("{}\n", two.id)));
+    assert_eq!(user.status(&one.id), "running");
+}
+
+#[test]
+fn a_queued_job_is_waited_for_too() {
+    let user = User::new();
+    let held = hold_both_slots(&user);
+    let queued = user.start_sh("exit 9");
+    let mut child = user.bgctl(["wait", "--quiet", &queued]).spawn().unwrap();
+    until("it waits", || has_handler(child.id()));
+    held[0].let_go(0);
+    assert_eq!(crate::support::ended(&mut child), 9);
+}
+
+#[test]
+fn an_interrupt_leaves_the_job_running_and_says_so() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let child = user.bgctl(["wait", &held.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("it waits", || has_handler(child.id()));
+    kill(child.id().cast_signed(), rustix::process::Signal::INT);
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.out.as_str()), (130, ""));
+    let id = &held.id;
+    assert_eq!(ran.err, format!("\nbgctl: {id} goes on; bgctl wait {id} waits again, bgctl cancel {id} ends it\n"));
+    assert_eq!(user.status(id), "running");
+    held.let_go(0);
+    assert_eq!(user.wait(id), 0);
+}
+
+#[test]
+fn nothing_to_wait_for_is_usage() {
+    assert_eq!(User::new().run(["wait"]).code, 2);
+}
+
+#[test]
+fn our_own_failure_is_122() {
+    let user = User::new();
+    user.write_index("not an index");
+    let ran = user.run(["wait", "ab"]);
+    assert_eq!(ran.code, 122);
+    assert!(ran.err.contains("line 1"), "{}", ran.err);
+}
