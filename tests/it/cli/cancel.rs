@@ -11,7 +11,10 @@ fn a_running_job_is_ended_with_all_its_processes() {
     let held = Held::start_with(&user, "it", "sleep 1000 & echo $! > pid", &[]);
     let child: i32 = user.line_in("pid").trim().parse().unwrap();
     let ran = user.run(["cancel", &held.id]);
-    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, format!("{} cancelled\n", held.id).as_str(), ""));
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (0, format!("{} cancelled\n", held.id).as_str(), "")
+    );
     assert!(!is_alive(child), "gone when cancel returns");
     let job = user.job(&held.id);
     assert_eq!((&job["status"], &job["signal"]), (&json!("cancelled"), &json!(15)), "the real end is kept");
@@ -60,7 +63,7 @@ fn a_slot_that_a_cancel_frees_goes_to_the_next() {
 fn cancel_need_not_wait_for_the_end() {
     let user = User::new();
     // It ends when the test lets it, whatever it is told.
-    let held = Held::start_with(&user, "it", "trap 'echo told > told' TERM", &["--grace", "none"]);
+    let held = Held::start_with(&user, "it", "trap '' TERM", &["--grace", "none"]);
     assert_eq!(user.ok(["cancel", "--no-wait", &held.id]), format!("{} is told to end\n", held.id));
     assert_eq!(user.status(&held.id), "running", "the truth: it has not ended yet");
     held.let_go(0);
@@ -71,7 +74,9 @@ fn cancel_need_not_wait_for_the_end() {
 fn the_signal_can_be_chosen() {
     let user = User::new();
     let script = "trap 'echo INT > told; exit 5' INT; trap 'echo TERM > told; exit 6' TERM; echo > ready; while :; do sleep 0.01; done";
-    for (flag, heard, code) in [("INT", "INT\n", 5), ("sigint", "INT\n", 5), ("2", "INT\n", 5), ("TERM", "TERM\n", 6)] {
+    for (flag, heard, code) in
+        [("INT", "INT\n", 5), ("sigint", "INT\n", 5), ("2", "INT\n", 5), ("TERM", "TERM\n", 6)]
+    {
         let id = user.start_sh(script);
         user.line_in("ready");
         std::fs::remove_file(user.path("ready")).unwrap();
@@ -163,5 +168,9 @@ fn the_events_of_a_cancel_can_be_seen() {
     let held = Held::start(&user, "it");
     let ran = user.run(["cancel", "--verbose", &held.id]);
     assert_eq!(ran.code, 0);
-    assert!(ran.err.contains("event: {\"event\":\"changed\"") && ran.err.contains("\"why\":\"cancel\""), "{}", ran.err);
+    assert!(
+        ran.err.contains("event: {\"event\":\"changed\"") && ran.err.contains("\"why\":\"cancel\""),
+        "{}",
+        ran.err
+    );
 }

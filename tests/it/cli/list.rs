@@ -17,7 +17,11 @@ fn one_of_each() -> Vec<Value> {
         fields
     };
     vec![
-        entry("cmpltd", "completed", &ran(45, json!({ "exit_code": 0, "name": "build", "command": "make -j4" }))),
+        entry(
+            "cmpltd",
+            "completed",
+            &ran(45, json!({ "exit_code": 0, "name": "build", "command": "make -j4" })),
+        ),
         entry("faaled", "failed", &ran(5_400, json!({ "exit_code": 2, "labels": ["nightly"] }))),
         entry("kaaled", "failed", &ran(600, json!({ "signal": 9, "labels": ["nightly", "big"] }))),
         entry("canced", "cancelled", &json!({ "ended_at": ago(2 * DAY) })),

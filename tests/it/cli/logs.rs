@@ -83,7 +83,8 @@ fn following_what_has_ended_prints_all_and_ends() {
 fn an_interrupt_of_following_leaves_the_job_running_and_says_so() {
     let user = User::new();
     let held = Held::start(&user, "it");
-    let child = user.bgctl(["logs", "-f", &held.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child =
+        user.bgctl(["logs", "-f", &held.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("it follows", || super::start::has_handler(child.id()));
     kill(child.id().cast_signed(), rustix::process::Signal::INT);
     let ran = Ran::of(&child.wait_with_output().unwrap());
@@ -142,7 +143,9 @@ fn output_that_cannot_be_written_is_a_failure() {
     let id = user.start_sh("echo a");
     user.wait(&id);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let ran = Ran::of(&user.bgctl(["logs", &id]).stdout(full.as_fd().try_clone_to_owned().unwrap()).output().unwrap());
+    let ran = Ran::of(
+        &user.bgctl(["logs", &id]).stdout(full.as_fd().try_clone_to_owned().unwrap()).output().unwrap(),
+    );
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("No space left on device"), "{}", ran.err);
 }

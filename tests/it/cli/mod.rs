@@ -47,9 +47,10 @@ impl Held {
     #[track_caller]
     fn let_go(&self, code: i32) {
         // Opened for writing without waiting, a FIFO is refused until somebody reads it.
-        let open =
-            || OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&self.gate);
-        until("the held job reads its gate", || open().is_ok_and(|mut gate| writeln!(gate, "{code}").is_ok()));
+        let open = || OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&self.gate);
+        until("the held job reads its gate", || {
+            open().is_ok_and(|mut gate| writeln!(gate, "{code}").is_ok())
+        });
     }
 }
 

@@ -40,8 +40,25 @@ fn the_arguments_reach_the_job_byte_for_byte() {
     let user = User::new();
     let long = vec![b'x'; 100_000];
     let given: Vec<&[u8]> = vec![
-        b"", b" ", b"a  b", b"new\nline\n", b"'", b"\"", b"\\", b"$HOME", b"`id`", b"*", b"--", b"--json", b"-n",
-        b"\xff\xfe", "größe\u{202e}".as_bytes(), b"\x1b[2J", b"\t", &long, b"",
+        b"",
+        b" ",
+        b"a  b",
+        b"new\nline\n",
+        b"'",
+        b"\"",
+        b"\\",
+        b"$HOME",
+        b"`id`",
+        b"*",
+        b"--",
+        b"--json",
+        b"-n",
+        b"\xff\xfe",
+        "größe\u{202e}".as_bytes(),
+        b"\x1b[2J",
+        b"\t",
+        &long,
+        b"",
     ];
     let mut arguments = words(&[b"--", b"sh", b"-c", b"printf '%s\\0' \"$@\" > argv", b"sh"]);
     arguments.extend(words(&given));
@@ -73,7 +90,10 @@ fn the_separator_may_be_left_out_and_a_later_one_belongs_to_the_command() {
 #[test]
 fn flags_after_the_command_belong_to_it() {
     let user = User::new();
-    assert_eq!(output_of(&user, ["printf", "%s|", "--json", "-q", "--name", "x", "--nope"]), b"--json|-q|--name|x|--nope|");
+    assert_eq!(
+        output_of(&user, ["printf", "%s|", "--json", "-q", "--name", "x", "--nope"]),
+        b"--json|-q|--name|x|--nope|"
+    );
 }
 
 #[test]
@@ -121,7 +141,8 @@ fn variables(text: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn the_environment_reaches_the_job_byte_for_byte_and_the_jobs_own_variables_are_set_afresh() {
     let user = User::new();
-    let mut command = user.bgctl(["start", "--wait", "--env", "GIVEN=a=b  c", "--env", "EMPTY=", "--env", "BG_ATTEMPT=9"]);
+    let mut command =
+        user.bgctl(["start", "--wait", "--env", "GIVEN=a=b  c", "--env", "EMPTY=", "--env", "BG_ATTEMPT=9"]);
     command
         .env("BG_JOB_ID", "bg_20260213_outer2")
         .env("BG_ATTEMPT", "7")
@@ -156,7 +177,16 @@ fn the_environment_reaches_the_job_byte_for_byte_and_the_jobs_own_variables_are_
 #[test]
 fn a_clean_environment_has_only_what_every_program_expects() {
     let user = User::new();
-    let mut command = user.bgctl(["start", "--wait", "--clean-env", "--env", "WANTED=1", "--", "cat", "/proc/self/environ"]);
+    let mut command = user.bgctl([
+        "start",
+        "--wait",
+        "--clean-env",
+        "--env",
+        "WANTED=1",
+        "--",
+        "cat",
+        "/proc/self/environ",
+    ]);
     let ran = Ran::of(&command.env("SECRET", "x").env("USER", "ann").output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.err);
     let log = std::fs::read(user.root().join("runs").join(format!("{}.log", ran.out.trim_end()))).unwrap();
@@ -181,7 +211,8 @@ fn a_captured_environment_is_readable_by_its_user_only() {
 }
 
 /// A script that prints its surroundings, and one that submits it from odd ones. What follows `$*` are flags.
-const SURROUNDINGS: &str = "umask; ulimit -Sn; ulimit -Hn; ulimit -Sc; nice; pwd; touch made; stat -c %a made";
+const SURROUNDINGS: &str =
+    "umask; ulimit -Sn; ulimit -Hn; ulimit -Sc; nice; pwd; touch made; stat -c %a made";
 const SUBMIT: &str = "mkdir -p deep && cd deep && umask 027 && ulimit -c 0 && ulimit -n 123 && \
     exec nice -n 3 \"$BGCTL\" start -- sh -c \"$0\"";
 
@@ -228,7 +259,8 @@ fn the_working_directory_can_be_given() {
     let wanted = format!("{}\n", std::fs::canonicalize(user.path("a/b c")).unwrap().display());
     assert_eq!(output_of(&user, ["--cwd", "a/b c", "--", "pwd", "-P"]), wanted.as_bytes());
     let absolute = user.path("a/b c");
-    let arguments: [&OsStr; 5] = ["--cwd".as_ref(), absolute.as_ref(), "--".as_ref(), "pwd".as_ref(), "-P".as_ref()];
+    let arguments: [&OsStr; 5] =
+        ["--cwd".as_ref(), absolute.as_ref(), "--".as_ref(), "pwd".as_ref(), "-P".as_ref()];
     assert_eq!(output_of(&user, arguments), wanted.as_bytes());
 }
 
@@ -245,7 +277,12 @@ fn a_relative_program_counts_from_the_jobs_directory() {
 fn a_job_reads_nothing_unless_it_is_given_something() {
     let user = User::new();
     // The submitter's own input stays open and silent: a job that had it would wait for ever.
-    let mut child = user.bgctl(["start", "--wait", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = user
+        .bgctl(["start", "--wait", "--", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let input = child.stdin.take();
     assert_eq!(ended(&mut child), 0);
     drop(input);
@@ -262,7 +299,12 @@ fn a_job_reads_the_file_it_is_given() {
 fn a_job_reads_what_its_submitter_was_given_on_standard_input() {
     let user = User::new();
     let text: Vec<u8> = (0_u32..300_000).flat_map(u32::to_le_bytes).collect();
-    let mut child = user.bgctl(["start", "--stdin", "-", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = user
+        .bgctl(["start", "--stdin", "-", "--", "cat"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(&text).unwrap();
     let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0);
@@ -284,8 +326,12 @@ fn an_input_file_that_is_not_there_is_refused_and_nothing_is_queued() {
 fn a_submitters_descriptors_stay_with_the_submitter() {
     let user = User::new();
     let fifo = user.fifo("leak");
-    let mut reader = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&fifo).unwrap();
-    let ran = shell(&user, "exec 9>leak; id=$(\"$BGCTL\" start -- sh -c 'ls /proc/self/fd; sleep 1000'); echo \"$id\"");
+    let mut reader =
+        std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&fifo).unwrap();
+    let ran = shell(
+        &user,
+        "exec 9>leak; id=$(\"$BGCTL\" start -- sh -c 'ls /proc/self/fd; sleep 1000'); echo \"$id\"",
+    );
     assert_eq!(ran.code, 0, "{}", ran.err);
     let id = ran.out.trim_end();
     until("the job runs", || has_started(&user, id));
@@ -300,7 +346,10 @@ fn a_submitters_descriptors_stay_with_the_submitter() {
 #[test]
 fn signals_that_the_submitter_ignores_reach_the_job() {
     let user = User::new();
-    let ran = shell(&user, "trap '' INT TERM HUP PIPE; exec \"$BGCTL\" start --wait -- sh -c 'kill -TERM $$; echo survived'");
+    let ran = shell(
+        &user,
+        "trap '' INT TERM HUP PIPE; exec \"$BGCTL\" start --wait -- sh -c 'kill -TERM $$; echo survived'",
+    );
     assert_eq!(ran.code, 128 + 15, "{}", ran.err);
 }
 
@@ -355,7 +404,8 @@ fn a_limit_that_is_switched_off_is_switched_off_in_the_index_too() {
     let id = user.start(["--timeout", "none", "--stale-after", "none", "--grace", "none", "--", "true"]);
     user.wait(&id);
     let job = user.index()["jobs"][0].clone();
-    let limits = ["timeout_seconds", "stale_after_seconds", "grace_seconds"].map(|name| job.get(name).cloned());
+    let limits =
+        ["timeout_seconds", "stale_after_seconds", "grace_seconds"].map(|name| job.get(name).cloned());
     assert_eq!(limits, [const { Some(Value::Null) }; 3], "there, and null");
     assert!(user.ok(["status", &id]).contains("timeout none, stale after none, grace none"));
 }
@@ -408,9 +458,9 @@ fn start_wait_prints_the_id_and_gives_the_jobs_code() {
 #[test]
 fn start_wait_that_is_interrupted_leaves_the_job_running_and_says_so() {
     let user = User::new();
-    for flag in ["--wait", "--follow"] {
+    for (flag, name) in [("--wait", "first"), ("--follow", "second")] {
         let mut child = user
-            .bgctl(["start", flag, "--name", flag, "--", "sh", "-c", "echo said; exec sleep 1000"])
+            .bgctl(["start", flag, "--name", name, "--", "sh", "-c", "echo said; exec sleep 1000"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -421,7 +471,7 @@ fn start_wait_that_is_interrupted_leaves_the_job_running_and_says_so() {
         until("it waits", || has_handler(child.id()));
         kill(child.id().cast_signed(), rustix::process::Signal::INT);
         let ran = Ran::of(&child.wait_with_output().unwrap());
-        let id = user.job(flag)["id"].as_str().unwrap().to_owned();
+        let id = user.job(name)["id"].as_str().unwrap().to_owned();
         assert_eq!(ran.code, 130);
         assert!(ran.err.contains(&format!("{id} goes on; bgctl wait {id} waits again")), "{}", ran.err);
         assert_eq!(user.status(&id), "running");
@@ -447,7 +497,7 @@ fn start_follow_prints_the_output_and_gives_the_jobs_code() {
 #[test]
 fn start_follow_whose_reader_goes_away_leaves_the_job_running() {
     let user = User::new();
-    let script = "{ \"$BGCTL\" start --follow --name it -- sh -c 'while :; do echo line; done'; echo $? > code; } | head -n 1";
+    let script = "{ \"$BGCTL\" start --follow --name it -- sh -c 'while :; do echo line; sleep 0.01; done'; echo $? > code; } | head -n 1";
     let ran = shell(&user, script);
     assert_eq!((ran.out.as_str(), user.line_in("code").as_str()), ("line\n", "0\n"), "{}", ran.err);
     assert!(!ran.err.contains("Broken pipe"), "{}", ran.err);
@@ -564,7 +614,8 @@ fn a_program_that_is_gone_when_its_turn_comes_fails_with_that_reason() {
         std::fs::copy("/bin/true", user.path("program")).unwrap();
         words(&[b"--", b"./program"])
     };
-    let (code, job) = end_of_a_queued_job(prepare, |user| std::fs::remove_file(user.path("program")).unwrap());
+    let (code, job) =
+        end_of_a_queued_job(prepare, |user| std::fs::remove_file(user.path("program")).unwrap());
     assert_eq!((code, &job["status"]), (127, &json!("failed")));
     assert_eq!(job["summary"], "could not start: ./program: command not found");
     assert_eq!(job["exit_code"], Value::Null, "no exit code is made up");
@@ -606,7 +657,10 @@ fn an_input_that_is_gone_when_its_turn_comes_fails_with_that_reason() {
     let (code, job) = end_of_a_queued_job(prepare, |user| std::fs::remove_file(user.path("input")).unwrap());
     assert_eq!(code, 1);
     let summary = job["summary"].as_str().unwrap();
-    assert!(summary.starts_with("could not start: its input") && summary.contains("No such file"), "{summary}");
+    assert!(
+        summary.starts_with("could not start: its input") && summary.contains("No such file"),
+        "{summary}"
+    );
 }
 
 // The queue.
@@ -669,7 +723,10 @@ fn a_job_survives_the_session_that_submitted_it() {
     let user = User::new();
     let gate = user.fifo("it.gate");
     // A session of its own, whose leader dies with everything that is in it.
-    let script = format!("setsid sh -c '\"$BGCTL\" start -- sh -c \"read line < {}; echo went on\" > id; kill -HUP 0'", gate.display());
+    let script = format!(
+        "setsid sh -c '\"$BGCTL\" start -- sh -c \"read line < {}; echo went on\" > id; kill -HUP 0'",
+        gate.display()
+    );
     shell(&user, &script);
     let id = user.line_in("id").trim_end().to_owned();
     Held { id: id.clone(), gate: PathBuf::from(&gate) }.let_go(0);

@@ -68,7 +68,10 @@ fn a_running_job_shows_its_log_as_it_grows() {
 fn several_jobs_come_in_the_order_asked_with_a_line_between() {
     let user = User::new();
     let later = json!({ "created_at": ago(DAY), "ended_at": ago(HOUR) });
-    user.write_index(&index_of(&[entry("aaaaaa", "queued", &json!({})), entry("bbbbbb", "cancelled", &later)]));
+    user.write_index(&index_of(&[
+        entry("aaaaaa", "queued", &json!({})),
+        entry("bbbbbb", "cancelled", &later),
+    ]));
     let text = user.ok(["status", "bb", "aa"]);
     let ids: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("id  ")).collect();
     assert_eq!(ids, ["bg_20260213_bbbbbb", "bg_20260213_aaaaaa"]);
@@ -110,7 +113,15 @@ fn a_lost_job_never_shows_as_plain_running() {
 #[test]
 fn control_characters_are_shown_and_not_sent_to_the_terminal() {
     let user = User::new();
-    let id = user.start(["--name", "na\x1b]0;me\x07", "--label", "la\rbel", "--", "printf", "a\x1b[2J\nb\u{9b}\u{202e}"]);
+    let id = user.start([
+        "--name",
+        "na\x1b]0;me\x07",
+        "--label",
+        "la\rbel",
+        "--",
+        "printf",
+        "a\x1b[2J\nb\u{9b}\u{202e}",
+    ]);
     user.wait(&id);
     for text in [user.ok(["list"]), user.ok(["status", &id])] {
         let harmful: Vec<char> =

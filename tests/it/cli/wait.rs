@@ -9,7 +9,7 @@ use std::process::Stdio;
 #[test]
 fn wait_gives_the_jobs_own_code() {
     let user = User::new();
-    for code in [0, 1, 7, 121, 255] {
+    for code in [0, 1, 7, 120, 255] {
         let id = user.start_sh(&format!("exit {code}"));
         assert_eq!(user.wait(&id), code);
         assert_eq!(user.wait(&id), code, "and so again");
@@ -76,7 +76,8 @@ fn a_job_that_does_not_exist_is_122() {
 fn a_job_that_timed_out_is_124() {
     let user = User::new();
     // Whatever code it then ends with.
-    let id = user.start(["--timeout", "1", "--", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.01; done"]);
+    let id =
+        user.start(["--timeout", "1", "--", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.01; done"]);
     let ran = user.run(["wait", &id]);
     assert_eq!(ran.code, 124);
     assert!(ran.err.contains("timed out after 1s; exit code 0"), "{}", ran.err);
@@ -98,7 +99,8 @@ fn a_job_whose_outcome_nobody_knows_is_125() {
     // As a reboot leaves it: claimed here, in another boot.
     let mut claim = user.index()["jobs"][0]["claim"].clone();
     claim["boot"] = "11111111-2222-3333-4444-555555555555".into();
-    let lost = entry("rebted", "running", &json!({ "started_at": super::ago(60), "claim": claim, "attempt": 1 }));
+    let lost =
+        entry("rebted", "running", &json!({ "started_at": super::ago(60), "claim": claim, "attempt": 1 }));
     user.write_index(&index_of(&[lost]));
     let ran = user.run(["wait", "rebted"]);
     assert_eq!(ran.code, 125, "{}", ran.err);
@@ -169,7 +171,10 @@ fn an_interrupt_leaves_the_job_running_and_says_so() {
     let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.out.as_str()), (130, ""));
     let id = &held.id;
-    assert_eq!(ran.err, format!("\nbgctl: {id} goes on; bgctl wait {id} waits again, bgctl cancel {id} ends it\n"));
+    assert_eq!(
+        ran.err,
+        format!("\nbgctl: {id} goes on; bgctl wait {id} waits again, bgctl cancel {id} ends it\n")
+    );
     assert_eq!(user.status(id), "running");
     held.let_go(0);
     assert_eq!(user.wait(id), 0);
