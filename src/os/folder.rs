@@ -72,6 +72,9 @@ impl Folder {
             // With O_DIRECTORY, a symbolic link may be reported as not a folder.
             Err(Errno::NOTDIR) if path.is_symlink() => Err(FolderError::Link(path.to_owned())),
             Err(Errno::NOTDIR) => Err(FolderError::NotAFolder(path.to_owned())),
+            Err(Errno::ACCESS) => {
+                Err(Self::foreign(path).unwrap_or_else(|| system("open", path, Errno::ACCESS)))
+            }
             Err(error) => Err(system("open", path, error)),
         }
     }
@@ -97,6 +100,13 @@ impl Folder {
             let _ = parent.sync_all();
         }
         Self::open(path)?.ok_or_else(|| system("open", path, Errno::NOENT))
+    }
+
+    /// A folder that cannot even be opened, because it belongs to somebody else and is closed to others.
+    fn foreign(path: &Path) -> Option<FolderError> {
+        let owner = rustix::fs::lstat(path).ok()?.st_uid;
+        let you = rustix::process::geteuid().as_raw();
+        (owner != you).then(|| FolderError::Foreign { path: path.to_owned(), owner, you })
     }
 
     fn checked(self) -> Result<Self, FolderError> {
