@@ -31,6 +31,9 @@ pub enum Unreadable {
     /// It does not follow the rules of version 1.
     #[error("{0}")]
     Damaged(#[from] Damage),
+    /// It is no file that this program would have written.
+    #[error("it {0}")]
+    NotAFile(String),
     /// A newer program wrote it.
     #[error("it has version {0}, and this program knows version {VERSION} only; use the newer program")]
     Newer(u64),

@@ -152,6 +152,7 @@ impl Folder {
                 Ok(Some(File::from(fd)))
             }
             Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file")),
+            Err(Errno::LOOP) => Err(io::Error::new(io::ErrorKind::InvalidData, "is a symbolic link")),
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -10,6 +10,7 @@ use crate::model::{
     facts::{Damage, Draft, Facts, Unreadable},
 };
 use crate::os::doorbell::Doorbell;
+use std::io;
 
 /// Largest index that is read: far beyond use, small enough to be read in bounded time and memory.
 const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -30,7 +31,7 @@ impl<'a> JsonStore<'a> {
         StoreError::Unreadable { path: self.root.path().join(root::INDEX), reason: reason.into() }
     }
 
-    fn system(&self, doing: &'static str, error: std::io::Error) -> StoreError {
+    fn system(&self, doing: &'static str, error: io::Error) -> StoreError {
         StoreError::System { doing, path: self.root.path().join(root::INDEX), error }
     }
 
@@ -68,7 +69,7 @@ impl<'a> JsonStore<'a> {
         &self,
         text: &str,
         events: Vec<Event>,
-        error: &std::io::Error,
+        error: &io::Error,
     ) -> Result<Commit, StoreError> {
         let current = self
             .root
@@ -77,7 +78,7 @@ impl<'a> JsonStore<'a> {
             .map_err(|error| self.system("read", error))?;
         let stands = current.is_some_and(|bytes| bytes == text.as_bytes()) || self.carries(&events)?;
         if !stands {
-            return Err(self.system("make durable", std::io::Error::new(error.kind(), error.to_string())));
+            return Err(self.system("make durable", io::Error::new(error.kind(), error.to_string())));
         }
         let warning = format!(
             "{} stands, but the disk could not make it durable ({error}): it may not survive a power cut",
@@ -100,11 +101,11 @@ impl<'a> JsonStore<'a> {
 
 impl Store for JsonStore<'_> {
     fn read(&self) -> Result<Facts, StoreError> {
-        let bytes = self
-            .root
-            .folder()
-            .read(root::INDEX, INDEX_BYTES_MAX)
-            .map_err(|error| self.system("read", error))?;
+        let bytes =
+            self.root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| match error.kind() {
+                io::ErrorKind::InvalidData => self.unreadable(Unreadable::NotAFile(error.to_string())),
+                _ => self.system("read", error),
+            })?;
         let Some(bytes) = bytes else { return Ok(Facts::default()) };
         let text = String::from_utf8(bytes).map_err(|error| self.unreadable(not_utf8(&error)))?;
         Facts::parse(text).map_err(|reason| self.unreadable(reason))
