@@ -91,9 +91,11 @@ fn run<A: FromArgMatches>(
     let CommonArgs { json, quiet, verbose } = common(&args);
     let voice = Voice { json, quiet, verbose };
     let code = action(&args, voice).unwrap_or_else(|fault| {
-        voice.fault(name, &fault);
         // A wait answers with the job's codes, so its own failures have one that no job's should be.
-        if name == "wait" && fault.code != Code::Usage { OWN_FAILURE } else { fault.code as i32 }
+        let own = name == "wait" && fault.code != Code::Usage;
+        let code = if own { OWN_FAILURE } else { fault.code as i32 };
+        voice.fault(name, &fault, code);
+        code
     });
     ExitCode::from(u8::try_from(code).unwrap_or(Code::Failed as u8))
 }

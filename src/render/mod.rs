@@ -60,8 +60,9 @@ impl Voice {
         }
     }
 
-    /// Says what went wrong and what to do next, on standard error and, for programs, as an object.
-    pub fn fault(self, command: &str, fault: &Fault) {
+    /// Says what went wrong and what to do next, on standard error and, for programs, as an object with the exit
+    /// code, which for some commands is not the fault's own.
+    pub fn fault(self, command: &str, fault: &Fault, exit_code: i32) {
         let _ = writeln!(io::stderr(), "bgctl: {}", safe::lines(&fault.message));
         if let Some(hint) = &fault.hint {
             let _ = writeln!(io::stderr(), "  {}", safe::lines(hint));
@@ -69,7 +70,7 @@ impl Voice {
         if self.json {
             let error = json!({
                 "code": fault.code.name(),
-                "exit_code": fault.code as i32,
+                "exit_code": exit_code,
                 "message": fault.message,
                 "hint": fault.hint,
             });
