@@ -5,7 +5,7 @@ use super::args::{
     SUBCOMMANDS, StartArgs, StatusArgs, TargetArg, TickArgs, WaitArgs,
 };
 use crate::exec::local::WATCH_COMMAND;
-use crate::model::{claim::ExecutorName, id::JobId, job::Job};
+use crate::model::{bytes, claim::ExecutorName, id::JobId, job::Job};
 use crate::ops::{
     attend::Attendance,
     cancel::{self, CancelResult},
@@ -252,11 +252,7 @@ fn do_logs(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
 fn logs_as_json(request: &logs::Request, voice: Voice) -> Result<i32, Fault> {
     let mut bytes = Vec::new();
     let job = logs::logs(request, &mut bytes)?;
-    let text = crate::model::bytes::Bytes::new(bytes.clone());
-    let output = match text {
-        Ok(text) => serde_json::to_value(text).unwrap_or_default(),
-        Err(_) => serde_json::Value::from(String::from_utf8_lossy(&bytes).into_owned()),
-    };
+    let output = bytes::to_json(&bytes);
     voice.result("logs", "", &json!({ "id": job.id, "status": job.status(), "output": output }))?;
     Ok(0)
 }

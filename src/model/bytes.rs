@@ -65,12 +65,23 @@ enum Wire {
     Encoded { b64: String },
 }
 
+impl Wire {
+    fn of(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Encoded { b64: STANDARD.encode(bytes) },
+        }
+    }
+}
+
+/// Any bytes, NUL too, in the form of [`Bytes`].
+pub fn to_json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::to_value(Wire::of(bytes)).unwrap_or_default()
+}
+
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => to.serialize_str(text),
-            Err(_) => Wire::Encoded { b64: STANDARD.encode(&self.0) }.serialize(to),
-        }
+        Wire::of(&self.0).serialize(to)
     }
 }
 
