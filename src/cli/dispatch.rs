@@ -280,8 +280,9 @@ fn copied(result: Result<i32, Fault>) -> Result<i32, Fault> {
 
 fn do_cancel(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     let request = cancel::Request { jobs: args.jobs.clone(), no_wait: args.no_wait, signal: args.signal };
-    let (results, warnings) = cancel::cancel(&request)?;
-    voice.warn(&warnings);
+    let (results, told) = cancel::cancel(&request)?;
+    voice.events(&told.events);
+    voice.warn(&told.warnings);
     let mut text = String::new();
     let mut code = 0;
     for one in &results {

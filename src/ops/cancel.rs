@@ -16,6 +16,7 @@ use crate::model::{
     state::Change,
 };
 use crate::os::clock::Clock;
+use crate::pass::Decided;
 use crate::plan::Scope;
 use crate::store::Store;
 use std::time::{Duration, Instant};
@@ -60,27 +61,27 @@ pub enum CancelResult {
     OutOfReach(String),
 }
 
-/// Cancels jobs, in the order asked.
-pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Vec<String>), Fault> {
+/// Cancels jobs, in the order asked. Gives also what was decided, with what the user should be told.
+pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let facts = home.store().read()?;
     let ids: Vec<JobId> = request.jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
     let mut asked = Vec::new();
-    let mut warnings = home.warnings.clone();
+    let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
     // All are asked before one is waited for, so that their graces run at the same time.
     for id in ids {
-        let had_ended = commit(&home, &id, request.signal, &mut warnings)?;
+        let had_ended = commit(&home, &id, request.signal, &mut told)?;
         asked.push((id, had_ended));
     }
     let mut results = Vec::new();
     for (id, had_ended) in asked {
         results.push(follow(&home, &id, had_ended, request.no_wait)?);
     }
-    Ok((results, warnings))
+    Ok((results, told))
 }
 
 /// Commits the intent and pokes. Gives whether the job had ended before.
-fn commit(home: &Home, id: &JobId, signal: Option<i32>, warnings: &mut Vec<String>) -> Result<bool, Fault> {
+fn commit(home: &Home, id: &JobId, signal: Option<i32>, told: &mut Decided) -> Result<bool, Fault> {
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
@@ -94,8 +95,9 @@ fn commit(home: &Home, id: &JobId, signal: Option<i32>, warnings: &mut Vec<Strin
             .push(Event::Changed { id: id.clone(), change: Change::Decide { ending: ending.clone() } })?;
         Ok(())
     })?;
-    warnings.extend(decided.warnings);
-    warnings.extend(pass.act(&decided.actions)?);
+    told.events.extend(decided.events);
+    told.warnings.extend(decided.warnings);
+    told.warnings.extend(pass.act(&decided.actions)?);
     if let Applied::Refused(reason) = applied {
         return Err(Fault::new(Code::WrongState, format!("could not cancel {id}: {reason}")));
     }
