@@ -142,13 +142,18 @@ fn do_start(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     if let Some(place) = human::place(&submitted) {
         voice.say(&place);
     }
-    if args.follow {
-        follow(&id, None, voice)
+    let code = if args.follow {
+        copied(follow(&id, None, voice))
     } else if args.wait {
         wait_for_one(&id, voice)
     } else {
         Ok(0)
-    }
+    };
+    // The job stands, and its codes are what is answered with from here on.
+    Ok(code.unwrap_or_else(|fault| {
+        voice.fault("start", &fault, OWN_FAILURE);
+        OWN_FAILURE
+    }))
 }
 
 fn wait_for_one(id: &JobId, voice: Voice) -> Result<i32, Fault> {

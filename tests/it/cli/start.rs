@@ -504,6 +504,15 @@ fn start_follow_whose_reader_goes_away_leaves_the_job_running() {
     assert_eq!(user.status("it"), "running");
 }
 
+#[test]
+fn our_own_failure_after_the_start_is_122() {
+    let user = User::new();
+    let ran = shell(&user, "\"$BGCTL\" start --follow --name it -- sh -c 'echo said; exit 3' > /dev/full");
+    assert_eq!(ran.code, 122, "{}", ran.err);
+    assert!(ran.err.contains("No space left on device"), "{}", ran.err);
+    assert_eq!(user.wait("it"), 3, "the job is not touched by it");
+}
+
 // A dry run.
 
 #[test]
