@@ -173,9 +173,10 @@ fn goes_on(jobs: &[String]) -> String {
     format!("\nbgctl: {jobs} goes on; bgctl wait {jobs} waits again, bgctl cancel {jobs} ends it\n")
 }
 
-/// On a failure, its reason and the last lines of its output.
+/// On a failure, its reason and the last lines of its output; and that nothing was executed, where that is so.
 fn tell_end(home: &Home, job: &Job, voice: Voice) {
-    if voice.quiet || wait::exit_code(job).unwrap_or(0) == 0 {
+    let failed = wait::exit_code(job).unwrap_or(0) != 0;
+    if voice.quiet || !(failed || human::nothing_was_executed(job)) {
         return;
     }
     voice.say(&human::end(job));

@@ -6,7 +6,7 @@ use super::{
     find::find,
     home::{BrokenConfig, Home},
 };
-use crate::model::{id::JobId, job::Job};
+use crate::model::{id::JobId, job::Job, outcome::Exit};
 use crate::os::{doorbell::Doorbell, folder::Folder};
 use crate::store::root::log_name;
 use std::fs::File;
@@ -45,13 +45,19 @@ pub fn logs(request: &Request, to: &mut dyn Write) -> Result<Job, Fault> {
             }
             io::copy(&mut file, to)?;
         }
-        None if job.status().has_ended() && job.started_at().is_some() => {
+        None if did_run(&job) => {
             return Err(Fault::new(Code::Failed, format!("the log of {id} is gone")));
         }
         None => {}
     }
     to.flush()?;
     Ok(job)
+}
+
+/// Whether a job is known to have run its command to an end: then it had a log.
+fn did_run(job: &Job) -> bool {
+    let outcome = job.end().and_then(|end| end.outcome.as_ref());
+    outcome.is_some_and(|outcome| matches!(outcome.exit, Exit::Code(_) | Exit::Signal(_)))
 }
 
 fn job(found: Option<Job>, id: &JobId) -> Result<Job, Fault> {

@@ -94,13 +94,19 @@ fn status_words(row: &Row) -> String {
     let ending = row.job.run().is_some_and(|run| run.ending.is_some());
     match row.observed {
         Some(Observed::Alive) if ending => format!("{status} (being ended)"),
-        Some(Observed::Alive) | None if nothing_was_executed(&row.job) => format!("{status} (dry run)"),
-        Some(Observed::Alive) | None => status.to_string(),
+        Some(Observed::Alive) | None => end_status(&row.job),
         Some(other) => format!("{status} ({})", other.as_str()),
     }
 }
 
-fn nothing_was_executed(job: &Job) -> bool {
+/// The state of a job that is not running; what only pretended to run never shows as plain completed.
+fn end_status(job: &Job) -> String {
+    let status = job.status();
+    if nothing_was_executed(job) { format!("{status} (nothing was executed)") } else { status.to_string() }
+}
+
+/// Whether the dry-run executor completed it.
+pub fn nothing_was_executed(job: &Job) -> bool {
     job.end().and_then(|end| end.outcome.as_ref()).is_some_and(|outcome| outcome.exit == Exit::NotExecuted)
 }
 
@@ -192,7 +198,9 @@ pub fn cancelled(one: &Cancelled) -> String {
     match &one.result {
         CancelResult::Done if status == Status::Cancelled => format!("{id} cancelled"),
         CancelResult::Done => format!("{id} {status}: it ended before it could be cancelled"),
-        CancelResult::HadEnded => format!("{id} had ended already ({status}); nothing was done"),
+        CancelResult::HadEnded => {
+            format!("{id} had ended already ({}); nothing was done", end_status(&one.job))
+        }
         CancelResult::Asked => format!("{id} is told to end"),
         CancelResult::Stuck(processes) => {
             format!("{id} cannot be ended and is still running: {}", named(processes))
@@ -288,7 +296,7 @@ pub fn pruned(pruned: &Pruned) -> String {
     pruned
         .jobs
         .iter()
-        .map(|job| format!("{}  {}  {}\n", job.id, job.status(), shorten(&title(job), 80)))
+        .map(|job| format!("{}  {}  {}\n", job.id, end_status(job), shorten(&title(job), 80)))
         .collect()
 }
 

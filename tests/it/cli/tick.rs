@@ -123,6 +123,8 @@ fn what_was_not_executed_says_so_wherever_its_state_shows() {
     let waited = user.run(["wait", "drydra"]);
     assert_eq!(waited.code, 0);
     assert!(waited.err.contains(SAID), "{}", waited.err);
+    let cancelled = user.ok(["cancel", "drydra"]);
+    assert!(cancelled.contains(SAID), "{cancelled}");
     for arguments in
         [["list", "--json"].as_slice(), &["status", "--json", "drydra"], &["wait", "--json", "drydra"]]
     {
