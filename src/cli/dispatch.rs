@@ -10,6 +10,7 @@ use crate::ops::{
     attend::Attendance,
     cancel::{self, CancelResult},
     fault::{Code, Fault},
+    find::home_of,
     home::{BrokenConfig, Home},
     init, list, logs, prune, start, status, tick,
     wait::{self, OWN_FAILURE, STILL_GOING_ON},
@@ -194,7 +195,7 @@ fn do_wait(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
         within: args.within.map(Duration::from_secs),
         any: args.any,
     };
-    let home = Home::open(BrokenConfig::Warns)?;
+    let home = home_of(&args.jobs)?;
     let waited = wait::wait(&request, &mut |job| tell_end(&home, job, voice))?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {

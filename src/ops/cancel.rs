@@ -3,8 +3,8 @@
 use super::{
     attend::Attendance,
     fault::{Code, Fault},
-    find::find,
-    home::{BrokenConfig, Home},
+    find::{find, home_of},
+    home::Home,
 };
 use crate::exec::{Executor, local::record::Record};
 use crate::model::{
@@ -63,7 +63,7 @@ pub enum CancelResult {
 
 /// Cancels jobs, in the order asked. Gives also what was decided, with what the user should be told.
 pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
-    let home = Home::open(BrokenConfig::Warns)?;
+    let home = home_of(&request.jobs)?;
     let facts = home.store().read()?;
     let ids: Vec<JobId> = request.jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
     let mut asked = Vec::new();

@@ -1,6 +1,9 @@
 //! Which job is meant: a full id, a prefix of its random part, or an exact name.
 
-use super::fault::{Code, Fault};
+use super::{
+    fault::{Code, Fault},
+    home::{BrokenConfig, Home},
+};
 use crate::model::{
     facts::{Facts, Head},
     id::JobId,
@@ -24,8 +27,7 @@ pub fn find(facts: &Facts, text: &str) -> Result<JobId, Fault> {
     let matches: Vec<&Head> = facts.heads().filter(|head| begins_so(&head.id, text)).collect();
     match matches[..] {
         [only] => Ok(only.id.clone()),
-        [] => Err(Fault::new(Code::NotFound, format!("there is no job {text:?}"))
-            .hint("bgctl list --all shows the jobs there are")),
+        [] => Err(no_such_job(text)),
         _ => {
             let mut named: Vec<String> =
                 matches.iter().take(CANDIDATES_MAX).map(|head| head.id.to_string()).collect();
@@ -39,6 +41,18 @@ pub fn find(facts: &Facts, text: &str) -> Result<JobId, Fault> {
             .hint("give more of the id"))
         }
     }
+}
+
+/// Nothing is called that.
+pub fn no_such_job(text: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("there is no job {text:?}"))
+        .hint("bgctl list --all shows the jobs there are")
+}
+
+/// Opens the root for jobs that must be there. Where there is no root, there is no such job, and none is made.
+pub fn home_of(jobs: &[String]) -> Result<Home, Fault> {
+    let named = jobs.first().map(String::as_str).unwrap_or_default();
+    Home::open_existing(BrokenConfig::Warns)?.ok_or_else(|| no_such_job(named))
 }
 
 fn begins_so(id: &JobId, text: &str) -> bool {

@@ -3,8 +3,8 @@
 use super::{
     attend::Attendance,
     fault::{Code, Fault},
-    find::find,
-    home::{BrokenConfig, Home},
+    find::{find, home_of},
+    home::Home,
 };
 use crate::model::{id::JobId, job::Job, outcome::Exit};
 use crate::os::{doorbell::Doorbell, folder::Folder};
@@ -30,7 +30,7 @@ pub struct Request {
 
 /// Copies a job's output to `to`. Gives the job as it was at the end.
 pub fn logs(request: &Request, to: &mut dyn Write) -> Result<Job, Fault> {
-    let home = Home::open(BrokenConfig::Warns)?;
+    let home = home_of(std::slice::from_ref(&request.job))?;
     let attendance = Attendance::new(&home)?;
     let id = find(&attendance.read()?, &request.job)?;
     if request.follow {

@@ -8,7 +8,7 @@ use crate::model::job::Job;
 use crate::store::Store;
 
 /// What went, or would go.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pruned {
     /// The jobs, as they were.
     pub jobs: Vec<Job>,
@@ -20,7 +20,8 @@ pub struct Pruned {
 
 /// Removes what retention lets go, or says what it would remove.
 pub fn prune(dry_run: bool) -> Result<Pruned, Fault> {
-    let home = Home::open(BrokenConfig::Warns)?;
+    // Where there is no root, there is nothing to remove.
+    let Some(home) = Home::open_existing(BrokenConfig::Warns)? else { return Ok(Pruned::default()) };
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);

@@ -1,9 +1,8 @@
 //! Everything about a job.
 
 use super::{
-    fault::{Code, Fault},
-    find::find,
-    home::{BrokenConfig, Home},
+    fault::Fault,
+    find::{find, home_of},
     list::{Row, observe},
 };
 use crate::exec::local::meta::Meta;
@@ -37,10 +36,7 @@ pub struct Report {
 
 /// Reports on jobs, in the order asked.
 pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
-    let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
-        let named = jobs.first().map(String::as_str).unwrap_or_default();
-        return Err(Fault::new(Code::NotFound, format!("there is no job {named:?}")));
-    };
+    let home = home_of(jobs)?;
     let facts = home.store().read()?;
     let mut reports = Vec::new();
     for text in jobs {

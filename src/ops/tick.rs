@@ -10,7 +10,8 @@ use crate::plan::Scope;
 
 /// Makes a whole pass with retention, or says what it would do.
 pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
-    let home = Home::open(BrokenConfig::Warns)?;
+    // Where there is no root, there is nothing to do.
+    let Some(home) = Home::open_existing(BrokenConfig::Warns)? else { return Ok(Decided::default()) };
     let store = home.store();
     let executor = home.executor(executor);
     let pass = home.pass(&store, executor.as_ref());

@@ -3,8 +3,8 @@
 use super::{
     attend::Attendance,
     fault::{Code, Fault},
-    find::find,
-    home::{BrokenConfig, Home},
+    find::{find, home_of},
+    home::Home,
 };
 use crate::model::{
     facts::Facts,
@@ -50,7 +50,7 @@ pub struct Waited {
 
 /// Waits. `progress` is told of each job that ends, once.
 pub fn wait(request: &Request, progress: &mut dyn FnMut(&Job)) -> Result<Waited, Fault> {
-    let home = Home::open(BrokenConfig::Warns)?;
+    let home = home_of(&request.jobs)?;
     let attendance = Attendance::new(&home)?;
     let facts = attendance.read()?;
     let mut ids = Vec::new();
