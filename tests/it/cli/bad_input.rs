@@ -331,6 +331,40 @@ fn a_read_only_home_refuses_a_start_and_shows_an_empty_list() {
 }
 
 #[test]
+fn looking_for_what_is_not_there_makes_no_root() {
+    let user = User::new();
+    for (arguments, code) in [
+        (["status", "ab"].as_slice(), 3),
+        (&["logs", "ab"], 3),
+        (&["cancel", "ab"], 3),
+        (&["wait", "ab"], 122),
+        (&["list"], 0),
+        (&["tick"], 0),
+        (&["prune"], 0),
+    ] {
+        assert_eq!(user.run(arguments).code, code, "{arguments:?}");
+        assert!(!user.root().exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+#[ignore = "a folder for run files is made by whoever looks for one: see Root::runs"]
+fn looking_at_a_hand_made_index_makes_nothing_beside_it() {
+    let user = User::new();
+    let running = json!({ "started_at": super::ago(60) });
+    user.write_index(&index_of(&[completed("aaaaaa", DAY), entry("bbbbbb", "running", &running)]));
+    let before = contents(&user.root());
+    for arguments in
+        [["list"].as_slice(), &["status", "aa", "bb"], &["tick", "--dry-run"], &["prune", "--dry-run"]]
+    {
+        user.ok(arguments);
+        assert!(contents(&user.root()) == before, "{arguments:?}");
+    }
+    user.run(["logs", "bb"]);
+    assert!(contents(&user.root()) == before, "logs");
+}
+
+#[test]
 fn a_read_only_root_refuses_a_start_and_can_still_be_read() {
     let user = User::new();
     let Some(mut first) = as_nobody(&user, &["start", "--wait", "--name", "it", "--", "echo", "said"]) else {
@@ -557,7 +591,8 @@ fn an_index_that_is_no_file_of_ours_is_refused() {
     let user = User::new();
     user.make_root();
     let index = user.root().join("jobs.json");
-    std::fs::write(user.path("target"), sound_index()).unwrap();
+    let text = sound_index();
+    std::fs::write(user.path("target"), &text).unwrap();
     symlink(user.path("target"), &index).unwrap();
     for kind in ["link", "fifo", "folder"] {
         for arguments in [["list"].as_slice(), &["start", "--", "true"], &["tick"]] {
@@ -577,7 +612,7 @@ fn an_index_that_is_no_file_of_ours_is_refused() {
             _ => {}
         }
     }
-    assert_eq!(std::fs::read_to_string(user.path("target")).unwrap(), sound_index());
+    assert_eq!(std::fs::read_to_string(user.path("target")).unwrap(), text);
 }
 
 // The lock.
