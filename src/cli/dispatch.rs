@@ -61,7 +61,20 @@ fn watcher(arguments: &[OsString]) -> ExitCode {
 fn clap_says(error: &clap::Error) -> ExitCode {
     // A reader of the help that has gone away has what it wanted.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(Code::Usage as u8) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<OsString> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
+    if words.iter().skip(1).any(|word| word == "--json") {
+        let text = error.render().to_string();
+        let said = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        crate::render::print_fault(
+            &words[0].to_string_lossy(),
+            &Fault::new(Code::Usage, said),
+            Code::Usage as i32,
+        );
+    }
+    ExitCode::from(Code::Usage as u8)
 }
 
 fn subcommand(name: &str, matches: &ArgMatches) -> ExitCode {

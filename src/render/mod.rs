@@ -68,15 +68,20 @@ impl Voice {
             let _ = writeln!(io::stderr(), "  {}", safe::lines(hint));
         }
         if self.json {
-            let error = json!({
-                "code": fault.code.name(),
-                "exit_code": exit_code,
-                "message": fault.message,
-                "hint": fault.hint,
-            });
-            let _ = print_object(command, &json!({ "error": error }));
+            print_fault(command, fault, exit_code);
         }
     }
+}
+
+/// Prints what went wrong as an object. That it cannot be printed changes nothing.
+pub fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
+    let error = json!({
+        "code": fault.code.name(),
+        "exit_code": exit_code,
+        "message": fault.message,
+        "hint": fault.hint,
+    });
+    let _ = print_object(command, &json!({ "error": error }));
 }
 
 fn print_object(command: &str, object: &Value) -> io::Result<()> {

@@ -31,7 +31,9 @@ fn a_queued_job_never_runs() {
     let job = user.job(&queued);
     assert_eq!((&job["status"], &job["summary"]), (&json!("cancelled"), &json!("cancelled before it ran")));
     assert_eq!(job["started_at"], Value::Null);
-    held.iter().for_each(|one| one.let_go(0));
+    for one in &held {
+        one.let_go(0);
+    }
     user.all_gone();
     assert!(!user.path("ran").exists());
 }

@@ -278,12 +278,15 @@ fn an_error_is_an_object_too_with_the_code_it_exits_with() {
 }
 
 #[test]
-#[ignore = "clap's own refusals print no object: see the report"]
 fn a_usage_error_is_an_object_too() {
     let user = User::new();
     for arguments in
         [vec!["start", "--nope", "--", "true"], vec!["status"], vec!["wait", "--within", "-5", "ab"]]
     {
-        assert_eq!(object(&user, 2, &arguments)["error"]["code"], "usage");
+        let error = object(&user, 2, &arguments)["error"].clone();
+        assert_eq!((&error["code"], &error["exit_code"]), (&json!("usage"), &json!(2)));
+        assert!(!error["message"].as_str().unwrap().is_empty());
     }
+    let of_the_job = user.run(["start", "--nope", "--", "echo", "--json"]);
+    assert_eq!((of_the_job.code, of_the_job.out.as_str()), (2, ""), "a flag of the command is none of ours");
 }

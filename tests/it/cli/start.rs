@@ -248,7 +248,9 @@ fn umask_limits_nice_value_and_directory_are_the_submitters_whoever_launches_the
     let held = hold_both_slots(&user);
     let id = submit_from_odd_surroundings(&user);
     assert_eq!(user.status(&id), "queued");
-    held.iter().for_each(|one| one.let_go(0));
+    for one in &held {
+        one.let_go(0);
+    }
     assert_odd_surroundings(&user, &id);
 }
 
