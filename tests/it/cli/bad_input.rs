@@ -1,6 +1,8 @@
 //! What a user, a disk or another program does wrong: the answer, the exit code, and that nothing was harmed.
 
-use super::{DAY, Held, bounded, completed, configure, contents, entry, index_of, is_root, shell};
+use super::{
+    DAY, Held, bounded, completed, configure, contents, entry, index_of, is_root, make_program, shell,
+};
 use crate::support::{BGCTL, Ran, User, ended, until};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
@@ -268,7 +270,7 @@ fn as_nobody(user: &User, arguments: &[&str]) -> Option<Command> {
     // The build's own folder may be closed to others.
     let program = user.path("bgctl");
     if !program.exists() {
-        std::fs::copy(BGCTL, &program).unwrap();
+        make_program(BGCTL, &program);
     }
     std::fs::set_permissions(user.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = user.command("/usr/bin/setpriv");

@@ -162,3 +162,38 @@ fn colours_stay_away_from_pipes() {
     let user = user_with_one_of_each();
     assert!(!user.ok(["list"]).contains('\x1b'));
 }
+
+/// A list as a terminal of this width shows it.
+#[track_caller]
+fn on_a_terminal(user: &User, columns: u16, variables: &[(&str, &str)]) -> Option<String> {
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        eprintln!("skipped: needs script(1) for a terminal");
+        return None;
+    }
+    let line = format!("stty cols {columns}; {} list", crate::support::BGCTL);
+    let mut command = user.command("/usr/bin/script");
+    command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm-256color").envs(variables.iter().copied());
+    let ran = super::bounded(command);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    Some(ran.out.replace('\r', ""))
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_somebody_objects() {
+    let user = user_with_one_of_each();
+    let Some(text) = on_a_terminal(&user, 200, &[]) else { return };
+    assert!(text.contains("\x1b["), "{text:?}");
+    let plain = on_a_terminal(&user, 200, &[("NO_COLOR", "1")]).unwrap();
+    assert_eq!(plain, user.ok(["list"]));
+}
+
+#[test]
+fn a_narrow_terminal_gets_shortened_commands() {
+    let user = User::new();
+    let long = format!("make {}", "all ".repeat(100));
+    user.write_index(&index_of(&[entry("queued", "queued", &json!({ "command": long.trim_end() }))]));
+    let Some(text) = on_a_terminal(&user, 80, &[("NO_COLOR", "1")]) else { return };
+    let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(text.contains("make all") && text.contains('…') && widest <= 80, "{widest}: {text}");
+    assert!(user.ok(["list"]).contains(long.trim_end()), "a program gets it whole");
+}

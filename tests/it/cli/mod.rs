@@ -99,6 +99,15 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     found
 }
 
+/// Makes an executable file. Another process writes it: a file that any thread of this one has open for writing
+/// when another thread forks could not be executed until that fork's child has left (`execve(2)`, ETXTBSY).
+#[track_caller]
+fn make_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let copied = Command::new("cp").arg("--").arg(from.as_ref()).arg(to.as_ref()).status().unwrap();
+    assert!(copied.success());
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// Writes the settings.
 fn configure(user: &User, text: &str) {
     user.make_root();

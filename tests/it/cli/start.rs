@@ -1,6 +1,6 @@
 //! `bgctl start`
 
-use super::{Held, bounded, configure, contents, has_started, hold_both_slots, shell};
+use super::{Held, bounded, configure, contents, has_started, hold_both_slots, make_program, shell};
 use crate::support::{Ran, User, ended, is_alive, kill, until};
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
@@ -73,7 +73,7 @@ fn the_arguments_reach_the_job_byte_for_byte() {
 fn a_program_may_have_a_name_that_is_not_text() {
     let user = User::new();
     let program = user.path(OsStr::from_bytes(b"odd \xff\nname"));
-    std::fs::copy("/bin/true", &program).unwrap();
+    make_program("/bin/true", &program);
     let id = user.start([program]);
     assert_eq!(user.wait(&id), 0);
 }
@@ -111,8 +111,8 @@ fn an_unknown_flag_before_the_command_is_refused_and_nothing_is_queued() {
 fn a_script_without_an_interpreter_line_runs_as_in_a_shell() {
     let user = User::new();
     let script = user.path("script");
-    std::fs::write(&script, "echo \"$0|$1\"\n").unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(user.path("text"), "echo \"$0|$1\"\n").unwrap();
+    make_program(user.path("text"), &script);
     let wanted = format!("{}|a  b\n", script.display());
     assert_eq!(output_of(&user, [script.as_os_str(), OsStr::new("a  b")]), wanted.as_bytes());
 }
@@ -270,7 +270,7 @@ fn the_working_directory_can_be_given() {
 fn a_relative_program_counts_from_the_jobs_directory() {
     let user = User::new();
     std::fs::create_dir(user.path("a")).unwrap();
-    std::fs::copy("/bin/echo", user.path("a/say")).unwrap();
+    make_program("/bin/echo", user.path("a/say"));
     assert_eq!(output_of(&user, ["--cwd", "a", "--", "./say", "it"]), b"it\n");
     assert_eq!(user.run(["start", "--", "./say", "it"]).code, 127);
 }
@@ -622,7 +622,7 @@ fn end_of_a_queued_job(prepare: impl Fn(&User) -> Vec<OsString>, spoil: impl Fn(
 #[test]
 fn a_program_that_is_gone_when_its_turn_comes_fails_with_that_reason() {
     let prepare = |user: &User| {
-        std::fs::copy("/bin/true", user.path("program")).unwrap();
+        make_program("/bin/true", user.path("program"));
         words(&[b"--", b"./program"])
     };
     let (code, job) =
@@ -635,7 +635,7 @@ fn a_program_that_is_gone_when_its_turn_comes_fails_with_that_reason() {
 #[test]
 fn a_program_that_may_no_longer_be_executed_fails_with_that_reason() {
     let prepare = |user: &User| {
-        std::fs::copy("/bin/true", user.path("program")).unwrap();
+        make_program("/bin/true", user.path("program"));
         words(&[b"--", b"./program"])
     };
     let spoil = |user: &User| {
