@@ -216,10 +216,6 @@ impl<'a, C: Clock> Watch<'a, C> {
             }
             None => Exit::Unknown { reason: "the system did not say how it ended".to_owned() },
         };
-        // The kernel has the last word: a child that it still knows of, and that is not another job's, was missed.
-        if !left && reap::peek() != Peek::Childless {
-            self.end_tree(&main, KILL);
-        }
         let outcome = Outcome {
             exit,
             at: self.context.clock.now(),

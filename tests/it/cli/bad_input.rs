@@ -583,9 +583,22 @@ fn an_index_from_the_future_is_refused() {
 }
 
 #[test]
-fn an_index_that_requires_what_is_unknown_is_refused() {
+fn an_index_that_requires_what_is_unknown_is_shown_and_not_changed() {
+    let user = User::new();
     let text = sound_index().replace("\"version\":1", "\"version\":1,\"requires\":[\"moons\"]");
-    assert_unusable(text.as_bytes(), &["requires moons", "use the newer program"]);
+    user.write_index(&text);
+    let log = user.root().join("runs/bg_20260213_aaaaaa.log");
+    std::fs::create_dir(user.root().join("runs")).unwrap();
+    std::fs::write(&log, "kept\n").unwrap();
+    assert!(user.ok(["list", "--all"]).contains("bg_20260213_aaaaaa"));
+    for arguments in [["start", "--", "true"].as_slice(), &["cancel", "aa"], &["prune"], &["tick"]] {
+        let ran = user.run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (5, ""), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains("requires moons"), "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains("use the newer program"), "{arguments:?}: {}", ran.err);
+    }
+    assert_eq!(std::fs::read_to_string(user.root().join("jobs.json")).unwrap(), text);
+    assert!(log.exists(), "no file goes for an entry that must stay");
 }
 
 #[test]

@@ -284,10 +284,16 @@ fn an_index_of_a_newer_program_is_left_alone() {
 }
 
 #[test]
-fn an_index_that_requires_what_is_not_known_here_is_left_alone() {
+fn an_index_that_requires_what_is_not_known_here_is_read_and_not_written() {
     let requires = "\"version\": 1, \"requires\": [\"moons\", \"tides\"],";
-    let refusal = InFolder::with(HAND_MADE.replace("\"version\": 1,", requires)).refusal();
-    assert!(refusal.contains("it requires moons, tides"), "{refusal}");
+    let place = InFolder::with(HAND_MADE.replace("\"version\": 1,", requires));
+    let before = place.index();
+    place.visit(&mut |store| {
+        assert_eq!(store.read().unwrap().heads().count(), 2);
+        let error = store.transact(now(), &mut |draft| draft.push(submitted(1)).map(drop)).unwrap_err();
+        assert!(error.to_string().contains("it requires moons, tides"), "{error}");
+    });
+    assert_eq!(place.index(), before);
 }
 
 #[test]
