@@ -1,7 +1,7 @@
 //! The arguments, as clap types; the doc comments are the help.
 
 use crate::model::{
-    limit::{Seconds, parse_limit, parse_seconds},
+    limit::{Seconds, parse_limit, parse_nonzero_limit, parse_seconds},
     outcome::signal_number,
 };
 use clap::{Args, Command, ValueEnum, ValueHint};
@@ -71,6 +71,10 @@ fn limit(text: &str) -> Result<LimitArg, String> {
     parse_limit(text).map(LimitArg).map_err(|error| error.to_string())
 }
 
+fn nonzero_limit(text: &str) -> Result<LimitArg, String> {
+    parse_nonzero_limit(text).map(LimitArg).map_err(|error| error.to_string())
+}
+
 /// A limit that was given: seconds, or switched off.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitArg(pub Seconds);
@@ -118,10 +122,10 @@ pub struct StartArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
     pub stdin: Option<PathBuf>,
     /// End the job after this time: 90, 30s, 1h30m, none [default: 30m]
-    #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub timeout: Option<LimitArg>,
     /// Cancel the job when its watcher is silent for so long [default: 1h]
-    #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]
+    #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub stale_after: Option<LimitArg>,
     /// Time between asking processes to end and killing them [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]

@@ -1,6 +1,6 @@
 //! Settings: their built-in values, and the file that changes them.
 
-use super::limit::{BadDuration, Limit, Limits, Seconds, Source, parse_limit};
+use super::limit::{BadDuration, Limit, Limits, Seconds, Source, parse_limit, parse_nonzero_limit};
 use toml::{Table, Value};
 
 /// Every setting, with its built-in value where the file says nothing.
@@ -103,8 +103,8 @@ impl Config {
     fn set(&mut self, key: &str, value: &Value) -> Result<(), BadConfig> {
         match key {
             "queue.max_concurrent" => self.slots = count(key, value, 1, SLOTS_MAX)?,
-            "worker.timeout" => self.limits.timeout = limit(key, value)?,
-            "worker.stale_after" => self.limits.stale_after = limit(key, value)?,
+            "worker.timeout" => self.limits.timeout = nonzero_limit(key, value)?,
+            "worker.stale_after" => self.limits.stale_after = nonzero_limit(key, value)?,
             "worker.grace" => self.limits.grace = limit(key, value)?,
             "retention.max_age" => self.retention.age_seconds_max = seconds(key, value)?,
             "retention.max_jobs" => self.retention.jobs_max = count(key, value, 0, JOBS_MAX)?,
@@ -136,13 +136,25 @@ fn count(key: &str, value: &Value, least: i64, most: i64) -> Result<usize, BadCo
         .ok_or_else(|| bad(key, &format!("expected a whole number from {least} to {most}")))
 }
 
-fn seconds(key: &str, value: &Value) -> Result<Seconds, BadConfig> {
+fn duration(
+    key: &str,
+    value: &Value,
+    parse: fn(&str) -> Result<Seconds, BadDuration>,
+) -> Result<Seconds, BadConfig> {
     let parsed = match value {
-        Value::Integer(number) => parse_limit(&number.to_string()),
-        Value::String(text) => parse_limit(text),
+        Value::Integer(number) => parse(&number.to_string()),
+        Value::String(text) => parse(text),
         _ => Err(BadDuration::Form),
     };
     parsed.map_err(|error| bad(key, &error.to_string()))
+}
+
+fn seconds(key: &str, value: &Value) -> Result<Seconds, BadConfig> {
+    duration(key, value, parse_limit)
+}
+
+fn nonzero_limit(key: &str, value: &Value) -> Result<Limit, BadConfig> {
+    Ok(Limit { seconds: duration(key, value, parse_nonzero_limit)?, source: Source::Config })
 }
 
 fn limit(key: &str, value: &Value) -> Result<Limit, BadConfig> {

@@ -21,6 +21,9 @@ pub enum BadDuration {
     /// A fraction of a second.
     #[error("durations are whole seconds here")]
     Fraction,
+    /// Zero, where that would end everything at once.
+    #[error("at least 1 second; 'none' switches a limit off")]
+    Zero,
     /// Longer than [`SECONDS_MAX`].
     #[error("longer than ten years; 'none' switches a limit off")]
     TooLong,
@@ -35,6 +38,10 @@ pub fn parse_seconds(text: &str) -> Result<u64, BadDuration> {
     let seconds = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         text.parse().map_err(|_| BadDuration::TooLong)?
     } else {
+        // The library reads a capital M as months; who types 15M means minutes more often, and should say so.
+        if text.contains('M') {
+            return Err(BadDuration::Form);
+        }
         let duration = humantime::parse_duration(text).map_err(|error| match error {
             humantime::DurationError::NumberOverflow => BadDuration::TooLong,
             _ => BadDuration::Form,
@@ -50,6 +57,14 @@ pub fn parse_seconds(text: &str) -> Result<u64, BadDuration> {
 /// Reads a duration, or `none`, which switches the limit off.
 pub fn parse_limit(text: &str) -> Result<Seconds, BadDuration> {
     if text.trim().eq_ignore_ascii_case("none") { Ok(None) } else { parse_seconds(text).map(Some) }
+}
+
+/// Reads a limit that must leave some time: not zero.
+pub fn parse_nonzero_limit(text: &str) -> Result<Seconds, BadDuration> {
+    match parse_limit(text)? {
+        Some(0) => Err(BadDuration::Zero),
+        limit => Ok(limit),
+    }
 }
 
 /// Seconds as people read them: `45s`, `30m`, `1h30m`, `2d`.
@@ -141,6 +156,9 @@ mod tests {
         assert_eq!(parse_seconds("-5"), Err(BadDuration::Negative));
         assert_eq!(parse_seconds("500ms"), Err(BadDuration::Fraction));
         assert_eq!(parse_seconds("soon"), Err(BadDuration::Form));
+        assert_eq!(parse_seconds("15M"), Err(BadDuration::Form));
+        assert_eq!(parse_nonzero_limit("0s"), Err(BadDuration::Zero));
+        assert_eq!(parse_nonzero_limit("none"), Ok(None));
         assert_eq!(parse_seconds(""), Err(BadDuration::Form));
         assert_eq!(parse_seconds("99999999999999999999999"), Err(BadDuration::TooLong));
         assert_eq!(parse_seconds("900y"), Err(BadDuration::TooLong));

@@ -172,7 +172,7 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-    /// A fact about an ended job that was missing.
+    /// What is learnt of an ended job: an end that was missing, or a better summary.
     Enrich {
         /// Its end.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -175,7 +175,8 @@ impl Patience {
     }
 
     fn judge(&mut self, home: &Home, job: &Job) -> Result<Judgement, Fault> {
-        let Some(record) = Record::open(home.root.runs()?, &job.id)? else { return Ok(Judgement::Wait) };
+        let Some(runs) = home.root.existing_runs()? else { return Ok(Judgement::Wait) };
+        let Some(record) = Record::open(runs, &job.id)? else { return Ok(Judgement::Wait) };
         let size = record.size()?;
         if size != self.sign.0 {
             self.sign = (size, Instant::now());

@@ -85,7 +85,7 @@ pub fn observe(home: &Home, job: &Job) -> Option<Observed> {
         Ok(Sighting::NotStarted | Sighting::NeverExecuted) => Observed::Starting,
         Ok(Sighting::Orphaned) => Observed::Unwatched,
         Ok(Sighting::Vanished) => Observed::Lost,
-        Ok(Sighting::Ended(_)) => Observed::Ended,
+        Ok(Sighting::Ended { .. }) => Observed::Ended,
         Ok(Sighting::Rebooted) => Observed::Rebooted,
         Ok(Sighting::Unseen { .. }) | Err(_) => Observed::Elsewhere,
     })

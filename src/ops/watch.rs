@@ -4,11 +4,9 @@
 use super::home::{BrokenConfig, Home};
 use crate::exec::local::watch::{Context, Watched, watch};
 use crate::model::{
-    event::Event,
     facts::{Damage, Draft},
     id::JobId,
     job::Job,
-    state::Change,
 };
 use crate::os::{detach, doorbell::wait_readable, reap, signal::Inbox};
 use crate::pass::{Decided, PassError};
@@ -83,13 +81,7 @@ fn try_commit(home: &Home, id: &JobId, watched: &Watched) -> Result<Decided, Pas
 fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<(), Damage> {
     let running = |job: &Job| job.run().is_some() && job.attempt == watched.attempt;
     let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(()) };
-    if let Some(ending) = &watched.ending {
-        // No effect where the index has the intent already.
-        draft
-            .push(Event::Changed { id: job.id.clone(), change: Change::Decide { ending: ending.clone() } })?;
-    }
-    let job = draft.facts().job(id)?.unwrap_or(job);
-    rescue::end(draft, &job, watched.outcome.clone())
+    rescue::end_under(draft, &job, watched.outcome.clone(), watched.ending.clone())
 }
 
 /// Launches watchers for what was claimed; this process itself goes on with the first, if it is nobody's parent.

@@ -13,7 +13,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     outcome::Outcome,
-    state::Change,
+    state::{Change, Status},
 };
 use crate::os::clock::Clock;
 use crate::plan::{
@@ -91,8 +91,10 @@ impl<C: Clock> Pass<'_, C> {
     pub fn foresee(&self) -> Result<Decided, PassError> {
         let facts = self.store.read()?;
         let mut census = Census::new();
-        for job in facts.running().filter(|job| self.is_ours(job)) {
-            census.insert(job.id.clone(), self.executor.look(job)?);
+        for job in facts.running() {
+            if let Some(seen) = self.look(job)? {
+                census.note(job, seen);
+            }
         }
         let mut draft = Draft::new(facts);
         let actions = plan::advance(&mut draft, &self.inputs(&census, self.clock.now()), Scope::Whole)
@@ -116,27 +118,32 @@ impl<C: Clock> Pass<'_, C> {
     fn census(&self, facts: &Facts) -> Result<(Census, Vec<Hold>), PassError> {
         let mut census = Census::new();
         let mut holds = Vec::new();
-        for job in facts.running().filter(|job| self.is_ours(job)) {
-            let seen = self.executor.look(job)?;
-            let needs_hold = matches!(
-                seen,
-                Sighting::Vanished | Sighting::Ended(_) | Sighting::Rebooted | Sighting::NeverExecuted
-            );
-            if !needs_hold {
-                census.insert(job.id.clone(), seen);
-            } else if let Some((hold, seen)) = self.executor.hold(job)? {
-                holds.push(hold);
-                census.insert(job.id.clone(), seen);
+        for job in facts.running() {
+            match self.look(job)? {
+                None => {}
+                Some(Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) => {
+                    if let Some((hold, seen)) = self.executor.hold(job)? {
+                        holds.push(hold);
+                        census.note(job, seen);
+                    }
+                }
+                Some(seen) => census.note(job, seen),
             }
         }
         Ok((census, holds))
     }
 
-    /// Whether this executor can judge a running job: what another one runs, it does not see. What nobody claimed is
-    /// the local one's to show.
-    fn is_ours(&self, job: &Job) -> bool {
+    /// What can be seen of a running job. `None`: another executor runs it, and this one cannot judge it.
+    ///
+    /// A dry run never leaves a job running by itself, so one that is seen running was left by a dry run that went
+    /// away, and anybody may say so. What nobody claimed is the local executor's to show.
+    fn look(&self, job: &Job) -> Result<Option<Sighting>, ExecError> {
         let claim = job.run().and_then(|run| run.claim.as_ref());
-        claim.map_or(ExecutorName::Local, |claim| claim.executor) == self.executor.name()
+        let runs_it = claim.map_or(ExecutorName::Local, |claim| claim.executor);
+        if runs_it == self.executor.name() {
+            return self.executor.look(job).map(Some);
+        }
+        Ok((runs_it == ExecutorName::DryRun).then_some(Sighting::NeverExecuted))
     }
 
     /// Does what follows from a plan. Gives what the caller should be told.
@@ -188,16 +195,19 @@ impl<C: Clock> Pass<'_, C> {
         Ok(())
     }
 
-    /// Gives back the slot of a job that nobody could be launched for, unless somebody is on it after all.
+    /// Gives back the slot of a job that nobody could be launched for, unless somebody is on it after all. Gives
+    /// whether the job is queued again.
     fn give_back(&self, id: &JobId) -> Result<bool, PassError> {
         let facts = self.store.read()?;
         let Some(job) = facts.running().find(|job| job.id == *id) else { return Ok(false) };
         let Some((_hold, Sighting::NotStarted)) = self.executor.hold(job)? else { return Ok(false) };
+        let mut queued = false;
         self.store.transact(self.clock.now(), &mut |draft| {
             draft.push(Event::Changed { id: id.clone(), change: Change::GiveBack })?;
+            queued = draft.facts().heads().any(|head| head.id == *id && head.status == Status::Queued);
             Ok(())
         })?;
-        Ok(true)
+        Ok(queued)
     }
 
     /// Removes these ended jobs: first their files, then their entries, then the environments nobody names any more.

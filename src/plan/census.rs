@@ -1,6 +1,11 @@
 //! What was seen of running jobs, as executors report it.
 
-use crate::model::{Timestamp, id::JobId, outcome::Outcome};
+use crate::model::{
+    Timestamp,
+    id::JobId,
+    job::Job,
+    outcome::{Ending, Outcome},
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -19,8 +24,13 @@ pub enum Sighting {
     Orphaned,
     /// No watcher and no process; the attempt had begun.
     Vanished,
-    /// No watcher, but its record has the outcome.
-    Ended(Outcome),
+    /// No watcher, but its record has the end.
+    Ended {
+        /// How it ended.
+        outcome: Outcome,
+        /// The intent under which it was ended, should the index not have it.
+        ending: Option<Ending>,
+    },
     /// The machine was started again since.
     Rebooted,
     /// It belongs to another machine or container, or to nobody: it can be shown, not judged.
@@ -32,5 +42,28 @@ pub enum Sighting {
     NeverExecuted,
 }
 
-/// What was seen, by job.
-pub type Census = BTreeMap<JobId, Sighting>;
+/// What was seen, by job and attempt: what is true of one attempt says nothing of the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census(BTreeMap<JobId, (u32, Sighting)>);
+
+impl Census {
+    /// Nothing was looked at.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes what was seen of a job as it was then.
+    pub fn note(&mut self, job: &Job, sighting: Sighting) {
+        self.0.insert(job.id.clone(), (job.attempt, sighting));
+    }
+
+    /// Forgets what was seen of a job.
+    pub fn forget(&mut self, id: &JobId) {
+        self.0.remove(id);
+    }
+
+    /// What was seen of a job's present attempt.
+    pub fn of(&self, job: &Job) -> Option<&Sighting> {
+        self.0.get(&job.id).filter(|(attempt, _)| *attempt == job.attempt).map(|(_, sighting)| sighting)
+    }
+}

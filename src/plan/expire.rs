@@ -23,7 +23,7 @@ pub fn expire(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
     let running: Vec<Job> = draft.facts().running().cloned().collect();
     for job in running {
         let Some(limit) = job.spec.limits.stale_after.seconds else { continue };
-        match inputs.census.get(&job.id) {
+        match inputs.census.of(&job) {
             Some(Sighting::Watched { silent_seconds }) if *silent_seconds >= limit => {
                 decide(draft, &job, inputs.now, *silent_seconds)?;
                 actions.push(Action::Evict(job.id));
@@ -55,6 +55,5 @@ fn end_unseen(draft: &mut Draft, job: &Job, now: Timestamp) -> Result<(), Damage
     };
     let outcome = Outcome::bare(Exit::Unknown { reason }, now);
     // The intent is in the draft now, and the summary tells it.
-    let job = draft.facts().job(&job.id)?.unwrap_or_else(|| job.clone());
-    rescue::end(draft, &job, outcome)
+    rescue::end_under(draft, job, outcome, None)
 }

@@ -5,7 +5,7 @@ use crate::model::{
     event::Event,
     facts::{Damage, Draft},
     job::Job,
-    outcome::{Exit, Outcome},
+    outcome::{Ending, Exit, Outcome},
     state::Change,
 };
 
@@ -13,10 +13,10 @@ use crate::model::{
 pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -> Result<(), Damage> {
     let running: Vec<Job> = draft.facts().running().cloned().collect();
     for job in running {
-        let Some(sighting) = inputs.census.get(&job.id) else { continue };
+        let Some(sighting) = inputs.census.of(&job) else { continue };
         match sighting {
             Sighting::NotStarted | Sighting::Orphaned => actions.push(Action::Launch(job.id)),
-            Sighting::Ended(outcome) => end(draft, &job, outcome.clone())?,
+            Sighting::Ended { outcome, ending } => end_under(draft, &job, outcome.clone(), ending.clone())?,
             Sighting::Vanished => {
                 end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?;
             }
@@ -37,6 +37,21 @@ pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
 
 fn unknown(inputs: &Inputs<'_>, reason: &str) -> Outcome {
     Outcome::bare(Exit::Unknown { reason: reason.to_owned() }, inputs.now)
+}
+
+/// Ends a running job with an outcome, under an intent that the index may not have yet.
+pub fn end_under(
+    draft: &mut Draft,
+    job: &Job,
+    outcome: Outcome,
+    ending: Option<Ending>,
+) -> Result<(), Damage> {
+    if let Some(ending) = ending {
+        // No effect where an intent stands already.
+        draft.push(Event::Changed { id: job.id.clone(), change: Change::Decide { ending } })?;
+    }
+    let current = draft.facts().job(&job.id)?;
+    end(draft, current.as_ref().unwrap_or(job), outcome)
 }
 
 /// Ends a running job with an outcome.

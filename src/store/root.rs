@@ -81,6 +81,17 @@ impl Root {
         self.inner(&self.runs, RUNS)
     }
 
+    /// The folder of run files, for those who only look: `None` where no job has run yet.
+    pub fn existing_runs(&self) -> Result<Option<&Folder>, StoreError> {
+        if self.runs.get().is_none() {
+            let path = self.path().join(RUNS);
+            let failed = |error| StoreError::System { doing: "open", path, error };
+            let Some(folder) = self.folder.subfolder(RUNS, false).map_err(failed)? else { return Ok(None) };
+            let _ = self.runs.set(folder);
+        }
+        Ok(self.runs.get())
+    }
+
     /// The folder of captured environments.
     pub fn environments(&self) -> Result<&Folder, StoreError> {
         self.inner(&self.environments, ENVIRONMENTS)

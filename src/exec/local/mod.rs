@@ -57,7 +57,10 @@ impl<C: Clock> Executor for Local<'_, C> {
     }
 
     fn look(&self, job: &Job) -> Result<Sighting, ExecError> {
-        let record = Record::open(self.root.runs()?, &job.id)
+        let record = self
+            .root
+            .existing_runs()?
+            .map_or(Ok(None), |runs| Record::open(runs, &job.id))
             .map_err(|error| failed("read the record", &job.id, error))?;
         let held = match &record {
             Some(record) => record.is_held().map_err(|error| failed("test the lock", &job.id, error))?,
@@ -115,7 +118,7 @@ impl<C: Clock> Local<'_, C> {
     /// Who watches the job now: the record's latest watcher, if the record is held.
     fn watcher(&self, id: &JobId) -> Result<Option<process::Identity>, ExecError> {
         let read = || -> io::Result<Option<process::Identity>> {
-            let runs = self.root.runs().map_err(io::Error::other)?;
+            let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(None) };
             let Some(record) = Record::open(runs, id)? else { return Ok(None) };
             if !record.is_held()? {
                 return Ok(None);
@@ -142,9 +145,9 @@ impl<C: Clock> Local<'_, C> {
             (Relation::Same, true) => {
                 Sighting::Watched { silent_seconds: self.silence(&attempt, started_at) }
             }
-            (_, false) if attempt.outcome.is_some() => {
-                attempt.outcome.map_or(Sighting::Vanished, Sighting::Ended)
-            }
+            (_, false) if attempt.outcome.is_some() => attempt
+                .outcome
+                .map_or(Sighting::Vanished, |outcome| Sighting::Ended { outcome, ending: attempt.ending }),
             (Relation::Earlier, false) => Sighting::Rebooted,
             (Relation::Same, false) if !attempt.started => Sighting::NotStarted,
             (Relation::Same, false) => {

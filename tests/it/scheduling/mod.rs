@@ -279,7 +279,7 @@ fn a_recorded_outcome_is_carried_over_as_it_stands() {
     world.submit("a");
     let outcome = Outcome { notes: vec!["note".into()], ..Outcome::bare(Exit::Code(7), world.now) };
     world.after(90);
-    world.sees("a", Sighting::Ended(outcome.clone()));
+    world.sees("a", Sighting::Ended { outcome: outcome.clone(), ending: None });
     world.tick();
     assert_eq!(world.job("a").end().unwrap().outcome, Some(outcome));
     assert_eq!(world.summary("a"), "exit code 7; note");

@@ -90,7 +90,7 @@ fn sighting() -> impl Strategy<Value = Sighting> {
         Just(Sighting::NotStarted),
         Just(Sighting::Orphaned),
         Just(Sighting::Vanished),
-        outcome().prop_map(Sighting::Ended),
+        outcome().prop_map(|outcome| Sighting::Ended { outcome, ending: None }),
         Just(Sighting::Rebooted),
         instant().prop_map(|last_sign| Sighting::Unseen { last_sign }),
         Just(Sighting::NeverExecuted),

@@ -117,7 +117,8 @@ impl World {
 
     /// What the next ticks see of a job.
     pub fn sees(&mut self, name: &str, sighting: Sighting) {
-        self.census.insert(self.job(name).id, sighting);
+        let job = self.job(name);
+        self.census.note(&job, sighting);
     }
 
     /// Lets time pass.
@@ -135,7 +136,7 @@ impl World {
     pub fn ends(&mut self, name: &str, exit: Exit) {
         let id = self.job(name).id;
         let outcome = Outcome::bare(exit, self.now);
-        self.census.remove(&id);
+        self.census.forget(&id);
         self.decide(Scope::Slots, |draft| match draft.facts().job(&id)? {
             Some(job) => rescue::end(draft, &job, outcome.clone()),
             None => Ok(()),
