@@ -1,6 +1,6 @@
 //! Jobs whose watcher died: what is said of them, who takes them over, and what becomes known of their end.
 
-use super::{ID, Lair, claimed_here, end_by_force, gone, job_id, now, record_of};
+use super::{Lair, claimed_here, end_by_force, gone, job_id, now, record_of};
 use crate::support::{User, is_alive, until};
 use bgctl::exec::local::record::Line;
 use bgctl::model::outcome::{Ending, Exit, Outcome, Why};
@@ -220,13 +220,13 @@ fn a_job_that_died_with_its_watcher_is_lost_and_a_tick_fails_it_without_an_exit_
 #[test]
 fn an_outcome_that_only_the_record_has_is_carried_over() {
     let user = User::new();
-    user.write_jobs(&[claimed_here(ID, "exit 3")]);
+    user.write_jobs(&[claimed_here(&user.id(), "exit 3")]);
     let mut lines = record_of(gone());
     lines.push(Line::Outcome { outcome: Outcome::bare(Exit::Code(3), now()) });
-    user.write_record(ID, &lines);
-    assert_eq!(user.observed(ID), "ended");
+    user.write_record(&user.id(), &lines);
+    assert_eq!(user.observed(&user.id()), "ended");
     user.ok(["tick"]);
-    let job = user.indexed(ID);
+    let job = user.indexed(&user.id());
     assert_eq!((job["status"].as_str(), job["exit_code"].as_i64()), (Some("failed"), Some(3)));
     user.all_gone();
 }
@@ -234,26 +234,26 @@ fn an_outcome_that_only_the_record_has_is_carried_over() {
 #[test]
 fn an_outcome_that_only_the_record_has_is_carried_over_by_a_wait() {
     let user = User::new();
-    user.write_jobs(&[claimed_here(ID, "exit 0")]);
+    user.write_jobs(&[claimed_here(&user.id(), "exit 0")]);
     let mut lines = record_of(gone());
     lines.push(Line::Outcome { outcome: Outcome::bare(Exit::Code(0), now()) });
-    user.write_record(ID, &lines);
-    assert_eq!(user.wait(ID), 0);
-    assert_eq!(user.status(ID), "completed");
+    user.write_record(&user.id(), &lines);
+    assert_eq!(user.wait(&user.id()), 0);
+    assert_eq!(user.status(&user.id()), "completed");
 }
 
 #[test]
 fn an_outcome_of_an_earlier_attempt_is_not_taken_for_this_one() {
     let user = User::new();
-    let mut entry = claimed_here(ID, "echo second > ran; exit 4");
+    let mut entry = claimed_here(&user.id(), "echo second > ran; exit 4");
     entry["attempt"] = 2.into();
     entry["cwd"] = user.path("").to_str().unwrap().into();
     user.write_jobs(&[entry]);
     let mut lines = record_of(gone());
     lines.push(Line::Outcome { outcome: Outcome::bare(Exit::Code(3), now()) });
-    user.write_record(ID, &lines);
+    user.write_record(&user.id(), &lines);
     user.ok(["tick"]);
-    assert_eq!(user.wait(ID), 4);
+    assert_eq!(user.wait(&user.id()), 4);
     assert_eq!(user.line_in("ran"), "second\n");
     user.all_gone();
 }
@@ -262,25 +262,25 @@ fn an_outcome_of_an_earlier_attempt_is_not_taken_for_this_one() {
 #[ignore = "the intent in the record is not carried over: the job shows as killed, not as timed out"]
 fn a_time_out_that_only_the_record_has_is_carried_over_as_one() {
     let user = User::new();
-    user.write_jobs(&[claimed_here(ID, "sleep 9")]);
+    user.write_jobs(&[claimed_here(&user.id(), "sleep 9")]);
     let mut lines = record_of(gone());
     let ending = Ending { why: Why::Timeout, at: now(), signal: None, note: None };
     lines.push(Line::Ending { ending });
     lines.push(Line::Outcome { outcome: Outcome::bare(Exit::Signal(15), now()) });
-    user.write_record(ID, &lines);
+    user.write_record(&user.id(), &lines);
     user.ok(["tick"]);
-    assert_eq!(user.wait(ID), 124);
+    assert_eq!(user.wait(&user.id()), 124);
 }
 
 #[test]
 fn a_claim_without_a_watcher_is_served_once_by_a_tick() {
     let user = User::new();
-    let mut entry = claimed_here(ID, "echo ran >> ran");
+    let mut entry = claimed_here(&user.id(), "echo ran >> ran");
     entry["cwd"] = user.path("").to_str().unwrap().into();
     user.write_jobs(&[entry]);
-    assert_eq!(user.observed(ID), "starting");
+    assert_eq!(user.observed(&user.id()), "starting");
     four_ticks(&user);
-    assert_eq!(user.wait(ID), 0);
+    assert_eq!(user.wait(&user.id()), 0);
     user.all_gone();
     user.ok(["tick"]);
     user.all_gone();
@@ -290,14 +290,14 @@ fn a_claim_without_a_watcher_is_served_once_by_a_tick() {
 #[test]
 fn a_process_that_waited_at_the_gate_when_its_watcher_died_has_not_begun() {
     let user = User::new();
-    let mut entry = claimed_here(ID, "echo ran >> ran");
+    let mut entry = claimed_here(&user.id(), "echo ran >> ran");
     entry["cwd"] = user.path("").to_str().unwrap().into();
     user.write_jobs(&[entry]);
     let mut lines = record_of(gone());
     assert_eq!(lines.pop(), Some(Line::Started));
-    user.write_record(ID, &lines);
+    user.write_record(&user.id(), &lines);
     user.ok(["tick"]);
-    assert_eq!(user.wait(ID), 0);
+    assert_eq!(user.wait(&user.id()), 0);
     user.all_gone();
     assert_eq!(user.line_in("ran"), "ran\n");
 }
@@ -305,11 +305,11 @@ fn a_process_that_waited_at_the_gate_when_its_watcher_died_has_not_begun() {
 #[test]
 fn a_claimed_job_that_is_cancelled_before_anybody_serves_it_never_runs() {
     let user = User::new();
-    let mut entry = claimed_here(ID, "echo ran >> ran");
+    let mut entry = claimed_here(&user.id(), "echo ran >> ran");
     entry["cwd"] = user.path("").to_str().unwrap().into();
     user.write_jobs(&[entry]);
-    user.ok(["cancel", ID]);
-    assert_eq!(user.status(ID), "cancelled");
+    user.ok(["cancel", &user.id()]);
+    assert_eq!(user.status(&user.id()), "cancelled");
     user.all_gone();
     assert!(!user.path("ran").exists());
 }
@@ -333,15 +333,15 @@ fn a_watcher_whose_job_left_the_index_serves_what_it_claims_next() {
 #[test]
 fn a_record_that_was_cut_short_is_read_up_to_there() {
     let user = User::new();
-    user.write_jobs(&[claimed_here(ID, "true")]);
-    user.write_record(ID, &record_of(gone()));
-    let path = user.root().join("runs").join(format!("{}.lock", job_id(ID)));
+    user.write_jobs(&[claimed_here(&user.id(), "true")]);
+    user.write_record(&user.id(), &record_of(gone()));
+    let path = user.root().join("runs").join(format!("{}.lock", job_id(&user.id())));
     let mut text = std::fs::read(&path).unwrap();
     text.extend(br#"{"line":"outcome","outcome":{"exit":{"code":0"#);
     std::fs::write(&path, text).unwrap();
-    assert_eq!(user.observed(ID), "lost");
+    assert_eq!(user.observed(&user.id()), "lost");
     user.ok(["tick"]);
-    assert_eq!(user.indexed(ID)["status"], "failed");
+    assert_eq!(user.indexed(&user.id())["status"], "failed");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What cannot be judged from here is shown and left alone; what is not the job's is never signalled.
 
-use super::{ID, claimed_here, job_id, now, record_of};
+use super::{claimed_here, job_id, now, record_of};
 use crate::support::{Ran, User, is_alive};
 use bgctl::os::process::Identity;
 use serde_json::{Value, json};
@@ -29,14 +29,15 @@ impl Drop for Innocent {
 /// A running job whose process had the pid that now is the innocent's.
 fn pid_reused(user: &User, innocent: &Innocent, cancel: bool) {
     let identity = innocent.identity();
-    user.write_jobs(&[claimed_here(ID, "true")]);
-    user.write_record(ID, &record_of(Identity { start: identity.start - 1, ..identity }));
-    assert_eq!(user.observed(ID), "lost");
-    user.ok(if cancel { vec!["cancel", ID] } else { vec!["tick"] });
-    crate::support::until("it has ended", || user.indexed(ID)["status"] != "running");
+    user.write_jobs(&[claimed_here(&user.id(), "true")]);
+    user.write_record(&user.id(), &record_of(Identity { start: identity.start - 1, ..identity }));
+    assert_eq!(user.observed(&user.id()), "lost");
+    let id = user.id();
+    user.ok(if cancel { vec!["cancel", &id] } else { vec!["tick"] });
+    crate::support::until("it has ended", || user.indexed(&user.id())["status"] != "running");
     user.all_gone();
     assert!(is_alive(identity.pid), "the innocent process lives");
-    assert_eq!(user.indexed(ID)["exit_code"], Value::Null);
+    assert_eq!(user.indexed(&user.id())["exit_code"], Value::Null);
 }
 
 #[test]
@@ -62,8 +63,11 @@ fn a_session_that_got_a_jobs_pid_is_not_signalled() {
 #[test]
 fn a_record_that_does_not_name_its_process_leads_to_nobody() {
     assert!(
-        bgctl::exec::local::tree::members_by_mark(&job_id(ID), Some(Identity { pid: 0, start: 0 }))
-            .is_empty()
+        bgctl::exec::local::tree::members_by_mark(
+            &job_id("bg_20260213_nobody"),
+            Some(Identity { pid: 0, start: 0 })
+        )
+        .is_empty()
     );
 }
 
@@ -72,20 +76,20 @@ fn a_watcher_whose_pid_is_another_processs_now_is_not_signalled() {
     let user = User::new();
     let innocent = Innocent::new("cat", &[]);
     let identity = innocent.identity();
-    user.write_jobs(&[claimed_here(ID, "true")]);
+    user.write_jobs(&[claimed_here(&user.id(), "true")]);
     let mut lines = record_of(super::gone());
     if let bgctl::exec::local::record::Line::Watcher { identity: watcher, .. } = &mut lines[0] {
         *watcher = Identity { start: identity.start - 1, ..identity };
     }
-    user.write_record(ID, &lines);
-    user.ok(["cancel", ID]);
+    user.write_record(&user.id(), &lines);
+    user.ok(["cancel", &user.id()]);
     user.all_gone();
     assert!(is_alive(identity.pid), "a poke would have ended it");
 }
 
 /// An entry claimed elsewhere, since long ago.
-fn claimed_by(change: impl FnOnce(&mut Value)) -> Value {
-    let mut entry = claimed_here(ID, "true");
+fn claimed_by(user: &User, change: impl FnOnce(&mut Value)) -> Value {
+    let mut entry = claimed_here(&user.id(), "true");
     change(&mut entry);
     entry
 }
@@ -93,31 +97,31 @@ fn claimed_by(change: impl FnOnce(&mut Value)) -> Value {
 #[test]
 fn a_job_of_an_earlier_boot_is_rebooted_and_a_tick_fails_it_as_unknown() {
     let user = User::new();
-    user.write_jobs(&[claimed_by(|entry| entry["claim"]["boot"] = "another".into())]);
-    assert_eq!(user.observed(ID), "rebooted");
-    assert!(user.listed(ID).contains("running (rebooted)"));
+    user.write_jobs(&[claimed_by(&user, |entry| entry["claim"]["boot"] = "another".into())]);
+    assert_eq!(user.observed(&user.id()), "rebooted");
+    assert!(user.listed(&user.id()).contains("running (rebooted)"));
     user.ok(["tick"]);
-    let job = user.indexed(ID);
+    let job = user.indexed(&user.id());
     assert_eq!((job["status"].as_str(), &job["exit_code"]), (Some("failed"), &Value::Null));
     assert!(job["summary"].as_str().unwrap().starts_with("outcome unknown: the machine was started again"));
-    assert_eq!(user.wait(ID), 125);
+    assert_eq!(user.wait(&user.id()), 125);
 }
 
 #[test]
 fn a_wait_for_a_job_of_an_earlier_boot_returns() {
     let user = User::new();
-    user.write_jobs(&[claimed_by(|entry| entry["claim"]["boot"] = "another".into())]);
-    assert_eq!(user.wait(ID), 125);
+    user.write_jobs(&[claimed_by(&user, |entry| entry["claim"]["boot"] = "another".into())]);
+    assert_eq!(user.wait(&user.id()), 125);
 }
 
 #[test]
 fn a_process_of_this_boot_is_not_taken_for_one_of_an_earlier_boot() {
     let user = User::new();
     let innocent = Innocent::new("cat", &[]);
-    user.write_jobs(&[claimed_by(|entry| entry["claim"]["boot"] = "another".into())]);
-    user.write_record(ID, &record_of(innocent.identity()));
+    user.write_jobs(&[claimed_by(&user, |entry| entry["claim"]["boot"] = "another".into())]);
+    user.write_record(&user.id(), &record_of(innocent.identity()));
     user.ok(["tick"]);
-    assert_eq!(user.status(ID), "failed");
+    assert_eq!(user.status(&user.id()), "failed");
     assert!(is_alive(innocent.identity().pid));
 }
 
@@ -130,23 +134,23 @@ fn on_another_host(entry: &mut Value) {
 #[test]
 fn a_job_of_another_host_is_shown_and_never_judged() {
     let user = User::new();
-    user.write_jobs(&[claimed_by(on_another_host)]);
-    assert_eq!(user.observed(ID), "elsewhere");
-    assert!(user.listed(ID).contains("running (elsewhere)"));
+    user.write_jobs(&[claimed_by(&user, on_another_host)]);
+    assert_eq!(user.observed(&user.id()), "elsewhere");
+    assert!(user.listed(&user.id()).contains("running (elsewhere)"));
     user.ok(["tick"]);
     user.ok(["tick"]);
-    assert_eq!(user.indexed(ID)["status"], "running");
-    assert_eq!(user.run(["wait", "--within", "0", ID]).code, 121);
+    assert_eq!(user.indexed(&user.id())["status"], "running");
+    assert_eq!(user.run(["wait", "--within", "0", &user.id()]).code, 121);
 }
 
 #[test]
 fn a_cancel_of_a_job_of_another_host_leaves_the_intent_and_says_where_it_runs() {
     let user = User::new();
-    user.write_jobs(&[claimed_by(on_another_host)]);
-    let ran = user.run(["cancel", ID]);
+    user.write_jobs(&[claimed_by(&user, on_another_host)]);
+    let ran = user.run(["cancel", &user.id()]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("runs on elsewhere"), "{}", ran.err);
-    let job = user.indexed(ID);
+    let job = user.indexed(&user.id());
     assert_eq!((job["status"].as_str(), job["ending"]["why"].as_str()), (Some("running"), Some("cancel")));
 }
 
@@ -155,7 +159,7 @@ fn a_job_of_another_host_holds_no_slot_here() {
     let user = User::new();
     let jobs: Vec<Value> = ["bg_20260213_aaaaaa", "bg_20260213_bbbbbb"]
         .map(|id| {
-            claimed_by(|entry| {
+            claimed_by(&user, |entry| {
                 on_another_host(entry);
                 entry["id"] = id.into();
             })
@@ -170,13 +174,13 @@ fn a_job_of_another_host_holds_no_slot_here() {
 #[test]
 fn a_job_of_another_host_goes_stale_as_unknown_and_may_still_run() {
     let user = User::new();
-    user.write_jobs(&[claimed_by(|entry| {
+    user.write_jobs(&[claimed_by(&user, |entry| {
         on_another_host(entry);
         entry["started_at"] = serde_json::to_value(now() - chrono::TimeDelta::hours(2)).unwrap();
         entry["created_at"] = entry["started_at"].clone();
     })]);
     user.ok(["tick"]);
-    let job = user.indexed(ID);
+    let job = user.indexed(&user.id());
     assert_eq!((job["status"].as_str(), &job["exit_code"]), (Some("cancelled"), &Value::Null));
     let summary = job["summary"].as_str().unwrap();
     assert!(summary.starts_with("stale: no sign of life for 2h"), "{summary}");
@@ -186,23 +190,23 @@ fn a_job_of_another_host_goes_stale_as_unknown_and_may_still_run() {
 #[test]
 fn a_running_entry_that_nobody_claimed_is_shown_and_never_run() {
     let user = User::new();
-    let mut entry = claimed_here(ID, "echo ran >> ran");
+    let mut entry = claimed_here(&user.id(), "echo ran >> ran");
     entry["cwd"] = user.path("").to_str().unwrap().into();
     entry.as_object_mut().unwrap().remove("claim");
     entry.as_object_mut().unwrap().remove("attempt");
     user.write_jobs(&[entry]);
-    assert_eq!(user.observed(ID), "elsewhere");
+    assert_eq!(user.observed(&user.id()), "elsewhere");
     user.ok(["tick"]);
-    assert_eq!(user.run(["wait", "--within", "2s", ID]).code, 121);
-    assert_eq!(user.indexed(ID)["status"], "running");
-    let ran = user.run(["cancel", ID]);
+    assert_eq!(user.run(["wait", "--within", "2s", &user.id()]).code, 121);
+    assert_eq!(user.indexed(&user.id())["status"], "running");
+    let ran = user.run(["cancel", &user.id()]);
     assert_eq!(ran.code, 1, "{}", ran.err);
-    user.edit(ID, |job| {
+    user.edit(&user.id(), |job| {
         job["started_at"] = json!(now() - chrono::TimeDelta::hours(2));
         job["ending"] = Value::Null;
     });
     user.ok(["tick"]);
-    let job = user.indexed(ID);
+    let job = user.indexed(&user.id());
     assert_eq!((job["status"].as_str(), &job["exit_code"]), (Some("cancelled"), &Value::Null));
     assert!(job["summary"].as_str().unwrap().contains("nobody claimed it"), "{job}");
     user.all_gone();

@@ -31,14 +31,16 @@ fn a_default_that_bites_says_that_it_was_nobodys_choice() {
     let user = User::new();
     let lair = Lair::new(&user);
     // An entry that does not say who set its limit has the built-in one.
-    let mut entry = claimed_here(super::ID, &lair.stay);
+    let mut entry = claimed_here(&user.id(), &lair.stay);
     entry["status"] = "queued".into();
     entry["timeout_seconds"] = 1.into();
-    ["claim", "attempt", "started_at"].iter().for_each(|field| entry[field] = Value::Null);
-    entry.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    entry
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, _| !["claim", "attempt", "started_at"].contains(&name.as_str()));
     user.write_jobs(&[entry]);
-    assert_eq!(user.wait(super::ID), 124);
-    let summary = user.job(super::ID)["summary"].as_str().unwrap().to_owned();
+    assert_eq!(user.wait(&user.id()), 124);
+    let summary = user.job(&user.id())["summary"].as_str().unwrap().to_owned();
     assert_eq!(summary, "timed out after 1s, the default; --timeout sets another; killed by SIGTERM");
     user.all_gone();
 }

@@ -54,7 +54,9 @@ fn a_stopped_tree_is_ended() {
     let lair = Lair::new(&user);
     let id = user.start_sh(&format!("{0} & exec {0}", lair.stay));
     let pids = lair.inhabitants(2);
-    pids.iter().for_each(|pid| super::stop(*pid));
+    for pid in pids {
+        super::stop(pid);
+    }
     lair.cancel(&id);
     // TERM reached them, as CONT followed: they had not to be killed.
     assert_eq!(user.indexed(&id)["signal"], 15);
