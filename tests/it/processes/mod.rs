@@ -41,8 +41,9 @@ impl<'u> Lair<'u> {
         let never = user.root().join("../never");
         let script = |name: &str, first: &str| {
             let pids = user.path("pids");
-            let text =
-                format!("#!/bin/sh\n{first}\necho $$ >> {}\nexec cat {}\n", pids.display(), never.display());
+            // The shell's own read waits without any descriptor too, where `cat` would leave.
+            let wait = format!("exec sh -c 'read line < \"$0\"' {}", never.display());
+            let text = format!("#!/bin/sh\n{first}\necho $$ >> {}\n{wait}\n", pids.display());
             user.script(name, &text)
         };
         Self { user, stay: script("stay", ""), deaf: script("deaf", "trap '' TERM") }
@@ -58,7 +59,9 @@ impl<'u> Lair<'u> {
     #[track_caller]
     fn inhabitants(&self, count: usize) -> Vec<i32> {
         until("they have come", || self.pids().len() >= count);
-        self.pids()
+        let pids = self.pids();
+        assert!(pids.iter().all(|pid| is_alive(*pid)), "they stay");
+        pids
     }
 
     fn living(&self) -> Vec<i32> {
