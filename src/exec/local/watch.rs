@@ -332,7 +332,8 @@ impl<'a, C: Clock> Watch<'a, C> {
                 }
                 // Nothing is left of a job that has been told to end meanwhile.
                 if self.job.spec.leftovers == LeftoverPolicy::Leave && self.standing_intent().is_none() {
-                    return (leftovers, true, None);
+                    let left = !leftovers.is_empty();
+                    return (leftovers, left, None);
                 }
                 self.end_tree(main, TERM);
                 (leftovers, false, None)

@@ -103,8 +103,7 @@ fn a_submitter_that_ignores_the_end_of_children_does_not_lose_the_exit_code() {
 #[test]
 fn signals_that_the_submitter_ignores_or_blocks_are_neither_in_the_job() {
     let user = User::new();
-    let id =
-        start_ignoring(&user, "TERM INT HUP PIPE USR1 CHLD", "cat /proc/$$/status > status; echo >> status");
+    let id = start_ignoring(&user, "TERM INT HUP PIPE USR1 CHLD", "exec cat /proc/self/status > status");
     assert_eq!(user.wait(&id), 0);
     let text = user.line_in("status");
     for name in ["SigIgn", "SigBlk"] {
