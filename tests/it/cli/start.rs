@@ -434,7 +434,9 @@ fn what_outlives_the_command_is_ended_and_counted() {
 #[test]
 fn leftovers_can_be_left_and_status_lists_them() {
     let user = User::new();
-    let id = user.start(["--leftovers", "leave", "--", "sh", "-c", "sleep 1000 & echo $! > pid"]);
+    // Its end waits until the leftover is what it will be, since the status names it as it was then.
+    let script = "sleep 1000 & echo $! > pid; until grep -q sleep /proc/$!/comm; do :; done";
+    let id = user.start(["--leftovers", "leave", "--", "sh", "-c", script]);
     assert_eq!(user.wait(&id), 0);
     let pid: i32 = user.line_in("pid").trim().parse().unwrap();
     assert!(is_alive(pid));
