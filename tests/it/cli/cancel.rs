@@ -1,6 +1,6 @@
 //! `bgctl cancel`
 
-use super::{Held, hold_both_slots};
+use super::{Held, hears_interrupts, hold_both_slots, interruptible};
 use crate::support::{User, ended, is_alive, until};
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -158,8 +158,8 @@ fn one_unknown_job_among_several_cancels_none() {
 fn whoever_waits_learns_of_a_cancel() {
     let user = User::new();
     let held = Held::start(&user, "it");
-    let mut child = user.bgctl(["wait", &held.id]).stderr(Stdio::null()).spawn().unwrap();
-    until("it waits", || super::start::has_handler(child.id()));
+    let mut child = interruptible(&user, &["wait", &held.id]).stderr(Stdio::null()).spawn().unwrap();
+    until("it waits", || hears_interrupts(child.id()));
     user.ok(["cancel", &held.id]);
     assert_eq!(ended(&mut child), 125);
 }

@@ -1,6 +1,6 @@
 //! `bgctl logs`
 
-use super::{Held, hold_both_slots, shell};
+use super::{Held, hears_interrupts, hold_both_slots, interruptible, shell};
 use crate::support::{Ran, User, ended, kill, until};
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
@@ -64,8 +64,8 @@ fn following_a_queued_job_begins_with_it() {
     let user = User::new();
     let held = hold_both_slots(&user);
     let queued = user.start_sh("echo at last");
-    let child = user.bgctl(["logs", "-f", &queued]).stdout(Stdio::piped()).spawn().unwrap();
-    until("it follows", || super::start::has_handler(child.id()));
+    let child = interruptible(&user, &["logs", "-f", &queued]).stdout(Stdio::piped()).spawn().unwrap();
+    until("it follows", || hears_interrupts(child.id()));
     held[0].let_go(0);
     let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.out.as_str()), (0, "at last\n"));
@@ -83,9 +83,12 @@ fn following_what_has_ended_prints_all_and_ends() {
 fn an_interrupt_of_following_leaves_the_job_running_and_says_so() {
     let user = User::new();
     let held = Held::start(&user, "it");
-    let child =
-        user.bgctl(["logs", "-f", &held.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until("it follows", || super::start::has_handler(child.id()));
+    let child = interruptible(&user, &["logs", "-f", &held.id])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it follows", || hears_interrupts(child.id()));
     kill(child.id().cast_signed(), rustix::process::Signal::INT);
     let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130);

@@ -81,6 +81,20 @@ fn shell(user: &User, script: &str) -> Ran {
     bounded(command)
 }
 
+/// `bgctl` that heeds SIGINT although whoever runs the tests may ignore it, as what `sh` puts in the background does.
+fn interruptible(user: &User, arguments: &[&str]) -> Command {
+    let mut command = user.command("env");
+    command.args(["--default-signal=INT", crate::support::BGCTL]).args(arguments);
+    command
+}
+
+/// Whether a process hears SIGINT (`proc_pid_status(5)`, `SigCgt`).
+fn hears_interrupts(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+    u64::from_str_radix(mask, 16).unwrap_or(0) & (1 << (libc::SIGINT - 1)) != 0
+}
+
 /// Every file below a folder with its mode and content; empty where there is no such folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();

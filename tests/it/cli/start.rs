@@ -1,6 +1,9 @@
 //! `bgctl start`
 
-use super::{Held, bounded, configure, contents, has_started, hold_both_slots, make_program, shell};
+use super::{
+    Held, bounded, configure, contents, has_started, hears_interrupts, hold_both_slots, interruptible,
+    make_program, shell,
+};
 use crate::support::{Ran, User, ended, is_alive, kill, until};
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
@@ -463,16 +466,13 @@ fn start_wait_prints_the_id_and_gives_the_jobs_code() {
 fn start_wait_that_is_interrupted_leaves_the_job_running_and_says_so() {
     let user = User::new();
     for (flag, name) in [("--wait", "first"), ("--follow", "second")] {
-        let mut child = user
-            .bgctl(["start", flag, "--name", name, "--", "sh", "-c", "echo said; exec sleep 1000"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let arguments = ["start", flag, "--name", name, "--", "sh", "-c", "echo said; exec sleep 1000"];
+        let mut child =
+            interruptible(&user, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // What comes first on standard output comes when it begins to wait, or after.
         let mut first = [0; 5];
         child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-        until("it waits", || has_handler(child.id()));
+        until("it waits", || hears_interrupts(child.id()));
         kill(child.id().cast_signed(), rustix::process::Signal::INT);
         let ran = Ran::of(&child.wait_with_output().unwrap());
         let id = user.job(name)["id"].as_str().unwrap().to_owned();
@@ -480,13 +480,6 @@ fn start_wait_that_is_interrupted_leaves_the_job_running_and_says_so() {
         assert!(ran.err.contains(&format!("{id} goes on; bgctl wait {id} waits again")), "{}", ran.err);
         assert_eq!(user.status(&id), "running");
     }
-}
-
-/// Whether a process hears SIGINT (`proc_pid_status(5)`, `SigCgt`).
-pub(super) fn has_handler(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
-    u64::from_str_radix(mask, 16).unwrap_or(0) & (1 << (libc::SIGINT - 1)) != 0
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `bgctl wait`
 
-use super::start::has_handler;
-use super::{Held, entry, hold_both_slots, index_of};
+use super::{Held, entry, hears_interrupts, hold_both_slots, index_of, interruptible};
 use crate::support::{Ran, User, kill, until};
 use serde_json::json;
 use std::process::Stdio;
@@ -155,8 +154,8 @@ fn a_queued_job_is_waited_for_too() {
     let user = User::new();
     let held = hold_both_slots(&user);
     let queued = user.start_sh("exit 9");
-    let mut child = user.bgctl(["wait", "--quiet", &queued]).spawn().unwrap();
-    until("it waits", || has_handler(child.id()));
+    let mut child = interruptible(&user, &["wait", "--quiet", &queued]).spawn().unwrap();
+    until("it waits", || hears_interrupts(child.id()));
     held[0].let_go(0);
     assert_eq!(crate::support::ended(&mut child), 9);
 }
@@ -165,8 +164,12 @@ fn a_queued_job_is_waited_for_too() {
 fn an_interrupt_leaves_the_job_running_and_says_so() {
     let user = User::new();
     let held = Held::start(&user, "it");
-    let child = user.bgctl(["wait", &held.id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    until("it waits", || has_handler(child.id()));
+    let child = interruptible(&user, &["wait", &held.id])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it waits", || hears_interrupts(child.id()));
     kill(child.id().cast_signed(), rustix::process::Signal::INT);
     let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.out.as_str()), (130, ""));
