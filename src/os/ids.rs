@@ -14,6 +14,15 @@ pub struct RandomIds;
 
 impl IdSource for RandomIds {
     fn draw(&mut self) -> String {
-        nanoid::nanoid!(RANDOM_CHARS, &ALPHABET)
+        nanoid::format(random_bytes, &ALPHABET, RANDOM_CHARS)
     }
+}
+
+/// From the kernel without a file: a process that may open no more draws all the same.
+#[expect(unsafe_code, reason = "getentropy is in no safe library")]
+fn random_bytes(count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    // SAFETY: the buffer has so many bytes. More than 256 are refused (`getentropy(3)`), which an id never needs.
+    let filled = unsafe { libc::getentropy(bytes.as_mut_ptr().cast(), count) } == 0;
+    if filled { bytes } else { nanoid::rngs::default(count) }
 }
