@@ -1,6 +1,6 @@
 //! What every use case stands on: the root, the settings, the site and the clocks of this process.
 
-use super::fault::{Fault, bad_config};
+use super::fault::{Code, Fault, bad_config};
 use crate::exec::{Executor, dry_run::DryRun, local::Local};
 use crate::model::{
     claim::{ExecutorName, Site},
@@ -73,7 +73,10 @@ impl Home {
                 Config::default()
             }
         };
-        Ok(Self { root, config, site: site::here(), clock: SystemClock, warnings })
+        let site = site::here().map_err(|error| {
+            Fault::new(Code::Failed, format!("could not tell this machine and boot: {error}"))
+        })?;
+        Ok(Self { root, config, site, clock: SystemClock, warnings })
     }
 
     /// Reads the settings again; a broken file leaves those in force.
@@ -110,7 +113,7 @@ impl Home {
 fn read_config(root: &Root) -> Result<Config, Fault> {
     let path = root.path().join(CONFIG);
     let failed = |error: &dyn std::fmt::Display| {
-        Fault::new(super::fault::Code::Config, format!("could not read {}: {error}", path.display()))
+        Fault::new(Code::Config, format!("could not read {}: {error}", path.display()))
     };
     let Some(bytes) = root.folder().read(CONFIG, CONFIG_BYTES_MAX).map_err(|error| failed(&error))? else {
         return Ok(Config::default());
