@@ -90,11 +90,14 @@ impl Held {
     /// Lets it through, and tells what became of it: it executes, or cannot and why.
     pub fn let_through(self) -> io::Result<Passage> {
         let Self { mut gate, mut report, .. } = self;
-        // If the process is gone already, the report says how far it got.
-        let _ = io::Write::write_all(&mut gate, &[1]);
-        drop(gate);
+        match io::Write::write_all(&mut gate, &[1]) {
+            // If the process is gone already, the report says how far it got.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => drop(gate),
+        }
         let mut bytes = Vec::new();
-        report.read_to_end(&mut bytes)?;
+        // It has been let through: if the report cannot be read, its exit tells what became of it.
+        let _ = report.read_to_end(&mut bytes);
         let mut passage = Passage::default();
         for message in bytes.chunks_exact(8) {
             let number = |at: usize| {
@@ -212,7 +215,7 @@ mod imp {
                 }
             };
             if !let_through {
-                libc::_exit(0);
+                libc::_exit(127);
             }
             let line = kit.started_line;
             if libc::write(kit.record, line.as_ptr().cast(), line.len()) != line.len().cast_signed() {
