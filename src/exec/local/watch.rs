@@ -225,8 +225,9 @@ impl<'a, C: Clock> Watch<'a, C> {
             best_effort: false,
             notes: started.notes,
         };
+        let (outcome, ending) = self.conclude(outcome, ending);
         self.write_meta(&outcome, started.log_from, Some(started.umask), ending.as_ref());
-        self.conclude(outcome, ending)
+        (outcome, ending)
     }
 
     /// The job's watcher died, the job may live: this one goes on, as nobody's parent.
@@ -257,8 +258,9 @@ impl<'a, C: Clock> Watch<'a, C> {
             best_effort: true,
             notes: Vec::new(),
         };
+        let (outcome, ending) = self.conclude(outcome, ending);
         self.write_meta(&outcome, history.log_from, None, ending.as_ref());
-        self.conclude(outcome, ending)
+        (outcome, ending)
     }
 
     /// Waits until the main process ends or is to be ended.
