@@ -17,6 +17,7 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<String, StoreError> {
     let file = file_name(&name);
     let failed = |error| StoreError::System { doing: "write", path: folder.path().join(&file), error };
     if !folder.has(&file).map_err(failed)? {
+        sweep_abandoned(folder).map_err(failed)?;
         let temporary = format!("{name}.{}.tmp", std::process::id());
         folder.replace(&file, &temporary, &content, true).map_err(failed)?;
         folder.sync().map_err(failed)?;
@@ -75,6 +76,17 @@ pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
         }
     }
     Ok(gone)
+}
+
+/// Removes what crashed submitters left. A new environment is rare, so that it can bear the search.
+fn sweep_abandoned(folder: &Folder) -> io::Result<()> {
+    for name in folder.names()? {
+        let Some((hash, rest)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
+        if is_environment_name(hash) && is_abandoned(rest) {
+            folder.remove(&format!("{hash}.{rest}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// A temporary file (`PID.tmp`) whose writer is gone.

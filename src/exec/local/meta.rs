@@ -5,6 +5,7 @@
 use crate::model::{
     Timestamp,
     bytes::Bytes,
+    id::JobId,
     job::Job,
     limit::Seconds,
     outcome::{Ending, Outcome},
@@ -109,5 +110,14 @@ pub fn write(runs: &Folder, job: &Job, facts: &Facts<'_>) -> io::Result<()> {
     };
     let mut text = serde_json::to_vec_pretty(&meta)?;
     text.push(b'\n');
-    runs.replace(&name, &format!("{name}.tmp"), &text, false)
+    runs.replace(&name, &temporary_name(&job.id), &text, false)
+}
+
+/// Removes what a watcher left that died while it wrote. Only for the holder of the job's record.
+pub fn sweep(runs: &Folder, id: &JobId) {
+    let _ = runs.remove(&temporary_name(id));
+}
+
+fn temporary_name(id: &JobId) -> String {
+    format!("{}.tmp", meta_name(id))
 }

@@ -73,6 +73,7 @@ impl<C: Clock> Executor for Local<'_, C> {
         let record = Record::acquire(self.root.runs()?, &job.id)
             .map_err(|error| failed("take the record", &job.id, error))?;
         let Some(record) = record else { return Ok(None) };
+        meta::sweep(self.root.runs()?, &job.id);
         let sighting = self.judge(job, Some(&record), false)?;
         Ok(Some((Hold(Some(record)), sighting)))
     }
