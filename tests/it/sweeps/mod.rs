@@ -1,0 +1,21 @@
+//! Crashes and faults at every point, with strace's fault injection (`strace(1)`, `inject`).
+//!
+//! A sweep runs one scene again and again, each time with another system call hit: the process is killed as it
+//! enters the call, or the call fails. After each hit the aftermath is looked at: what [`aftermath`] lists must be
+//! true whatever was hit.
+//!
+//! strace counts `when=K` for each system call by itself, not over the set that is given, so `inject=all` with
+//! `when=2` hits only the first call that is made a second time. A sweep therefore goes over names and ordinals:
+//! every name that an undisturbed run has in its log, and for each its first, second, … call until a run ends unhit.
+//!
+//! The quick form takes some of the ordinals of each name, from an offset that changes from run to run; with
+//! `BG_TEST_LONG=1` it is all of them. `BG_TEST_OFFSET=N` repeats a quick form.
+
+mod aftermath;
+mod budget;
+mod checker;
+mod fault;
+mod kill;
+mod scene;
+mod strace;
+mod sweep;

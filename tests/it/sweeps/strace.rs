@@ -1,0 +1,116 @@
+//! Running a program under strace, with one system call hit or none.
+
+use crate::support::{Ran, User, until};
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+/// What happens at a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// The process is killed as it enters the call.
+    Kill,
+    /// The call is not made and fails with this error.
+    Fail(&'static str),
+}
+
+/// One system call of one process, and what happens at it.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The system call's name.
+    pub call: String,
+    /// Which call of that name, from 1.
+    pub nth: usize,
+    /// What happens.
+    pub blow: Blow,
+}
+
+/// A run under strace that is over.
+pub struct Traced {
+    /// What the program printed and how it ended; -1 where a signal ended it.
+    pub ran: Ran,
+    /// Whether SIGKILL ended it.
+    pub killed: bool,
+    /// The calls.
+    pub log: String,
+}
+
+impl Point {
+    fn expression(&self) -> String {
+        let what = match self.blow {
+            Blow::Kill => "signal=KILL".to_owned(),
+            Blow::Fail(errno) => format!("error={errno}"),
+        };
+        format!("inject={}:{what}:when={}", self.call, self.nth)
+    }
+
+    /// Whether it was met: strace's own log says so.
+    pub fn was_met(&self, traced: &Traced) -> bool {
+        match self.blow {
+            Blow::Kill => traced.killed && traced.log.contains("+++ killed by SIGKILL +++"),
+            Blow::Fail(_) => traced.log.contains("(INJECTED)"),
+        }
+    }
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.blow {
+            Blow::Kill => write!(f, "killed at {} #{}", self.call, self.nth),
+            Blow::Fail(errno) => write!(f, "{errno} at {} #{}", self.call, self.nth),
+        }
+    }
+}
+
+/// Whether strace is here and may trace; says it where not.
+pub fn can_trace() -> bool {
+    use std::io::Write;
+    let can = Command::new("strace")
+        .args(["-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !can {
+        // Past the test runner, which keeps what print! prints.
+        let _ = writeln!(std::io::stderr(), "skipped: strace is not there, or may not trace");
+    }
+    can
+}
+
+/// Runs `bgctl ARGUMENTS` under strace to its end. Only this process is traced and hit, not what it starts.
+pub fn run(user: &User, arguments: &[String], point: Option<&Point>) -> Traced {
+    let log = user.path("strace.log");
+    let mut command = user.command("strace");
+    command.arg("-o").arg(&log);
+    if let Some(point) = point {
+        command.arg("-e").arg(point.expression());
+    }
+    command.arg(crate::support::BGCTL).args(arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("the traced program ends", || child.try_wait().unwrap().is_some());
+    let output = child.wait_with_output().unwrap();
+    Traced {
+        ran: Ran::of(&output),
+        // strace ends itself by the signal that ended its tracee.
+        killed: output.status.signal() == Some(libc::SIGKILL),
+        log: std::fs::read_to_string(&log).unwrap_or_default(),
+    }
+}
+
+/// How often each system call was made. The first `execve` is strace's own, and not counted by it either.
+pub fn counts(log: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for line in log.lines().skip(1) {
+        let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        if !name.is_empty() && line[name.len()..].starts_with('(') {
+            *counts.entry(name).or_insert(0) += 1;
+        }
+    }
+    counts
+}
+
+/// The last lines of a log, for messages.
+pub fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}

@@ -1,0 +1,199 @@
+//! One sweep: a scene, a blow, and all the points where it falls.
+
+use super::aftermath::{Aftermath, Known};
+use super::scene::{Scene, Set};
+use super::strace::{self, Blow, Point, Traced};
+use crate::support::EVENT_MAX;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// How many points are tried at a time: most of the time of each is waiting for the disk and for processes.
+const WORKERS: usize = 4;
+
+/// How many points of one system call's name the quick form tries at most.
+const LANE_POINTS_MAX: usize = 32;
+
+/// What a sweep found.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Runs.
+    pub points: usize,
+    /// Runs that were hit, as strace itself says.
+    pub hits: usize,
+    /// By the name of the system call, how many calls were hit.
+    pub calls: BTreeMap<String, usize>,
+    /// What was wrong, by point.
+    pub complaints: Vec<String>,
+}
+
+/// Sweeps a scene with blows at these system calls; `None` is every call that the scene makes.
+///
+/// `stride` is how many ordinals of a call's name the quick form goes on by.
+pub fn sweep(scene: Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
+    let began = Instant::now();
+    let undisturbed = traced(scene, None);
+    let calls = strace::counts(&undisturbed.log);
+    let offset = offset();
+    let mut lanes = Vec::new();
+    for (wanted, blow) in blows {
+        let names = calls.keys().filter(|name| *wanted == EVERY_CALL || name == wanted);
+        lanes.extend(names.map(|name| (name.clone(), *blow)));
+    }
+    // The longest first, so that no worker is left alone with one.
+    lanes.sort_by_key(|(name, _)| std::cmp::Reverse(calls[name]));
+    let lanes = Mutex::new(lanes.into_iter().enumerate());
+    let tally = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let lane = lanes.lock().unwrap().next();
+                    let Some((number, (call, blow))) = lane else { return };
+                    let count = calls[&call];
+                    let stride = if is_long() { 1 } else { stride.max(count / LANE_POINTS_MAX) };
+                    // Each name begins elsewhere: most are called too seldom to be met by one offset for all.
+                    let first = 1 + (offset + number) % stride;
+                    for nth in (first..).step_by(stride) {
+                        // The long form goes on until a run ends unhit, since not all runs make as many calls.
+                        if nth > count && !is_long() {
+                            break;
+                        }
+                        let point = Point { call: call.clone(), nth, blow };
+                        if !hit(scene, &point, &tally) {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let tally = tally.into_inner().unwrap();
+    // Past the test runner, which keeps what print! prints: the counts are part of what the test says.
+    let _ = writeln!(
+        std::io::stderr(),
+        "sweep of {scene:?} with {}: {} points, {} hit, of {} calls; stride {stride}, BG_TEST_OFFSET={offset}, {:.1} s",
+        described(blows),
+        tally.points,
+        tally.hits,
+        calls.values().sum::<usize>(),
+        began.elapsed().as_secs_f32(),
+    );
+    tally
+}
+
+/// Stands for every system call that a scene makes.
+pub const EVERY_CALL: &str = "*";
+
+impl Tally {
+    /// Fails with everything that was found, and if nothing was hit.
+    #[track_caller]
+    pub fn assert_well(&self) {
+        assert!(self.hits > 0, "nothing was hit: {self:?}");
+        assert!(self.complaints.is_empty(), "{}", self.complaints.join("\n\n"));
+    }
+}
+
+/// Runs the scene with one point hit. Gives whether it was.
+fn hit(scene: Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
+    let set = scene.set();
+    let traced = strace::run(&set.user, &set.arguments, Some(point));
+    let was_met = point.was_met(&traced);
+    let mut complaints = answer_complaints(scene, point, &traced);
+    complaints.extend(Aftermath::new(&set.user, known(scene, &traced), EVENT_MAX).complaints());
+    let mut tally = tally.lock().unwrap();
+    tally.points += 1;
+    if was_met {
+        tally.hits += 1;
+        *tally.calls.entry(point.call.clone()).or_insert(0) += 1;
+    }
+    if !complaints.is_empty() {
+        let index = std::fs::read_to_string(set.user.root().join("jobs.json")).unwrap_or_default();
+        tally.complaints.push(format!(
+            "{scene:?}, {point}:\n- {}\nit said: {:?} {:?}\n{}\n{index}",
+            complaints.join("\n- "),
+            traced.ran.out,
+            traced.ran.err,
+            strace::tail(&traced.log)
+        ));
+    }
+    was_met
+}
+
+/// What is known after a run.
+fn known(scene: Scene, traced: &Traced) -> Known {
+    let printed = traced.ran.out.strip_suffix('\n').map(str::to_owned);
+    let said = &traced.ran.err;
+    // A submission that stands although its id could not be printed names it, and says so.
+    let refused = !scene.hits_a_watcher()
+        && !traced.killed
+        && traced.ran.code != 0
+        && !said.contains("is submitted, but its id could not be printed");
+    Known {
+        jobs_before: refused.then_some(scene.jobs_before()),
+        printed,
+        may_fail: scene.hits_a_watcher(),
+    }
+}
+
+/// A submitter that was not killed answers with an id, or with a documented code and the reason.
+fn answer_complaints(scene: Scene, point: &Point, traced: &Traced) -> Vec<String> {
+    let mut complaints = Vec::new();
+    if scene.hits_a_watcher() || point.blow == Blow::Kill {
+        return complaints;
+    }
+    let (code, out, err) = (traced.ran.code, &traced.ran.out, &traced.ran.err);
+    match code {
+        0 if out.is_empty() => complaints.push("it succeeded and printed no id".to_owned()),
+        0 => {}
+        1 | 5 | 75 | 78 => {
+            if err.is_empty() {
+                complaints.push(format!("it failed with {code} and no word"));
+            }
+            if !out.is_empty() {
+                complaints.push(format!("it failed with {code} and printed {out:?}"));
+            }
+        }
+        other => complaints.push(format!("{other} is not in the table of exit codes for a fault of the system")),
+    }
+    complaints
+}
+
+/// An undisturbed run of a scene, which must be all well.
+pub fn traced(scene: Scene, at_end: Option<&mut dyn FnMut(&Set)>) -> Traced {
+    let set = scene.set();
+    let traced = strace::run(&set.user, &set.arguments, None);
+    let mut known = known(scene, &traced);
+    known.may_fail = false;
+    if let Some(at_end) = at_end {
+        at_end(&set);
+    }
+    let complaints = Aftermath::new(&set.user, known, EVENT_MAX).complaints();
+    assert!(complaints.is_empty(), "{scene:?}, undisturbed: {complaints:?}");
+    traced
+}
+
+fn described(blows: &[(&str, Blow)]) -> String {
+    let mut words: Vec<&str> = blows
+        .iter()
+        .map(|(_, blow)| match blow {
+            Blow::Kill => "SIGKILL",
+            Blow::Fail(errno) => errno,
+        })
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words.join(", ")
+}
+
+/// Whether every ordinal is wanted.
+fn is_long() -> bool {
+    std::env::var_os("BG_TEST_LONG").is_some_and(|value| value == "1")
+}
+
+/// Where the quick form begins: another place each minute, unless it is given.
+fn offset() -> usize {
+    let given = std::env::var("BG_TEST_OFFSET").ok().and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| usize::try_from(chrono::Utc::now().timestamp() / 60 % 1_000).unwrap_or(0))
+}
