@@ -327,7 +327,11 @@ impl<'a, C: Clock> Watch<'a, C> {
                 (Vec::new(), false, Some(ending))
             }
             Turn::Ended => {
-                let members = self.members(main);
+                let mut members = self.members(main);
+                if members.is_empty() && !is_last_child(main) {
+                    // As below: one list may miss a process, two do not.
+                    members = self.members(main);
+                }
                 let leftovers: Vec<Leftover> = members.iter().map(tree::leftover).collect();
                 if leftovers.is_empty() && self.is_empty(main) != Some(false) {
                     return (leftovers, false, None);
