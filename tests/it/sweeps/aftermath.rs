@@ -215,9 +215,11 @@ impl<'a> Aftermath<'a> {
             .into_iter()
             .filter(|name| !["jobs.json", "jobs.lock", "env", "runs"].contains(&name.as_str()))
             .collect();
-        strange.extend(names("env").into_iter().filter(|name| {
-            !name.strip_suffix(".json").is_some_and(bgctl::model::wire::is_environment_name)
-        }));
+        strange.extend(
+            names("env").into_iter().filter(|name| {
+                !name.strip_suffix(".json").is_some_and(bgctl::model::wire::is_environment_name)
+            }),
+        );
         strange.extend(names("runs").into_iter().filter(|name| {
             !name.split_once('.').is_some_and(|(id, kind)| {
                 ids.iter().any(|known| known == id) && ["log", "lock", "meta.json"].contains(&kind)

@@ -64,20 +64,20 @@ fn sweep_and_meet(scene: Scene, met: &[(&str, usize)], stride: usize) {
 
 #[test]
 fn a_submitter_that_meets_a_fault_in_the_first_start_answers_truly() {
-    sweep_and_meet(Scene::FirstStart, &[], 1);
+    sweep_and_meet(Scene::FirstStart, &[("write", 6), ("fsync", 10), ("renameat", 4), ("mkdirat", 2)], 1);
 }
 
 #[test]
 fn a_submitter_that_meets_a_fault_in_a_later_start_answers_truly() {
-    sweep_and_meet(Scene::NextStart, &[], 1);
+    sweep_and_meet(Scene::NextStart, &[("write", 4), ("fsync", 4), ("renameat", 2)], 1);
 }
 
 #[test]
 fn a_watcher_that_meets_a_fault_in_a_chain_of_jobs_loses_none() {
-    sweep_and_meet(Scene::Watcher, &[], 1);
+    sweep_and_meet(Scene::Watcher, &[("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)], 2);
 }
 
 #[test]
 fn a_watcher_that_meets_a_fault_while_it_ends_what_a_job_left_behind_leaves_nothing() {
-    sweep_and_meet(Scene::WatcherOfLeftover, &[], 1);
+    sweep_and_meet(Scene::WatcherOfLeftover, &[("write", 5), ("fsync", 2), ("renameat", 2)], 2);
 }

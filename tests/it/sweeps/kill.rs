@@ -23,13 +23,13 @@ fn a_submitter_killed_at_any_point_of_a_later_start_loses_nothing() {
 #[test]
 fn a_watcher_killed_at_any_point_of_a_chain_of_jobs_loses_nothing() {
     if can_trace() {
-        sweep(Scene::Watcher, &KILL, 1).assert_well();
+        sweep(Scene::Watcher, &KILL, 2).assert_well();
     }
 }
 
 #[test]
 fn a_watcher_killed_while_it_ends_what_a_job_left_behind_leaves_nothing() {
     if can_trace() {
-        sweep(Scene::WatcherOfLeftover, &KILL, 1).assert_well();
+        sweep(Scene::WatcherOfLeftover, &KILL, 2).assert_well();
     }
 }

@@ -30,6 +30,8 @@ pub enum Scene {
     FirstStart,
     /// A submission into a root that has a job, its environment known.
     NextStart,
+    /// The watcher of a claimed job, and nothing else.
+    WatcherOfOne,
     /// The watcher of a claimed job. Two more are queued: at the end it goes on with one itself and starts a watcher
     /// for the other.
     Watcher,
@@ -58,6 +60,7 @@ impl Scene {
                 user.all_gone();
                 Set { user, arguments: start }
             }
+            Self::WatcherOfOne => watched(user, &[WITNESS]),
             Self::Watcher => watched(user, &[WITNESS; 3]),
             Self::WatcherOfLeftover => watched(user, &[WITNESS_WITH_LEFTOVER]),
         }
@@ -67,7 +70,7 @@ impl Scene {
     pub fn jobs_before(self) -> usize {
         match self {
             Self::FirstStart => 0,
-            Self::NextStart | Self::WatcherOfLeftover => 1,
+            Self::NextStart | Self::WatcherOfOne | Self::WatcherOfLeftover => 1,
             Self::Watcher => 3,
         }
     }
@@ -75,7 +78,7 @@ impl Scene {
     /// Whether the hit process is a watcher: then a job may have ended unseen. A hit submitter is no reason for a job
     /// to end otherwise than it would have.
     pub fn hits_a_watcher(self) -> bool {
-        matches!(self, Self::Watcher | Self::WatcherOfLeftover)
+        matches!(self, Self::WatcherOfOne | Self::Watcher | Self::WatcherOfLeftover)
     }
 }
 

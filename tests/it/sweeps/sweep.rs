@@ -1,7 +1,7 @@
 //! One sweep: a scene, a blow, and all the points where it falls.
 
 use super::aftermath::{Aftermath, Known};
-use super::scene::{Scene, Set};
+use super::scene::Scene;
 use super::strace::{self, Blow, Point, Traced};
 use crate::support::EVENT_MAX;
 use std::collections::BTreeMap;
@@ -33,8 +33,7 @@ pub struct Tally {
 /// `stride` is how many ordinals of a call's name the quick form goes on by.
 pub fn sweep(scene: Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
     let began = Instant::now();
-    let undisturbed = traced(scene, None);
-    let calls = strace::counts(&undisturbed.log);
+    let calls = strace::counts(&undisturbed(scene).log);
     let offset = offset();
     let mut lanes = Vec::new();
     for (wanted, blow) in blows {
@@ -130,11 +129,7 @@ fn known(scene: Scene, traced: &Traced) -> Known {
         && !traced.killed
         && traced.ran.code != 0
         && !said.contains("is submitted, but its id could not be printed");
-    Known {
-        jobs_before: refused.then_some(scene.jobs_before()),
-        printed,
-        may_fail: scene.hits_a_watcher(),
-    }
+    Known { jobs_before: refused.then_some(scene.jobs_before()), printed, may_fail: scene.hits_a_watcher() }
 }
 
 /// A submitter that was not killed answers with an id, or with a documented code and the reason.
@@ -155,20 +150,19 @@ fn answer_complaints(scene: Scene, point: &Point, traced: &Traced) -> Vec<String
                 complaints.push(format!("it failed with {code} and printed {out:?}"));
             }
         }
-        other => complaints.push(format!("{other} is not in the table of exit codes for a fault of the system")),
+        other => {
+            complaints.push(format!("{other} is not in the table of exit codes for a fault of the system"))
+        }
     }
     complaints
 }
 
 /// An undisturbed run of a scene, which must be all well.
-pub fn traced(scene: Scene, at_end: Option<&mut dyn FnMut(&Set)>) -> Traced {
+pub fn undisturbed(scene: Scene) -> Traced {
     let set = scene.set();
     let traced = strace::run(&set.user, &set.arguments, None);
     let mut known = known(scene, &traced);
     known.may_fail = false;
-    if let Some(at_end) = at_end {
-        at_end(&set);
-    }
     let complaints = Aftermath::new(&set.user, known, EVENT_MAX).complaints();
     assert!(complaints.is_empty(), "{scene:?}, undisturbed: {complaints:?}");
     traced
