@@ -89,6 +89,14 @@ impl<'a> Aftermath<'a> {
 
     /// One tick succeeds, and after it no job is said to run that does not.
     fn tick(&mut self) {
+        // What a killed watcher held at the gate holds the record until it executes or leaves. A tick in that instant
+        // takes the job for watched and leaves it to the next.
+        let at_gate = [crate::support::BGCTL, "__watch"].join("\0");
+        self.comes(|| {
+            let lines =
+                self.user.processes().into_iter().map(|pid| std::fs::read(format!("/proc/{pid}/cmdline")));
+            !lines.flatten().any(|line| line.starts_with(at_gate.as_bytes()))
+        });
         let ran = self.user.run(["tick"]);
         if ran.code != 0 {
             self.complain(format!("tick exits {}: {}", ran.code, ran.err));
