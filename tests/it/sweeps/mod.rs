@@ -10,6 +10,17 @@
 //!
 //! The quick form takes some of the ordinals of each name, from an offset that changes from run to run; with
 //! `BG_TEST_LONG=1` it is all of them. `BG_TEST_OFFSET=N` repeats a quick form.
+//!
+//! Faults that were planted by hand in the program while this was written, and what was reported. Whoever changes a
+//! sweep should plant one of them again:
+//!
+//! | planted | caught by | as |
+//! |---|---|---|
+//! | `ops/start.rs` prints the id before the commit | all sweeps of the submitter | "was printed and is not in the index", 124 points |
+//! | `os/gate.rs` leaves out the line `started` | kill sweep of the watcher | "attempt … ran 2 times", 33 points |
+//! | `os/folder.rs` writes the index in place | kill sweep of the submitter, budget | "the index does not parse", 3 points |
+//! | `store/json.rs` takes a failed fsync of the folder for a refusal | fault sweep of the submitter | "was refused, and its job is in the index" |
+//! | `exec/local/start.rs` opens the gate before it records the process | fault sweep of the watcher | "is said to have never begun, and ran" |
 
 mod aftermath;
 mod budget;
