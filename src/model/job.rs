@@ -23,6 +23,8 @@ pub struct Job {
     pub attempt: u32,
     /// What has become of it.
     pub state: State,
+    /// A sentence about it from before its end, as a hand-made entry may have one.
+    pub note: Option<String>,
     /// Fields of the index that this version does not know, kept as they are.
     pub unknown: Map<String, Value>,
 }
@@ -31,7 +33,7 @@ impl Job {
     /// A job that was just submitted.
     pub fn new(id: JobId, spec: JobSpec, created_at: Timestamp) -> Self {
         let state = State::Queued { not_before: None };
-        Self { id, spec, created_at, attempt: 0, state, unknown: Map::new() }
+        Self { id, spec, created_at, attempt: 0, state, note: None, unknown: Map::new() }
     }
 
     /// The word for its state.
@@ -61,7 +63,7 @@ impl Job {
 
     /// The sentence about it.
     pub fn summary(&self) -> Option<&str> {
-        self.end().and_then(|end| end.summary.as_deref())
+        self.end().map_or(self.note.as_deref(), |end| end.summary.as_deref())
     }
 
     /// The sentence about an outcome of this job, should it be its end.

@@ -345,8 +345,9 @@ impl TryFrom<Wire> for Job {
             attempts_max: wire.max_attempts,
             parent: wire.parent,
         };
-        let Wire { id, created_at, attempt, unknown, .. } = wire;
-        Ok(Self { id, spec, created_at, attempt, state, unknown })
+        // An end has taken it along.
+        let Wire { id, created_at, attempt, summary: note, unknown, .. } = wire;
+        Ok(Self { id, spec, created_at, attempt, state, note, unknown })
     }
 }
 

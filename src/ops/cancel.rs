@@ -19,7 +19,7 @@ use crate::os::clock::Clock;
 use crate::pass::Decided;
 use crate::plan::Scope;
 use crate::store::Store;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Beyond the grace, a watcher may take so long before it is taken for silent.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
@@ -164,22 +164,22 @@ enum Judgement {
 struct Patience {
     began: Instant,
     grace: Option<Duration>,
-    sign: (u64, Instant),
+    sign: (Option<SystemTime>, Instant),
     evicted: bool,
 }
 
 impl Patience {
     fn new(grace: Seconds) -> Self {
         let now = Instant::now();
-        Self { began: now, grace: grace.map(Duration::from_secs), sign: (0, now), evicted: false }
+        Self { began: now, grace: grace.map(Duration::from_secs), sign: (None, now), evicted: false }
     }
 
     fn judge(&mut self, home: &Home, job: &Job) -> Result<Judgement, Fault> {
         let Some(runs) = home.root.existing_runs()? else { return Ok(Judgement::Wait) };
         let Some(record) = Record::open(runs, &job.id)? else { return Ok(Judgement::Wait) };
-        let size = record.size()?;
-        if size != self.sign.0 {
-            self.sign = (size, Instant::now());
+        let changed = record.changed_at()?;
+        if self.sign.0 != Some(changed) {
+            self.sign = (Some(changed), Instant::now());
         }
         let grace = self.grace.unwrap_or_default();
         if self.sign.1.elapsed() > grace + SILENCE_MAX && !self.evicted {
@@ -187,7 +187,18 @@ impl Patience {
             return Ok(Judgement::Silent);
         }
         let waited_enough = self.grace.is_some() && self.began.elapsed() > grace + STUCK_MAX;
-        let stuck = if waited_enough { record.attempt(job.attempt)?.stuck } else { Vec::new() };
+        if !waited_enough {
+            return Ok(Judgement::Wait);
+        }
+        let attempt = record.attempt(job.attempt)?;
+        // Nobody says what it is, and nobody has done anything since the watcher was replaced: it is named itself.
+        let silent = self.evicted && self.sign.1.elapsed() > grace + SILENCE_MAX + STUCK_MAX;
+        let watcher = attempt.watcher.filter(|_| silent).map(|watcher| Leftover {
+            pid: watcher.pid,
+            start: watcher.start,
+            name: "its watcher".to_owned(),
+        });
+        let stuck: Vec<Leftover> = attempt.stuck.into_iter().chain(watcher).collect();
         Ok(if stuck.is_empty() { Judgement::Wait } else { Judgement::Stuck(stuck) })
     }
 }

@@ -38,7 +38,7 @@ pub fn logs(request: &Request, to: &mut dyn Write) -> Result<Job, Fault> {
     }
     let facts = attendance.read()?;
     let job = job(facts.job(&id)?, &id)?;
-    match home.root.runs()?.open_file(&log_name(&id))? {
+    match home.root.run_file(&log_name(&id))? {
         Some(mut file) => {
             if let Some(lines) = request.lines {
                 seek_to_last_lines(&mut file, lines)?;
@@ -161,8 +161,8 @@ fn seek_to_last_lines(file: &mut File, lines: u64) -> io::Result<()> {
 pub fn last_lines(home: &Home, id: &JobId, lines: u64) -> Vec<u8> {
     const BYTES_MAX: u64 = 64 * 1024;
     let read = || -> io::Result<Vec<u8>> {
-        let runs = home.root.runs().map_err(io::Error::other)?;
-        let Some(mut file) = runs.open_file(&log_name(id))? else { return Ok(Vec::new()) };
+        let log = home.root.run_file(&log_name(id)).map_err(io::Error::other)?;
+        let Some(mut file) = log else { return Ok(Vec::new()) };
         seek_to_last_lines(&mut file, lines)?;
         let mut text = Vec::new();
         file.take(BYTES_MAX).read_to_end(&mut text)?;

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::exec::local::start::{JOB_VARIABLES, candidates};
 use crate::model::{
+    Timestamp,
     bytes::Bytes,
     id::JobId,
     job::Job,
@@ -15,21 +16,21 @@ use crate::model::{
     wire::NAME_BYTES_MAX,
 };
 use crate::os::{
-    clock::Clock,
+    clock::{Clock, SystemClock},
     detach::KEPT_VARIABLES,
-    folder::Folder,
     ids::{IdSource, RandomIds},
     inherited::Inherited,
 };
-use crate::pass::Decided;
+use crate::pass::{Decided, Pass};
 use crate::plan::{Scope, admit, pick};
 use crate::store::{
     Store, environments,
     root::{Root, input_name},
 };
 use std::ffi::{CString, OsString};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 /// How often an id is drawn anew when one is taken. With 887 million ids a day, once is already rare.
@@ -95,7 +96,7 @@ pub fn foresee(request: &Request) -> Result<Job, Fault> {
     let (spec, _) = prepare_with(request, &config)?;
     let id =
         JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
-    Ok(Job::new(id, spec, crate::os::clock::SystemClock.now()))
+    Ok(Job::new(id, spec, SystemClock.now()))
 }
 
 fn prepare(request: &Request, home: &Home) -> Result<(JobSpec, Inherited), Fault> {
@@ -240,7 +241,15 @@ fn input_file(path: &Path) -> Result<Bytes, Fault> {
         Fault::new(Code::Failed, format!("could not read {}: {}", path.display(), words(&error)))
     };
     let absolute = std::path::absolute(path).map_err(failed)?;
-    std::fs::File::open(&absolute).map_err(failed)?;
+    let kind = std::fs::metadata(&absolute).map_err(failed)?.file_type();
+    if !(kind.is_file() || kind.is_char_device()) {
+        return Err(Fault::new(
+            Code::Failed,
+            format!("{} is no file that a job can read later", path.display()),
+        )
+        .hint("a pipe is kept for the job with --stdin - (read now, to its end)"));
+    }
+    rustix::fs::access(&absolute, rustix::fs::Access::READ_OK).map_err(|error| failed(error.into()))?;
     bytes(absolute.into_os_string(), "--stdin")
 }
 
@@ -251,37 +260,31 @@ fn submit(
     inherited: &Inherited,
     own_input: bool,
 ) -> Result<Submitted, Fault> {
-    let mut ids = RandomIds;
     let now = home.clock.now();
-    let draw = |ids: &mut RandomIds| {
-        JobId::new(now, &ids.draw()).map_err(|error| Fault::new(Code::Failed, error.to_string()))
-    };
-    let mut id = draw(&mut ids)?;
+    let draw =
+        || JobId::new(now, &RandomIds.draw()).map_err(|error| Fault::new(Code::Failed, error.to_string()));
+    let mut id = draw()?;
     if own_input {
-        let runs = home.root.runs()?;
-        spec.stdin = Some(bytes(runs.path().join(input_name(&id)).into_os_string(), "the input's path")?);
-        keep_input(runs, &id)?;
+        spec.stdin = Some(keep_input(&home.root, &id)?);
     }
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
     for _ in 0..DRAWS_MAX {
-        let name = environments::save(&home.root, inherited)?;
-        spec.env = Some(name.clone());
-        let job = Job::new(id.clone(), spec.clone(), now);
-        let (mut taken, mut swept) = (false, Ok(true));
-        let decided = pass.decide(Scope::Slots, &mut |draft| {
-            // Between saving and this moment a sweep may have taken the file, since no job named it yet.
-            swept = environments::has(&home.root, &name);
-            if matches!(swept, Ok(true)) {
-                taken = !admit::admit(draft, job.clone())?;
+        match submit_as(home, &pass, &id, &spec, inherited, now) {
+            Ok(Some(decided)) => return launch(home, &pass, &store, &id, decided),
+            Ok(None) if own_input => {
+                let other = draw()?;
+                spec.stdin = Some(rename_input(&home.root, &id, &other)?);
+                id = other;
             }
-            Ok(())
-        })?;
-        if taken && !own_input {
-            id = draw(&mut ids)?;
-        } else if swept? && !taken {
-            return launch(home, &pass, &store, &id, decided);
+            Ok(None) => id = draw()?,
+            Err(fault) => {
+                if own_input {
+                    forget_input(&home.root, &id);
+                }
+                return Err(fault);
+            }
         }
     }
     if own_input {
@@ -290,9 +293,43 @@ fn submit(
     Err(Fault::new(Code::NotNow, "could not find a free id").hint("try again"))
 }
 
+/// Submits under this id. `None`: it is taken.
+fn submit_as(
+    home: &Home,
+    pass: &Pass<'_, SystemClock>,
+    id: &JobId,
+    spec: &JobSpec,
+    inherited: &Inherited,
+    now: Timestamp,
+) -> Result<Option<Decided>, Fault> {
+    // A sweep may take the file between saving and the transaction, since no job names it yet: then once more.
+    for _ in 0..DRAWS_MAX {
+        let name = environments::save(&home.root, inherited)?;
+        let job = Job::new(id.clone(), JobSpec { env: Some(name.clone()), ..spec.clone() }, now);
+        let (mut admitted, mut there) = (false, Ok(true));
+        let decided = pass.decide(Scope::Slots, &mut |draft| {
+            there = environments::has(&home.root, &name);
+            if matches!(there, Ok(true)) {
+                admitted = admit::admit(draft, job.clone())?;
+            }
+            Ok(())
+        })?;
+        if admitted {
+            return Ok(Some(decided));
+        }
+        if there? {
+            // What the same pass claimed for others must still be launched.
+            pass.act(&decided.actions)?;
+            return Ok(None);
+        }
+        pass.act(&decided.actions)?;
+    }
+    Err(Fault::new(Code::NotNow, "the captured environment was removed again and again").hint("try again"))
+}
+
 fn launch(
     home: &Home,
-    pass: &crate::pass::Pass<'_, crate::os::clock::SystemClock>,
+    pass: &Pass<'_, SystemClock>,
     store: &dyn Store,
     id: &JobId,
     decided: Decided,
@@ -340,19 +377,29 @@ fn submitted_job(decided: &Decided, id: &JobId) -> Result<Job, Fault> {
     found.ok_or_else(|| Fault::new(Code::Failed, format!("{id} was not written")))
 }
 
-/// Reads our own standard input to its end into a file of the job's, durable before the job is.
-fn keep_input(runs: &Folder, id: &JobId) -> Result<(), Fault> {
+/// Reads our own standard input to its end into a file of the job's, durable before the job is. Gives its path.
+fn keep_input(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
+    let runs = root.runs()?;
     let path = runs.path().join(input_name(id));
     let keep = || -> io::Result<()> {
         let mut file = runs.create_file(&input_name(id))?;
-        io::copy(&mut io::stdin().lock().take(u64::MAX), &mut file)?;
+        io::copy(&mut io::stdin().lock(), &mut file)?;
         file.sync_all()?;
         runs.sync()
     };
     keep().map_err(|error| {
-        let _ = runs.remove(&input_name(id));
+        forget_input(root, id);
         Fault::new(Code::Failed, format!("could not keep the input in {}: {}", path.display(), words(&error)))
-    })
+    })?;
+    bytes(path.into_os_string(), "the input's path")
+}
+
+/// Gives the kept input to another id.
+fn rename_input(root: &Root, from: &JobId, to: &JobId) -> Result<Bytes, Fault> {
+    let runs = root.runs()?;
+    runs.rename(&input_name(from), &input_name(to))?;
+    runs.sync()?;
+    bytes(runs.path().join(input_name(to)).into_os_string(), "the input's path")
 }
 
 fn forget_input(root: &Root, id: &JobId) {

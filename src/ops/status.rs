@@ -42,10 +42,10 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
     for text in jobs {
         let id = find(&facts, text)?;
         let Some(job) = facts.job(&id)? else { continue };
-        let runs = home.root.runs()?;
-        let log_bytes =
-            runs.open_file(&log_name(&id)).ok().flatten().and_then(|file| Some(file.metadata().ok()?.len()));
-        let meta = runs.read(&meta_name(&id), META_BYTES_MAX).ok().flatten();
+        let log = home.root.run_file(&log_name(&id)).ok().flatten();
+        let log_bytes = log.and_then(|file| Some(file.metadata().ok()?.len()));
+        let runs = home.root.existing_runs()?;
+        let meta = runs.and_then(|runs| runs.read(&meta_name(&id), META_BYTES_MAX).ok().flatten());
         let ahead = (job.status() == Status::Queued).then(|| pick::ahead_of(&facts, &id));
         let left = job.end().and_then(|end| end.outcome.as_ref()).filter(|outcome| outcome.leftovers_left);
         let lives = |left: &&Leftover| Identity { pid: left.pid, start: left.start }.is_alive();
@@ -53,7 +53,7 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
         reports.push(Report {
             row: Row { observed: observe(&home, &job), job },
             ahead,
-            log: runs.path().join(log_name(&id)),
+            log: home.root.run_file_path(&log_name(&id)),
             log_bytes,
             meta: meta.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
             still_running: still_running.unwrap_or_default(),

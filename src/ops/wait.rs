@@ -13,6 +13,7 @@ use crate::model::{
     outcome::{Exit, Why},
     state::Verdict,
 };
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// `--within` is over and it still goes on.
@@ -74,12 +75,14 @@ pub fn wait_for(
 ) -> Result<Waited, Fault> {
     let deadline = within.map(|within| Instant::now() + within);
     let mut told: Vec<JobId> = Vec::new();
+    let mut ended: HashMap<JobId, Job> = HashMap::new();
     loop {
         let facts = attendance.read()?;
-        let jobs = jobs(&facts, ids)?;
+        let jobs = jobs(&facts, ids, &ended)?;
         for job in jobs.iter().filter(|job| job.end().is_some()) {
             if !told.contains(&job.id) {
                 told.push(job.id.clone());
+                ended.insert(job.id.clone(), job.clone());
                 progress(job);
             }
         }
@@ -95,15 +98,14 @@ pub fn wait_for(
     }
 }
 
-fn jobs(facts: &Facts, ids: &[JobId]) -> Result<Vec<Job>, Fault> {
-    let mut jobs = Vec::new();
-    for id in ids {
-        let job = facts.job(id)?;
-        jobs.push(job.ok_or_else(|| {
-            Fault::new(Code::NotFound, format!("{id} was removed while it was waited for"))
-        })?);
-    }
-    Ok(jobs)
+/// The jobs as they are; one that ended and was removed since, as it was.
+fn jobs(facts: &Facts, ids: &[JobId], ended: &HashMap<JobId, Job>) -> Result<Vec<Job>, Fault> {
+    ids.iter()
+        .map(|id| {
+            let job = facts.job(id)?.or_else(|| ended.get(id).cloned());
+            job.ok_or_else(|| Fault::new(Code::NotFound, format!("{id} was removed while it was waited for")))
+        })
+        .collect()
 }
 
 /// The first code that is not 0, among all jobs or among those that ended first.
@@ -128,7 +130,7 @@ pub fn exit_code(job: &Job) -> Option<i32> {
             TIMED_OUT
         }
         (_, Some(Exit::Code(code))) => *code,
-        (_, Some(Exit::Signal(signal))) => 128 + signal,
+        (_, Some(Exit::Signal(signal))) => 128_i32.saturating_add(*signal),
         (_, Some(Exit::NotStarted { code, .. })) => *code,
         (_, Some(Exit::NotExecuted)) => 0,
         (Verdict::Completed, None) => 0,

@@ -1,6 +1,7 @@
 //! Starting this very program again, detached from everything: its own session, no terminal, hardly any
 //! environment, default signals, nothing inherited.
 
+use super::inherited::raise_limits;
 use std::ffi::CString;
 use std::io;
 
@@ -39,6 +40,8 @@ pub fn settle() {
     let _ = rustix::process::setsid();
     let _ = rustix::process::chdir("/");
     imp::close_inherited();
+    // What bound whoever started this process must not bind it, nor the jobs of others that it goes on with.
+    raise_limits();
 }
 
 /// On Linux the file that runs, even after an upgrade put another in its place.

@@ -92,7 +92,9 @@ impl Folder {
             })?;
         }
         match rustix::fs::mkdir(path, FOLDER_MODE) {
-            Ok(()) | Err(Errno::EXIST) => {}
+            // An odd umask must not make a folder that its owner cannot use.
+            Ok(()) => drop(rustix::fs::chmod(path, FOLDER_MODE)),
+            Err(Errno::EXIST) => {}
             Err(error) => return Err(system("create", path, error)),
         }
         // The new name must survive a power cut, or a job that was promised is in a folder that is not there.
@@ -228,6 +230,11 @@ impl Folder {
             let _ = self.remove(temporary);
         }
         written
+    }
+
+    /// Gives a file another name in this folder.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.fd, from, &self.fd, to)?)
     }
 
     /// Makes the names in this folder durable (`fsync(2)` of the folder).

@@ -119,6 +119,11 @@ mod imp {
     use crate::os::pipe::pipe;
     use std::ptr;
 
+    /// Two signals that the C library keeps for its threads and refuses to set; its `posix_spawn` has them ignored in
+    /// what it starts. An all-zero `struct sigaction` of the kernel is the default disposition (`rt_sigaction(2)`).
+    #[cfg(target_os = "linux")]
+    const OF_THE_C_LIBRARY: [libc::c_long; 2] = [32, 33];
+
     /// Pointers to strings that live elsewhere, closed by a null.
     fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
         strings.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
@@ -197,6 +202,11 @@ mod imp {
             libc::sigemptyset(&raw mut none);
             for signal in 1..=64 {
                 libc::signal(signal, libc::SIG_DFL);
+            }
+            #[cfg(target_os = "linux")]
+            for signal in OF_THE_C_LIBRARY {
+                let default = [0_u64; 8];
+                libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u8>(), 8);
             }
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
             if libc::dup2(kit.input, 0) < 0 || libc::dup2(kit.output, 1) < 0 || libc::dup2(kit.output, 2) < 0

@@ -2,7 +2,7 @@
 
 use crate::model::bytes::Bytes;
 use rustix::fs::RawMode;
-use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, umask};
+use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setrlimit, umask};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -43,6 +43,16 @@ const RESOURCES: &[(&str, Resource)] = &[
     #[cfg(target_os = "linux")]
     ("sigpending", Resource::Sigpending),
 ];
+
+/// Raises every soft limit of this process to its hard limit.
+pub fn raise_limits() {
+    for (_, resource) in RESOURCES {
+        let Rlimit { current, maximum } = getrlimit(*resource);
+        if current != maximum {
+            let _ = setrlimit(*resource, Rlimit { current: maximum, maximum });
+        }
+    }
+}
 
 impl Inherited {
     /// Those of this process, less the variables that `left_out` names.

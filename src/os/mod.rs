@@ -10,6 +10,7 @@ pub mod folder;
 pub mod gate;
 pub mod ids;
 pub mod inherited;
+pub mod interrupt;
 pub mod pipe;
 pub mod process;
 pub mod reap;

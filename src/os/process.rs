@@ -31,28 +31,28 @@ pub struct Process {
 
 impl Identity {
     /// The process that has this pid now; `None` if there is none.
-    pub fn of(pid: i32) -> Option<Self> {
-        look(pid).map(|process| process.identity)
+    pub fn of(pid: i32) -> io::Result<Option<Self>> {
+        Ok(look(pid)?.map(|process| process.identity))
     }
 
     /// This very process.
-    pub fn own() -> Option<Self> {
-        Self::of(i32::try_from(std::process::id()).ok()?)
+    pub fn own() -> io::Result<Self> {
+        Self::of(std::process::id().cast_signed())?.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// What the system says of it, if it is still there, be it as a zombie.
-    pub fn look(self) -> Option<Process> {
-        look(self.pid).filter(|process| process.identity == self)
+    pub fn look(self) -> io::Result<Option<Process>> {
+        Ok(look(self.pid)?.filter(|process| process.identity == self))
     }
 
-    /// Whether it runs. A zombie does not.
+    /// Whether it runs. A zombie does not. What cannot be looked at is not taken for dead.
     pub fn is_alive(self) -> bool {
-        self.look().is_some_and(|process| !process.zombie)
+        self.look().map_or(true, |found| found.is_some_and(|process| !process.zombie))
     }
 }
 
-/// The process that has this pid.
-pub fn look(pid: i32) -> Option<Process> {
+/// The process that has this pid; `None` if there is none. That it cannot be looked at is an error, not its absence.
+pub fn look(pid: i32) -> io::Result<Option<Process>> {
     imp::look(pid)
 }
 
@@ -61,8 +61,8 @@ pub fn age(process: Identity) -> Option<std::time::Duration> {
     imp::age(process)
 }
 
-/// All processes that can be seen.
-pub fn all() -> Vec<Process> {
+/// All processes that can be seen; an error where it cannot be told which there are.
+pub fn all() -> io::Result<Vec<Process>> {
     imp::all()
 }
 
@@ -92,8 +92,14 @@ mod imp {
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-    pub fn look(pid: i32) -> Option<Process> {
-        parse_stat(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    pub fn look(pid: i32) -> io::Result<Option<Process>> {
+        match std::fs::read(format!("/proc/{pid}/stat")) {
+            Ok(stat) => parse_stat(pid, &stat).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into()),
+            // A process that ends between open and read gives ESRCH (`proc(5)`).
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// `proc_pid_stat(5)`: the name is in parentheses and may contain anything, so fields count from the last one.
@@ -109,7 +115,8 @@ mod imp {
             identity: Identity { pid, start: field(22)?.parse().ok()? },
             parent: field(4)?.parse().ok()?,
             session: field(6)?.parse().ok()?,
-            zombie: matches!(*field(3)?, "Z" | "X" | "x"),
+            // A process whose first thread has left shows as a zombie while its other threads run: field 20 counts them.
+            zombie: matches!(*field(3)?, "Z" | "X" | "x") && matches!(*field(20)?, "0" | "1"),
             wait_status: field(52).and_then(|text| text.parse().ok()),
             name,
         })
@@ -123,13 +130,18 @@ mod imp {
         Some(std::time::Duration::from_secs(now_seconds.saturating_sub(started_seconds)))
     }
 
-    pub fn all() -> Vec<Process> {
-        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-        entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter_map(look)
-            .collect()
+    pub fn all() -> io::Result<Vec<Process>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            match look(pid) {
+                Ok(process) => found.extend(process),
+                // Other users' processes may be hidden (`hidepid`, `proc(5)`).
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 
     fn split_at_nul(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -165,7 +177,7 @@ mod imp {
                 Err(error) => return Err(error.into()),
             };
             // Held first, compared second: from here on the pid cannot become another's unnoticed.
-            Ok(process.look().map(|_| handle))
+            Ok(process.look()?.map(|_| handle))
         }
 
         /// Sends a signal. `false`: it is gone.
@@ -246,9 +258,10 @@ mod imp {
         })
     }
 
-    pub fn look(pid: i32) -> Option<Process> {
-        let pid = sysinfo::Pid::from_u32(u32::try_from(pid).ok()?);
-        refreshed(ProcessesToUpdate::Some(&[pid])).process(pid).and_then(convert)
+    pub fn look(pid: i32) -> io::Result<Option<Process>> {
+        let Ok(pid) = u32::try_from(pid) else { return Ok(None) };
+        let pid = sysinfo::Pid::from_u32(pid);
+        Ok(refreshed(ProcessesToUpdate::Some(&[pid])).process(pid).and_then(convert))
     }
 
     pub fn age(process: Identity) -> Option<std::time::Duration> {
@@ -256,8 +269,8 @@ mod imp {
         Some(now.saturating_sub(std::time::Duration::from_secs(process.start)))
     }
 
-    pub fn all() -> Vec<Process> {
-        refreshed(ProcessesToUpdate::All).processes().values().filter_map(convert).collect()
+    pub fn all() -> io::Result<Vec<Process>> {
+        Ok(refreshed(ProcessesToUpdate::All).processes().values().filter_map(convert).collect())
     }
 
     fn strings(pid: i32, of: impl Fn(&sysinfo::Process) -> &[std::ffi::OsString]) -> Option<Vec<Vec<u8>>> {
@@ -285,12 +298,12 @@ mod imp {
     impl Handle {
         /// Takes note of a process; `None` if it is gone.
         pub fn open(process: Identity) -> io::Result<Option<Self>> {
-            Ok(process.look().map(|_| Self(process)))
+            Ok(process.look()?.map(|_| Self(process)))
         }
 
         /// Sends a signal. `false`: it is gone.
         pub fn signal(&self, signal: i32) -> io::Result<bool> {
-            let (Some(_), Some(pid)) = (self.0.look(), Pid::from_raw(self.0.pid)) else { return Ok(false) };
+            let (Some(_), Some(pid)) = (self.0.look()?, Pid::from_raw(self.0.pid)) else { return Ok(false) };
             let signal = Signal::from_named_raw(signal)
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such signal"))?;
             match kill_process(pid, signal) {
@@ -320,7 +333,7 @@ mod tests {
     fn a_process_is_alive_until_it_ends_and_a_zombie_is_dead() {
         let mut child =
             std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
-        let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap();
+        let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap().unwrap();
         assert!(identity.is_alive());
         assert!(
             !Identity { start: identity.start + 1, ..identity }.is_alive(),
@@ -331,7 +344,7 @@ mod tests {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert!(identity.look().is_none());
+        assert!(identity.look().unwrap().is_none());
     }
 
     #[cfg(target_os = "linux")]

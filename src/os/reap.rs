@@ -36,17 +36,20 @@ pub fn has_ended(pid: i32) -> bool {
     imp::has_ended(pid)
 }
 
-/// Lets an ended child go, and says how it ended and what it used. `None`: it had not ended, or is not our child.
-pub fn reap(pid: i32) -> Option<(Exit, Usage)> {
+/// Lets an ended child go, and gives its status as `wait(2)` does and what it used. `None`: it had not ended, or is not our child.
+pub fn reap(pid: i32) -> Option<(i32, Usage)> {
     imp::reap(pid)
 }
 
 /// The pids of this process's children, ended ones included, where the kernel lists them
-/// (`/proc/PID/task/TID/children`, `proc(5)`); for a process with one thread.
-pub fn children() -> Option<Vec<i32>> {
+/// (`/proc/PID/task/TID/children`, `proc(5)`); for a process whose other threads have none. `None`: it does not.
+pub fn children() -> io::Result<Option<Vec<i32>>> {
     let own = std::process::id();
-    let text = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).ok()?;
-    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+    match std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")) {
+        Ok(text) => Ok(Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The exit that a status of `wait(2)` describes.
@@ -60,7 +63,7 @@ pub fn exit_of(wait_status: i32) -> Exit {
 
 #[expect(unsafe_code, reason = "wait4 and waitid with WNOWAIT for any child are in no safe library")]
 mod imp {
-    use super::{Exit, Peek, Usage, exit_of};
+    use super::{Peek, Usage};
 
     pub fn peek() -> Peek {
         match wait_id(libc::P_ALL, 0) {
@@ -91,13 +94,13 @@ mod imp {
         }
     }
 
-    pub fn reap(pid: i32) -> Option<(Exit, Usage)> {
+    pub fn reap(pid: i32) -> Option<(i32, Usage)> {
         let mut status = 0;
         // SAFETY: all-zero is a valid rusage.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
         // SAFETY: both pointers are to live values.
         let found = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut usage) };
-        (found == pid).then(|| (exit_of(status), usage_of(&usage)))
+        (found == pid).then(|| (status, usage_of(&usage)))
     }
 
     fn usage_of(usage: &libc::rusage) -> Usage {

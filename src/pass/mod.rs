@@ -72,8 +72,9 @@ impl<C: Clock> Pass<'_, C> {
     /// Takes the census if the scope asks for it, commits `first` and the plan in one write.
     pub fn decide(&self, scope: Scope, first: &mut Decide<'_>) -> Result<Decided, PassError> {
         // The holds live until the commit stands: nobody else judges these jobs meanwhile.
+        let mut warnings = Vec::new();
         let (census, _holds) = if scope == Scope::Whole {
-            self.census(&self.store.read()?)?
+            self.census(&self.store.read()?, &mut warnings)
         } else {
             (Census::new(), Vec::new())
         };
@@ -84,23 +85,30 @@ impl<C: Clock> Pass<'_, C> {
             actions = plan::advance(draft, &self.inputs(&census, now), scope)?;
             Ok(())
         })?;
-        Ok(Decided { events: commit.events, actions, warnings: commit.warning.into_iter().collect() })
+        if commit.events.is_empty() && !actions.is_empty() {
+            // What is launched now was claimed by somebody who may not have come to make it durable.
+            self.store.make_durable()?;
+        }
+        warnings.extend(commit.warning);
+        Ok(Decided { events: commit.events, actions, warnings })
     }
 
     /// What a whole pass would decide now. Changes nothing.
     pub fn foresee(&self) -> Result<Decided, PassError> {
         let facts = self.store.read()?;
         let mut census = Census::new();
+        let mut warnings = Vec::new();
         for job in facts.running() {
-            if let Some(seen) = self.look(job)? {
-                census.note(job, seen);
+            match self.look(job) {
+                Ok(seen) => seen.into_iter().for_each(|seen| census.note(job, seen)),
+                Err(error) => warnings.push(error.to_string()),
             }
         }
         let mut draft = Draft::new(facts);
         let actions = plan::advance(&mut draft, &self.inputs(&census, self.clock.now()), Scope::Whole)
             .map_err(|damage| StoreError::Unreadable { path: INDEX.into(), reason: damage.into() })?;
         let (_, events) = draft.into_parts();
-        Ok(Decided { events, actions, warnings: Vec::new() })
+        Ok(Decided { events, actions, warnings })
     }
 
     fn inputs<'i>(&'i self, census: &'i Census, now: Timestamp) -> Inputs<'i> {
@@ -114,23 +122,28 @@ impl<C: Clock> Pass<'_, C> {
     }
 
     /// Looks at every running job. What seems to be judged without a watcher is held and looked at again, so that
-    /// the judgement cannot be overtaken; what meanwhile got a watcher is left out.
-    fn census(&self, facts: &Facts) -> Result<(Census, Vec<Hold>), PassError> {
+    /// the judgement cannot be overtaken; what meanwhile got a watcher is left out, and what cannot be looked at too.
+    fn census(&self, facts: &Facts, warnings: &mut Vec<String>) -> (Census, Vec<Hold>) {
         let mut census = Census::new();
         let mut holds = Vec::new();
         for job in facts.running() {
-            match self.look(job)? {
-                None => {}
-                Some(Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) => {
-                    if let Some((hold, seen)) = self.executor.hold(job)? {
-                        holds.push(hold);
-                        census.note(job, seen);
-                    }
+            let seen = match self.look(job) {
+                Ok(Some(Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted)) => {
+                    self.executor.hold(job).map(|held| {
+                        held.map(|(hold, seen)| {
+                            holds.push(hold);
+                            seen
+                        })
+                    })
                 }
-                Some(seen) => census.note(job, seen),
+                other => other,
+            };
+            match seen {
+                Ok(seen) => seen.into_iter().for_each(|seen| census.note(job, seen)),
+                Err(error) => warnings.push(error.to_string()),
             }
         }
-        Ok((census, holds))
+        (census, holds)
     }
 
     /// What can be seen of a running job. `None`: another executor runs it, and this one cannot judge it.
@@ -153,7 +166,7 @@ impl<C: Clock> Pass<'_, C> {
         while !actions.is_empty() {
             let mut over = Vec::new();
             for action in actions.drain(..) {
-                self.act_once(action, &mut over, &mut warnings)?;
+                self.act_once(action, &mut over, &mut warnings);
             }
             if over.is_empty() {
                 break;
@@ -172,12 +185,7 @@ impl<C: Clock> Pass<'_, C> {
         Ok(warnings)
     }
 
-    fn act_once(
-        &self,
-        action: Action,
-        over: &mut Vec<(JobId, Outcome)>,
-        warnings: &mut Vec<String>,
-    ) -> Result<(), PassError> {
+    fn act_once(&self, action: Action, over: &mut Vec<(JobId, Outcome)>, warnings: &mut Vec<String>) {
         let (launched, id) = match action {
             Action::Poke(id) => (self.executor.poke(&id).map(|_| Launch::Watched), id),
             Action::Launch(id) => (self.executor.launch(&id), id),
@@ -187,12 +195,14 @@ impl<C: Clock> Pass<'_, C> {
             Ok(Launch::Watched) => {}
             Ok(Launch::Ended(outcome)) => over.push((id, outcome)),
             Err(error) => {
-                let fate =
-                    if self.give_back(&id)? { format!("{id} is queued again; ") } else { String::new() };
+                let fate = match self.give_back(&id) {
+                    Ok(true) => format!("{id} is queued again; "),
+                    Ok(false) => String::new(),
+                    Err(error) => format!("its slot could not be given back ({error}); "),
+                };
                 warnings.push(format!("{error}; {fate}the next bgctl tick tries again"));
             }
         }
-        Ok(())
     }
 
     /// Gives back the slot of a job that nobody could be launched for, unless somebody is on it after all. Gives

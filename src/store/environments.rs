@@ -93,7 +93,7 @@ fn sweep_abandoned(folder: &Folder) -> io::Result<()> {
 fn is_abandoned(rest: &str) -> bool {
     rest.strip_suffix(".tmp")
         .and_then(|pid| pid.parse().ok())
-        .is_some_and(|pid| crate::os::process::Identity::of(pid).is_none())
+        .is_some_and(|pid| matches!(crate::os::process::Identity::of(pid), Ok(None)))
 }
 
 /// What a job runs with of which no environment was captured (a hand-made entry): the variables that its launcher

@@ -123,6 +123,10 @@ impl Store for JsonStore<'_> {
         }
     }
 
+    fn make_durable(&self) -> Result<(), StoreError> {
+        self.root.folder().sync().map_err(|error| self.system("make durable", error))
+    }
+
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
         Ok(Box::new(Doorbell::on_renames_into(self.root.folder())))
     }

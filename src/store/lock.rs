@@ -1,12 +1,16 @@
 //! The single-writer lock: waiting happens in the kernel, not by polling, and has an end.
 
 use super::{StoreError, root};
-use crate::os::folder::Folder;
+use crate::os::{folder::Folder, interrupt};
 use fd_lock::RwLock;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::sync::mpsc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+    mpsc,
+};
 use std::time::Duration;
 
 /// Longest wait for the lock.
@@ -31,30 +35,51 @@ pub fn locked<T>(folder: &Folder, wait_max: Duration, critical: impl FnOnce() ->
     Ok(critical())
 }
 
-/// Waits in a thread that shares the open file, since a blocked `flock(2)` cannot be given a time limit.
+/// Waits in a thread that shares the open file, since a blocked `flock(2)` cannot be given a time limit. The thread is
+/// gone when this returns.
 fn wait_for(file: &File, wait_max: Duration) -> io::Result<bool> {
     let (told, tell) = mpsc::channel();
-    let mut shared = RwLock::new(file.try_clone()?);
-    std::thread::Builder::new().stack_size(64 * 1024).spawn(move || {
-        if let Ok(guard) = shared.write() {
-            // Nobody is there any more: let go. Otherwise it is the receiver's, through its own descriptor; should
-            // the receiver have left meanwhile, the lock goes with the last descriptor.
-            if told.send(()).is_ok() {
-                std::mem::forget(guard);
+    let over = Arc::new(AtomicBool::new(false));
+    let (mut shared, is_over) = (RwLock::new(file.try_clone()?), Arc::clone(&over));
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+        let allowed = interrupt::allow();
+        let locked = loop {
+            match shared.write() {
+                // The lock belongs to the open file, which the receiver has too: it is the receiver's now.
+                Ok(guard) => {
+                    std::mem::forget(guard);
+                    break Ok(());
+                }
+                Err(error)
+                    if error.kind() == io::ErrorKind::Interrupted && !is_over.load(Ordering::SeqCst) => {}
+                Err(error) => break Err(error),
             }
-        }
+        };
+        let _ = told.send(allowed.and(locked));
     })?;
-    Ok(tell.recv_timeout(wait_max).is_ok())
+    let told = tell.recv_timeout(wait_max);
+    over.store(true, Ordering::SeqCst);
+    interrupt::interrupt(thread);
+    match told.or_else(|_| tell.try_recv()) {
+        Ok(Err(error)) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        Ok(result) => Ok(result.is_ok()),
+        Err(_) => Ok(false),
+    }
 }
+
+/// Enough for one system call.
+const STACK_BYTES: usize = 64 * 1024;
 
 /// Who holds the lock, from `/proc/locks` (`proc_locks(5)`).
 fn holder(file: &File) -> Option<String> {
-    let inode = file.metadata().ok()?.ino().to_string();
+    let data = file.metadata().ok()?;
+    let (major, minor) = (rustix::fs::major(data.dev()), rustix::fs::minor(data.dev()));
+    let wanted = format!("{major:02x}:{minor:02x}:{}", data.ino());
     let table = std::fs::read_to_string("/proc/locks").ok()?;
     let pid = table.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let [_, "FLOCK", _, _, pid, place, ..] = fields[..] else { return None };
-        (place.rsplit(':').next() == Some(inode.as_str())).then(|| pid.to_owned())
+        (place == wanted).then(|| pid.to_owned())
     })?;
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Some(format!("process {pid} ({})", name.trim()))

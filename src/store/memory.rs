@@ -45,6 +45,10 @@ impl Store for MemoryStore {
         Ok(Commit { events, warning: None })
     }
 
+    fn make_durable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
         let (read, write) = pipe_without_waiting().map_err(|error| StoreError::System {
             doing: "follow",

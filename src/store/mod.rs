@@ -32,6 +32,9 @@ pub trait Store {
     /// the index carries as that of its last change.
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError>;
 
+    /// Makes durable what can be read now, whoever wrote it.
+    fn make_durable(&self) -> Result<(), StoreError>;
+
     /// Something that wakes after changes of the index.
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError>;
 }

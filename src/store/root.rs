@@ -5,6 +5,7 @@ use crate::model::id::JobId;
 use crate::os::folder::Folder;
 use std::cell::OnceCell;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// The index.
@@ -92,6 +93,18 @@ impl Root {
         Ok(self.runs.get())
     }
 
+    /// Opens a run file to read; `None` where there is none.
+    pub fn run_file(&self, name: &str) -> Result<Option<File>, StoreError> {
+        let Some(runs) = self.existing_runs()? else { return Ok(None) };
+        let failed = |error| StoreError::System { doing: "read", path: runs.path().join(name), error };
+        runs.open_file(name).map_err(failed)
+    }
+
+    /// Where a run file is, or would be.
+    pub fn run_file_path(&self, name: &str) -> PathBuf {
+        self.path().join(RUNS).join(name)
+    }
+
     /// The folder of captured environments.
     pub fn environments(&self) -> Result<&Folder, StoreError> {
         self.inner(&self.environments, ENVIRONMENTS)
@@ -126,14 +139,19 @@ pub fn meta_name(id: &JobId) -> String {
     format!("{id}.meta.json")
 }
 
+/// The name of a job's next execution snapshot, until it is renamed.
+pub fn meta_temporary_name(id: &JobId) -> String {
+    format!("{id}.meta.json.tmp")
+}
+
 /// The name of a job's captured standard input.
 pub fn input_name(id: &JobId) -> String {
     format!("{id}.in")
 }
 
 /// The names of all files a job may have in the folder of run files.
-pub fn run_file_names(id: &JobId) -> [String; 4] {
-    [log_name(id), meta_name(id), input_name(id), record_name(id)]
+pub fn run_file_names(id: &JobId) -> [String; 5] {
+    [log_name(id), meta_name(id), meta_temporary_name(id), input_name(id), record_name(id)]
 }
 
 #[cfg(test)]

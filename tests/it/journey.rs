@@ -31,14 +31,15 @@ fn a_cancelled_build_of_this_project_leaves_no_compiler() {
     let mut logs = Logs::follow(&user, &id);
     logs.read_to("Compiling");
     let compiler =
-        || processes_of(&id).into_iter().find(|one| one.look().is_some_and(|it| it.name == "rustc"));
+        || processes_of(&id).into_iter().find(|one| one.look().unwrap().is_some_and(|it| it.name == "rustc"));
     crate::support::until("a compiler runs", || compiler().is_some());
     let watcher = user.recorded_pid(&id, "watcher");
     let build = processes_of(&id);
 
     assert!(user.ok(["cancel", &id]).contains(&id));
 
-    let alive: Vec<_> = build.iter().filter_map(|one| one.look()).filter(|one| !one.zombie).collect();
+    let alive: Vec<_> =
+        build.iter().filter_map(|one| one.look().unwrap()).filter(|one| !one.zombie).collect();
     assert!(alive.is_empty(), "cancel has returned, and these still run: {alive:?}");
     assert_eq!(processes_of(&id), [], "nor does anything that they started");
     assert_eq!(user.status(&id), "cancelled");
@@ -176,5 +177,10 @@ fn processes_of(id: &str) -> Vec<Identity> {
     let of_job = |one: &process::Process| {
         process::variable(one.identity.pid, "BG_JOB_ID").is_some_and(|value| value == id.as_bytes())
     };
-    process::all().into_iter().filter(|one| !one.zombie && of_job(one)).map(|one| one.identity).collect()
+    process::all()
+        .unwrap()
+        .into_iter()
+        .filter(|one| !one.zombie && of_job(one))
+        .map(|one| one.identity)
+        .collect()
 }

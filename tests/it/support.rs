@@ -198,7 +198,9 @@ impl Drop for User {
             if left.is_empty() {
                 return;
             }
-            left.into_iter().for_each(|pid| kill(pid, rustix::process::Signal::KILL));
+            for pid in left {
+                kill(pid, rustix::process::Signal::KILL);
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -241,7 +243,7 @@ pub fn pids() -> Vec<i32> {
 
 /// Whether a process runs; a zombie does not.
 pub fn is_alive(pid: i32) -> bool {
-    bgctl::os::process::look(pid).is_some_and(|process| !process.zombie)
+    bgctl::os::process::look(pid).unwrap().is_some_and(|process| !process.zombie)
 }
 
 /// Sends a signal to a process of the test's own.

@@ -11,7 +11,7 @@ use crate::model::{
     outcome::{Ending, Outcome},
 };
 use crate::os::folder::Folder;
-use crate::store::root::meta_name;
+use crate::store::root::{meta_name, meta_temporary_name};
 use rustix::fs::RawMode;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -110,14 +110,10 @@ pub fn write(runs: &Folder, job: &Job, facts: &Facts<'_>) -> io::Result<()> {
     };
     let mut text = serde_json::to_vec_pretty(&meta)?;
     text.push(b'\n');
-    runs.replace(&name, &temporary_name(&job.id), &text, false)
+    runs.replace(&name, &meta_temporary_name(&job.id), &text, false)
 }
 
 /// Removes what a watcher left that died while it wrote. Only for the holder of the job's record.
 pub fn sweep(runs: &Folder, id: &JobId) {
-    let _ = runs.remove(&temporary_name(id));
-}
-
-fn temporary_name(id: &JobId) -> String {
-    format!("{}.tmp", meta_name(id))
+    let _ = runs.remove(&meta_temporary_name(id));
 }

@@ -5,6 +5,8 @@
 //! and executes the command. So at each instant the record tells what may have run. Only the holder of the record's
 //! lock signals, judges or ends a job.
 
+mod ending;
+mod family;
 pub mod meta;
 pub mod record;
 pub mod start;
@@ -18,9 +20,9 @@ use crate::model::{
     id::JobId,
     job::Job,
 };
-use crate::os::{clock::Clock, detach, process, signal};
+use crate::os::{clock::Clock, detach, folder::Folder, process, signal};
 use crate::plan::census::Sighting;
-use crate::store::root::Root;
+use crate::store::root::{Root, log_name};
 use record::{Attempt, Record};
 use std::ffi::CString;
 use std::io;
@@ -138,36 +140,82 @@ impl<C: Clock> Local<'_, C> {
             None => Attempt::default(),
         };
         let last_sign = attempt.last_sign.map_or(started_at, |(at, _)| at.max(started_at));
+        let lost_its_record = !held
+            && self
+                .root
+                .existing_runs()?
+                .map_or(Ok(false), |runs| has_lost_its_record(runs, &job.id, record))?;
         let Some(claim) = job.run().and_then(|run| run.claim.as_ref()) else {
             return Ok(Sighting::Unseen { last_sign });
         };
         Ok(match (self.site.relation(&claim.site), held) {
-            (Relation::Other, _) | (Relation::Earlier, true) => Sighting::Unseen { last_sign },
+            (Relation::Other, _) => Sighting::Unseen { last_sign },
             (Relation::Same, true) => {
-                Sighting::Watched { silent_seconds: self.silence(&attempt, started_at) }
+                Sighting::Watched { silent_seconds: self.silence(&attempt, record, started_at) }
             }
+            // Whoever holds it is about to judge it.
+            (Relation::Earlier, true) => Sighting::Watched { silent_seconds: 0 },
             (_, false) if attempt.outcome.is_some() => attempt
                 .outcome
                 .map_or(Sighting::Vanished, |outcome| Sighting::Ended { outcome, ending: attempt.ending }),
             (Relation::Earlier, false) => Sighting::Rebooted,
+            (Relation::Same, false) if lost_its_record => self.without_record(job, last_sign)?,
             (Relation::Same, false) if !attempt.started => Sighting::NotStarted,
             (Relation::Same, false) => {
                 let lives = attempt.process.is_some_and(process::Identity::is_alive)
-                    || !tree::members_by_mark(&job.id, attempt.process).is_empty();
+                    || !self.marked(&job.id, attempt.process)?.is_empty();
                 if lives { Sighting::Orphaned } else { Sighting::Vanished }
             }
         })
     }
 
-    /// Seconds since the last sign of life. Between the claim and the first sign, the wall clock has to do.
-    fn silence(&self, attempt: &Attempt, started_at: Timestamp) -> u64 {
-        match attempt.last_sign {
+    fn marked(
+        &self,
+        id: &JobId,
+        main: Option<process::Identity>,
+    ) -> Result<Vec<process::Process>, ExecError> {
+        let Some(runs) = self.root.existing_runs()? else { return Ok(Vec::new()) };
+        tree::Tree { id, runs }
+            .members_by_mark(main)
+            .map_err(|error| failed("look for the processes", id, error))
+    }
+
+    /// Somebody removed the record. What lives is left to the watcher that may still be there, or to the stale guard:
+    /// without a record nobody can tell whose it is to end, and nothing is started a second time.
+    fn without_record(&self, job: &Job, last_sign: Timestamp) -> Result<Sighting, ExecError> {
+        let lives = !self.marked(&job.id, None)?.is_empty();
+        Ok(if lives { Sighting::Unseen { last_sign } } else { Sighting::Vanished })
+    }
+
+    /// Seconds since the last sign of life of a watcher: its last line, or the record's last change where a full disk
+    /// takes no line. Whoever holds the record and is not its watcher is about to watch or to judge: it is not silent.
+    fn silence(&self, attempt: &Attempt, record: Option<&Record>, started_at: Timestamp) -> u64 {
+        if !attempt.watcher.is_some_and(process::Identity::is_alive) {
+            return 0;
+        }
+        let by_line = match attempt.last_sign {
             Some((_, monotonic_ms)) if attempt.boot == self.site.boot => {
                 self.clock.monotonic().saturating_sub(Duration::from_millis(monotonic_ms)).as_secs()
             }
             _ => u64::try_from((self.clock.now() - started_at).num_seconds()).unwrap_or(0),
-        }
+        };
+        let changed = record.and_then(|record| record.changed_at().ok());
+        let by_change = changed.and_then(|at| std::time::SystemTime::now().duration_since(at).ok());
+        by_change.map_or(by_line, |age| by_line.min(age.as_secs()))
     }
+}
+
+/// Whether a job's record was removed although an attempt had begun: a watcher makes the record before the log, so a log
+/// beside an empty record, or none, tells that there was another.
+fn has_lost_its_record(runs: &Folder, id: &JobId, record: Option<&Record>) -> Result<bool, ExecError> {
+    let read = || -> io::Result<bool> {
+        let is_empty = match record {
+            Some(record) => record.size()? == 0,
+            None => true,
+        };
+        Ok(is_empty && runs.has(&log_name(id))?)
+    };
+    read().map_err(|error| failed("look for the record", id, error))
 }
 
 fn failed(doing: &'static str, id: &JobId, error: io::Error) -> ExecError {

@@ -11,6 +11,7 @@ use crate::model::{
 use crate::os::{folder::Folder, process::Identity, record_lock};
 use crate::store::root::record_name;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -107,12 +108,13 @@ pub struct Attempt {
 #[derive(Debug)]
 pub struct Record {
     file: File,
+    torn: Cell<bool>,
 }
 
 impl Record {
     /// Opens a record to read; `None` where there is none.
     pub fn open(runs: &Folder, id: &JobId) -> io::Result<Option<Self>> {
-        Ok(runs.open_file(&record_name(id))?.map(|file| Self { file }))
+        Ok(runs.open_file(&record_name(id))?.map(|file| Self { file, torn: Cell::new(false) }))
     }
 
     /// Opens a record, making it where it is missing, and takes its lock. `None`: somebody holds it.
@@ -130,7 +132,7 @@ impl Record {
                 file.write_all(b"\n")?;
             }
         }
-        Ok(Some(Self { file }))
+        Ok(Some(Self { file, torn: Cell::new(false) }))
     }
 
     /// Whether somebody else holds the lock.
@@ -138,9 +140,33 @@ impl Record {
         record_lock::is_held(&self.file)
     }
 
-    /// Adds a line in one write.
+    /// Adds a line in one write. After a line that was cut short, by a full disk or in the job's own process, the next
+    /// begins on a line of its own.
     pub fn append(&self, line: &Line) -> io::Result<()> {
-        (&self.file).write_all(&line.to_bytes())
+        let mut bytes = line.to_bytes();
+        if self.torn.get() {
+            bytes.insert(0, b'\n');
+        }
+        let written = (&self.file).write_all(&bytes);
+        self.torn.set(written.is_err());
+        written
+    }
+
+    /// Tells that somebody else's line may have been cut short.
+    pub fn may_be_torn(&self) {
+        self.torn.set(true);
+    }
+
+    /// A sign of life that needs no space: the time of the last change (`futimens(2)`).
+    pub fn touch(&self) -> io::Result<()> {
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        Ok(rustix::fs::futimens(&self.file, &times)?)
+    }
+
+    /// When it was changed last, by the clock on the wall.
+    pub fn changed_at(&self) -> io::Result<std::time::SystemTime> {
+        self.file.metadata()?.modified()
     }
 
     /// The record's size, which grows with every sign of life.

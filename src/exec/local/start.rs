@@ -17,6 +17,7 @@ use rustix::fs::RawMode;
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 /// The variables that describe a job to itself; never those of whoever submitted it.
 pub const JOB_VARIABLES: [&str; 4] = [MARK, "BG_ATTEMPT", "BG_APPROVED", "BG_ARRAY_INDEX"];
@@ -81,7 +82,11 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
     let held =
         Held::fork(&entrant).map_err(|error| NotStarted::because("no process could be made", error))?;
     let pid = held.pid;
-    let identity = Identity::of(pid).unwrap_or(Identity { pid, start: 0 });
+    let Ok(Some(identity)) = Identity::of(pid) else {
+        drop(held);
+        let unknown = NotStarted::because("its process", "could not be identified");
+        return Err(NotStarted { pid: Some(pid), ..unknown });
+    };
     let line = Line::Process { identity, log_from, monotonic_ms: clock.monotonic().as_millis() as u64 };
     if let Err(error) = record.append(&line) {
         drop(held);
@@ -91,14 +96,25 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         .let_through()
         .map_err(|error| NotStarted { pid: Some(pid), ..NotStarted::because("the gate failed", error) })?;
     if let Some((stage, errno)) = passage.stopped {
+        if stage == Stage::Record {
+            record.may_be_torn();
+        }
         return Err(NotStarted { pid: Some(pid), exit: stopped_at(stage, errno, job) });
     }
     Ok(Started { identity, log_from, umask: inherited.umask, notes: notes(&passage, &limits) })
 }
 
+/// A pipe without a writer would hold the watcher before it could be told anything: it is opened without waiting, and
+/// the job gets it as it would from a shell.
 fn open_input(job: &Job) -> Result<File, NotStarted> {
-    let path = job.spec.stdin.as_ref().map_or(std::path::Path::new("/dev/null"), Bytes::as_path);
-    File::open(path).map_err(|error| NotStarted::because(&format!("its input {}", path.display()), error))
+    use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
+    let path = job.spec.stdin.as_ref().map_or(Path::new("/dev/null"), Bytes::as_path);
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    open(path, flags, Mode::empty())
+        .and_then(|fd| fcntl_setfl(&fd, OFlags::empty()).map(|()| File::from(fd)))
+        .map_err(|error| {
+            NotStarted::because(&format!("its input {}", path.display()), std::io::Error::from(error))
+        })
 }
 
 fn stopped_at(stage: Stage, errno: i32, job: &Job) -> Exit {

@@ -350,7 +350,6 @@ fn looking_for_what_is_not_there_makes_no_root() {
 }
 
 #[test]
-#[ignore = "a folder for run files is made by whoever looks for one: see Root::runs"]
 fn looking_at_a_hand_made_index_makes_nothing_beside_it() {
     let user = User::new();
     let running = json!({ "started_at": super::ago(60) });

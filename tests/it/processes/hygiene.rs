@@ -213,7 +213,6 @@ fn looking_at_a_lost_job_changes_nothing() {
 }
 
 #[test]
-#[ignore = "a read makes the folder of run files where it is missing"]
 fn looking_at_an_index_made_by_hand_changes_nothing() {
     let user = User::new();
     user.write_jobs(&[super::claimed_here(&user.id(), "true")]);

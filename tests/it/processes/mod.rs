@@ -168,7 +168,7 @@ fn claimed_here(id: &str, script: &str) -> Value {
         "id": id, "status": "running", "argv": ["sh", "-c", script], "command": script, "cwd": "/",
         "created_at": now(), "started_at": now(), "ended_at": null, "exit_code": null,
         "timeout_seconds": 1800, "stale_after_seconds": 3600, "labels": [], "summary": null,
-        "attempt": 1, "claim": serde_json::to_value(bgctl::os::site::here()).unwrap(),
+        "attempt": 1, "claim": serde_json::to_value(bgctl::os::site::here().unwrap()).unwrap(),
     })
 }
 
@@ -186,7 +186,7 @@ fn record_of(process: Identity) -> Vec<Line> {
         Line::Watcher {
             attempt: 1,
             identity: gone(),
-            boot: bgctl::os::site::here().boot,
+            boot: bgctl::os::site::here().unwrap().boot,
             at: now(),
             monotonic_ms: monotonic_ms(),
         },
@@ -199,7 +199,7 @@ fn record_of(process: Identity) -> Vec<Line> {
 fn gone() -> Identity {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     let pid = i32::try_from(child.id()).unwrap();
-    let identity = Identity::of(pid).unwrap();
+    let identity = Identity::of(pid).unwrap().unwrap();
     child.wait().unwrap();
     identity
 }
@@ -231,7 +231,7 @@ fn stop(pid: i32) {
 }
 
 fn session_of(pid: i32) -> Option<i32> {
-    process::look(pid).map(|process| process.session)
+    process::look(pid).unwrap().map(|process| process.session)
 }
 
 /// This program, for scripts.

@@ -259,7 +259,6 @@ fn an_outcome_of_an_earlier_attempt_is_not_taken_for_this_one() {
 }
 
 #[test]
-#[ignore = "the intent in the record is not carried over: the job shows as killed, not as timed out"]
 fn a_time_out_that_only_the_record_has_is_carried_over_as_one() {
     let user = User::new();
     user.write_jobs(&[claimed_here(&user.id(), "sleep 9")]);

@@ -15,7 +15,7 @@ impl Innocent {
     }
 
     fn identity(&self) -> Identity {
-        Identity::of(i32::try_from(self.0.id()).unwrap()).unwrap()
+        Identity::of(i32::try_from(self.0.id()).unwrap()).unwrap().unwrap()
     }
 }
 
@@ -62,13 +62,12 @@ fn a_session_that_got_a_jobs_pid_is_not_signalled() {
 
 #[test]
 fn a_record_that_does_not_name_its_process_leads_to_nobody() {
-    assert!(
-        bgctl::exec::local::tree::members_by_mark(
-            &job_id("bg_20260213_nobody"),
-            Some(Identity { pid: 0, start: 0 })
-        )
-        .is_empty()
-    );
+    let user = User::new();
+    user.make_root();
+    let runs = bgctl::os::folder::Folder::open(&user.root()).unwrap().unwrap();
+    let id = job_id("bg_20260213_nobody");
+    let tree = bgctl::exec::local::tree::Tree { id: &id, runs: &runs };
+    assert!(tree.members_by_mark(Some(Identity { pid: 0, start: 0 })).unwrap().is_empty());
 }
 
 #[test]
