@@ -1,8 +1,15 @@
 //! `bg` at the prompt of a real shell: our subcommands and the shell's own job control, side by side.
 
 use super::{Shell, shells, terminal::Terminal};
-use crate::support::{User, kill};
+use crate::support::{User, kill, until};
+use rustix::fs::OFlags;
 use rustix::process::Signal;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// For opening a FIFO without waiting for the other side.
+const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// The state letter of a process (`proc_pid_stat(5)`): `T` is stopped, `S` sleeps.
 fn state(pid: i32) -> char {
@@ -87,7 +94,13 @@ fn a_job_outlives_the_terminal_it_was_started_in() {
         terminal.until("a prompt", || terminal.is_at_prompt());
         terminal.close();
         assert_eq!(user.status(id), "running", "{}", shell.name);
-        std::fs::write(go_on, "afterwards\n").unwrap();
+        let mut word = None;
+        // Opened so, a FIFO that nobody reads is an error instead of a wait for ever.
+        until("the job reads", || {
+            word = OpenOptions::new().write(true).custom_flags(NONBLOCK).open(&go_on).ok();
+            word.is_some()
+        });
+        word.unwrap().write_all(b"afterwards\n").unwrap();
         assert_eq!(user.wait(id), 0, "{}", shell.name);
         assert_eq!(user.ok(["logs", id]), "afterwards\n", "{}", shell.name);
     }
