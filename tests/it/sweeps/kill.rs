@@ -30,6 +30,6 @@ fn a_watcher_killed_at_any_point_of_a_chain_of_jobs_loses_nothing() {
 #[test]
 fn a_watcher_killed_while_it_ends_what_a_job_left_behind_leaves_nothing() {
     if can_trace() {
-        sweep(Scene::WatcherOfLeftover, &KILL, 2).assert_well();
+        sweep(Scene::WatcherOfLeftover, &KILL, 3).assert_well();
     }
 }

@@ -72,11 +72,12 @@ pub fn sweep(scene: Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
     // Past the test runner, which keeps what print! prints: the counts are part of what the test says.
     let _ = writeln!(
         std::io::stderr(),
-        "sweep of {scene:?} with {}: {} points, {} hit, of {} calls; stride {stride}, BG_TEST_OFFSET={offset}, {:.1} s",
+        "sweep of {scene:?} with {}: {} points, {} hit, of {} calls; {}, BG_TEST_OFFSET={offset}, {:.1} s",
         described(blows),
         tally.points,
         tally.hits,
         calls.values().sum::<usize>(),
+        if is_long() { "all".to_owned() } else { format!("stride {stride} or more") },
         began.elapsed().as_secs_f32(),
     );
     tally
