@@ -19,6 +19,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// A job that runs until its test lets it go.
 struct Held {
@@ -128,9 +129,11 @@ fn configure(user: &User, text: &str) {
     std::fs::write(user.root().join("config.toml"), text).unwrap();
 }
 
-/// A moment so many seconds ago, as the index writes it.
+/// A moment so many seconds ago, as the index writes it. All count from one instant, so that those of one index keep
+/// their distances on a busy machine.
 fn ago(seconds: i64) -> String {
-    let at = chrono::Utc::now() - chrono::TimeDelta::seconds(seconds);
+    static NOW: LazyLock<chrono::DateTime<chrono::Utc>> = LazyLock::new(chrono::Utc::now);
+    let at = *NOW - chrono::TimeDelta::seconds(seconds);
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
