@@ -59,8 +59,8 @@ fn a_first_start_also_makes_the_environment_and_its_folders_durable() {
 
 #[test]
 fn a_watcher_of_one_job_writes_the_index_once_and_the_snapshot_once() {
-    /// Measured: 213.
-    const CALLS_MAX: usize = 230;
+    /// Measured: 239, of which 18 raise the resource limits that it inherited.
+    const CALLS_MAX: usize = 250;
     if !can_trace() {
         return;
     }
