@@ -183,8 +183,15 @@ impl Facts {
     }
 
     fn parse_job(&self, range: &Range<usize>) -> Result<Job, Damage> {
-        serde_json::from_str(&self.text[range.clone()])
-            .map_err(|error| damage_at(&self.text, range.start, &error))
+        let text = &self.text[range.clone()];
+        let parse = || -> serde_json::Result<Job> {
+            let mut job: Job = serde_json::from_str(text)?;
+            if !job.unknown.is_empty() {
+                job.unknown.take_from(text)?;
+            }
+            Ok(job)
+        };
+        parse().map_err(|error| damage_at(&self.text, range.start, &error))
     }
 
     fn load(&mut self, place: usize) -> Result<Option<&mut Job>, Damage> {

@@ -1,5 +1,6 @@
 //! A job: what was asked, and what has become of it.
 
+use super::wire::Unknown;
 use super::{
     Timestamp,
     id::JobId,
@@ -8,7 +9,6 @@ use super::{
     spec::JobSpec,
     state::{Change, Decision, End, Run, State, Status},
 };
-use serde_json::{Map, Value};
 
 /// One job of the index.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,14 +26,14 @@ pub struct Job {
     /// A sentence about it from before its end, as a hand-made entry may have one.
     pub note: Option<String>,
     /// Fields of the index that this version does not know, kept as they are.
-    pub unknown: Map<String, Value>,
+    pub unknown: Unknown,
 }
 
 impl Job {
     /// A job that was just submitted.
     pub fn new(id: JobId, spec: JobSpec, created_at: Timestamp) -> Self {
         let state = State::Queued { not_before: None };
-        Self { id, spec, created_at, attempt: 0, state, note: None, unknown: Map::new() }
+        Self { id, spec, created_at, attempt: 0, state, note: None, unknown: Unknown::default() }
     }
 
     /// The word for its state.

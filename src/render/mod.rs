@@ -47,7 +47,7 @@ impl Voice {
     /// Says what the user should be told.
     pub fn warn(self, warnings: &[String]) {
         for warning in warnings {
-            self.say(&format!("bgctl: warning: {}", safe::line(warning)));
+            self.say(&format!("bgctl: warning: {}", safe::lines(warning)));
         }
     }
 
@@ -97,6 +97,7 @@ pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) => Err(io::Error::new(error.kind(), format!("could not write the result: {error}"))),
+        Ok(()) => Ok(()),
     }
 }

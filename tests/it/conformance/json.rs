@@ -206,7 +206,6 @@ fn unknown_fields_of_a_touched_job_keep_their_value_and_order() {
 }
 
 #[test]
-#[ignore = "unknown fields of a touched job go through a parsed value, which rounds numbers beyond 64 bits"]
 fn unknown_numbers_of_a_touched_job_keep_every_digit() {
     let odd = r#""n":123456789012345678901234567890,"f":1.50"#;
     let place = InFolder::with(HAND_MADE.replace("\"make all\",", &format!("\"make all\",{odd},")));
