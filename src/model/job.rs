@@ -1,6 +1,5 @@
 //! A job: what was asked, and what has become of it.
 
-use super::wire::Unknown;
 use super::{
     Timestamp,
     id::JobId,
@@ -8,6 +7,7 @@ use super::{
     outcome::{Ending, Outcome, summarize},
     spec::JobSpec,
     state::{Change, Decision, End, Run, State, Status},
+    unknown::Unknown,
 };
 
 /// One job of the index.

@@ -15,6 +15,7 @@ pub mod limit;
 pub mod outcome;
 pub mod spec;
 pub mod state;
+pub mod unknown;
 pub mod wire;
 
 /// An instant, in coordinated universal time.
