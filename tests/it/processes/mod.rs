@@ -11,6 +11,7 @@ mod orphans;
 mod stale;
 mod strangers;
 mod timeout;
+mod truth;
 mod zoo;
 
 use crate::support::{User, is_alive, until};

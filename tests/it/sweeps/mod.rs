@@ -30,3 +30,5 @@ mod kill;
 mod scene;
 mod strace;
 mod sweep;
+
+pub use strace::can_trace;
