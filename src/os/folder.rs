@@ -1,6 +1,9 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
@@ -130,7 +133,8 @@ impl Folder {
         let fd = match open() {
             Err(Errno::NOENT) if create => {
                 match mkdirat(&self.fd, name, FOLDER_MODE) {
-                    Ok(()) | Err(Errno::EXIST) => {}
+                    Ok(()) => drop(chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty())),
+                    Err(Errno::EXIST) => {}
                     Err(error) => return Err(error.into()),
                 }
                 open()?
@@ -185,19 +189,23 @@ impl Folder {
         if FileType::from_raw_mode(mode) != FileType::RegularFile {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file"));
         }
-        Ok(File::from(fd))
+        Ok(usable(fd, mode))
     }
 
     /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see.
     pub fn open_for_output(&self, name: &str) -> io::Result<File> {
         let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
-        Ok(File::from(openat(&self.fd, name, flags, FILE_MODE)?))
+        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
+        let mode = fstat(&fd)?.st_mode;
+        Ok(usable(fd, mode))
     }
 
     /// Makes a file that is not there yet.
     pub fn create_file(&self, name: &str) -> io::Result<File> {
         let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        Ok(File::from(openat(&self.fd, name, flags, FILE_MODE)?))
+        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
+        let mode = fstat(&fd)?.st_mode;
+        Ok(usable(fd, mode))
     }
 
     /// Whether a name is there.
@@ -282,6 +290,14 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// An odd umask must not make a file that its owner cannot use.
+fn usable(fd: OwnedFd, mode: RawMode) -> File {
+    if !Mode::from_raw_mode(mode).contains(FILE_MODE) {
+        let _ = fchmod(&fd, FILE_MODE);
+    }
+    File::from(fd)
 }
 
 fn system(doing: &'static str, path: &Path, error: Errno) -> FolderError {

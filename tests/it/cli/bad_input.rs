@@ -108,6 +108,7 @@ fn negative_and_absurd_durations_are_usage_and_say_why() {
         ("1e9", "expected a duration"),
         ("5 parsecs", "expected a duration"),
         ("1.5", "expected a duration"),
+        ("15M", "expected a duration"),
         ("500ms", "whole seconds"),
         ("11y", "longer than ten years"),
         ("99999999999999999999999999", "longer than ten years"),
@@ -124,6 +125,37 @@ fn negative_and_absurd_durations_are_usage_and_say_why() {
     }
     assert_eq!(user.run(["wait", "--within", "none", "ab"]).code, 2);
     assert!(!user.root().join("jobs.json").exists());
+}
+
+#[test]
+fn a_limit_of_no_time_at_all_is_usage() {
+    let user = User::new();
+    for arguments in
+        [["--timeout", "0"], ["--timeout", "0s"], ["--stale-after", "0"], ["--stale-after", "0m"]]
+    {
+        let ran = user.run(["start", arguments[0], arguments[1], "--", "true"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments:?}: {}", ran.err);
+    }
+    assert!(!user.root().join("jobs.json").exists());
+    assert_eq!(user.run(["start", "--wait", "--grace", "0", "--", "true"]).code, 0, "no grace is a grace");
+}
+
+#[test]
+fn a_root_that_is_made_under_an_odd_umask_can_be_used() {
+    let user = User::new();
+    std::fs::create_dir(user.path("anybody's")).unwrap();
+    std::fs::set_permissions(user.path("anybody's"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let root = user.path("anybody's").join("bg");
+    let Some(first) = as_nobody(&user, &["start", "--wait", "--", "true"]) else { return };
+    let line: Vec<_> = std::iter::once(first.get_program()).chain(first.get_args()).collect();
+    for _ in 0..2 {
+        // This mask takes the owner's own rights from all that is made under it.
+        let mut shell = user.command("sh");
+        shell.args(["-c", "umask 0677; exec \"$@\"", "sh"]).args(&line).env("BG_HOME", &root);
+        let ran = Ran::of(&shell.output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 // The settings.
