@@ -347,6 +347,16 @@ mod tests {
         assert!(identity.look().unwrap().is_none());
     }
 
+    #[test]
+    fn a_process_that_is_there_is_found_and_one_that_is_gone_is_not_an_error() {
+        let own = std::process::id().cast_signed();
+        assert_eq!(look(own).unwrap().map(|process| process.identity.pid), Some(own));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        child.wait().unwrap();
+        assert!(look(pid).unwrap().is_none());
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_fields() {

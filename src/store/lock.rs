@@ -102,6 +102,31 @@ mod tests {
         locked(&folder, WAIT_MAX, || ()).unwrap();
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_wait_that_is_over_leaves_no_thread_behind() {
+        const NAME: &str = "waits_in_vain";
+        // A thread has the name of the one that started it, so that those of other tests are not counted.
+        let threads = || {
+            let names = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+            let names = names.filter_map(|one| std::fs::read_to_string(one.path().join("comm")).ok());
+            names.filter(|name| name.trim_end() == NAME).count()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("root");
+        let waiting = move || {
+            let folder = Folder::open_or_create(&path).unwrap();
+            locked(&folder, WAIT_MAX, || {
+                assert_eq!(threads(), 1);
+                assert!(locked(&folder, Duration::from_millis(50), || ()).is_err());
+                assert_eq!(threads(), 1, "the one that waited is still there");
+            })
+            .unwrap();
+            locked(&folder, WAIT_MAX, || ()).unwrap();
+        };
+        std::thread::Builder::new().name(NAME.to_owned()).spawn(waiting).unwrap().join().unwrap();
+    }
+
     #[test]
     fn waiting_writers_come_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();

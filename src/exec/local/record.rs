@@ -294,6 +294,30 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_another_may_have_cut_short_does_not_spoil_the_next() {
+        let (_dir, runs, id) = record();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        record.append(&watcher(1, 2)).unwrap();
+        record.file().write_all(b"{\"line\":\"star").unwrap();
+        record.may_be_torn();
+        record.append(&Line::Outcome { outcome: Outcome::bare(Exit::Code(3), at()) }).unwrap();
+        assert_eq!(record.attempt(1).unwrap().outcome.unwrap().exit, Exit::Code(3));
+    }
+
+    #[test]
+    fn a_touch_changes_the_time_of_the_last_change_and_nothing_else() {
+        let (_dir, runs, id) = record();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        record.append(&watcher(1, 2)).unwrap();
+        let size = record.size().unwrap();
+        record.file().set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!(record.changed_at().unwrap(), std::time::UNIX_EPOCH);
+        record.touch().unwrap();
+        assert!(record.changed_at().unwrap() > std::time::UNIX_EPOCH);
+        assert_eq!(record.size().unwrap(), size);
+    }
+
+    #[test]
     fn a_held_record_is_seen_as_held_and_cannot_be_acquired() {
         let (_dir, runs, id) = record();
         let holder = Record::acquire(&runs, &id).unwrap().unwrap();
