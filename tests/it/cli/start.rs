@@ -328,6 +328,37 @@ fn an_input_file_that_is_not_there_is_refused_and_nothing_is_queued() {
 }
 
 #[test]
+fn a_pipe_as_input_file_is_refused_with_the_mend_and_nothing_is_queued() {
+    let user = User::new();
+    user.fifo("pipe");
+    let ran = bounded(user.bgctl(["start", "--stdin", "pipe", "--", "cat"]));
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("--stdin -"), "{}", ran.err);
+    assert_nothing_queued(&user);
+}
+
+#[test]
+fn a_job_reads_the_null_device_where_that_is_its_input() {
+    let user = User::new();
+    assert_eq!(output_of(&user, ["--stdin", "/dev/null", "--", "cat"]), b"");
+}
+
+#[test]
+fn an_input_that_was_kept_for_a_job_that_is_refused_goes_with_it() {
+    let user = User::new();
+    user.write_index("{");
+    let mut start = user.bgctl(["start", "--stdin", "-", "--", "cat"]);
+    let (read, mut write) = std::io::pipe().unwrap();
+    write.write_all(b"given").unwrap();
+    drop(write);
+    start.stdin(read);
+    let ran = bounded(start);
+    assert_ne!(ran.code, 0);
+    let kept: Vec<_> = contents(&user.root().join("runs")).into_keys().collect();
+    assert_eq!(kept, [PathBuf::new(); 0], "{}", ran.err);
+}
+
+#[test]
 fn a_submitters_descriptors_stay_with_the_submitter() {
     let user = User::new();
     let fifo = user.fifo("leak");
@@ -507,6 +538,30 @@ fn our_own_failure_after_the_start_is_122() {
     let ran = shell(&user, "\"$BGCTL\" start --follow --name it -- sh -c 'echo said; exit 3' > /dev/full");
     assert_eq!(ran.code, 122, "{}", ran.err);
     assert!(ran.err.contains("No space left on device"), "{}", ran.err);
+    assert_eq!(user.wait("it"), 3, "the job is not touched by it");
+}
+
+#[test]
+fn start_wait_whose_index_is_damaged_meanwhile_is_122() {
+    let user = User::new();
+    user.fifo("gate");
+    let mut start = user
+        .bgctl(["start", "--wait", "--name", "it", "--", "sh", "-c", "read line < gate; exit 3"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("it runs", || {
+        user.root().join("jobs.json").exists() && user.index()["jobs"][0]["status"] == "running"
+    });
+    let id = user.index()["jobs"][0]["id"].as_str().unwrap().to_owned();
+    until("its command runs", || has_started(&user, &id));
+    let index = std::fs::read(user.root().join("jobs.json")).unwrap();
+    std::fs::write(user.root().join("jobs.tmp"), "{").unwrap();
+    std::fs::rename(user.root().join("jobs.tmp"), user.root().join("jobs.json")).unwrap();
+    assert_eq!(ended(&mut start), 122);
+    std::fs::write(user.root().join("jobs.json"), index).unwrap();
+    std::fs::write(user.path("gate"), "go\n").unwrap();
     assert_eq!(user.wait("it"), 3, "the job is not touched by it");
 }
 

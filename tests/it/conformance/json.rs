@@ -174,6 +174,16 @@ fn a_hand_made_line_stays_a_line_for_the_shell() {
 }
 
 #[test]
+fn the_sentence_of_a_hand_made_job_is_kept_until_its_end() {
+    let place = InFolder::with(HAND_MADE.replace("\"summary\": null", "\"summary\": \"by hand\""));
+    let summary = || serde_json::from_str::<Value>(&place.index()).unwrap()["jobs"][1]["summary"].clone();
+    place.change(&claim_by_hand(124));
+    assert_eq!(summary(), "by hand");
+    place.change(&end_by_hand(124, 2));
+    assert_ne!(summary(), "by hand", "the end has its own");
+}
+
+#[test]
 fn a_job_that_is_not_touched_is_kept_byte_for_byte() {
     let odd = r#""went well",
       "colour" : {"of" :  ["paint", 1.50, 123456789012345678901234567890, "\u00fc"]}"#;

@@ -11,10 +11,15 @@ struct Nest {
 
 impl Nest {
     fn new(user: &User, lair: &Lair<'_>, rest: &str) -> Self {
+        Self::with(user, lair, "", rest)
+    }
+
+    /// The same with flags for the inner one's start.
+    fn with(user: &User, lair: &Lair<'_>, flags: &str, rest: &str) -> Self {
         let go = user.fifo("go");
         let inner = user.script("inner", &format!("#!/bin/sh\nread line < {}\nexit 5\n", go.display()));
         let script = format!(
-            "{} start -- {inner} {} > inner-id; {rest} exec {}",
+            "{} start {flags} -- {inner} {} > inner-id; {rest} exec {}",
             program().display(),
             user.root().display(),
             lair.stay
@@ -78,6 +83,20 @@ fn processes_of_an_inner_job_that_lost_its_watcher_survive_the_outer_cancel_and_
     let code = user.wait(&nest.inner);
     let job = user.job(&nest.inner);
     assert!(code == 5 || (code == 125 && job["exit"]["unknown"].is_object()), "{job}");
+    user.all_gone();
+}
+
+#[test]
+fn processes_of_an_inner_job_with_a_clean_environment_survive_the_outer_cancel_without_their_watcher() {
+    let user = User::new();
+    let lair = Lair::new(&user);
+    let nest = Nest::with(&user, &lair, "--clean-env", "");
+    let main = user.recorded_pid(&nest.inner, "process");
+    user.lose_watcher(&nest.inner);
+    lair.cancel(&nest.outer);
+    assert!(is_alive(main), "the inner job's process lives");
+    user.ok(["cancel", &nest.inner]);
+    assert!(!is_alive(main));
     user.all_gone();
 }
 

@@ -104,13 +104,12 @@ fn has_a_thread(pid: i32) -> bool {
 fn a_cancel_ends_a_process_whose_first_thread_has_left() {
     let user = User::new();
     let Some(headless) = Headless::new(&user) else { return };
-    // The job's first process goes on asking, so that only the tree can tell of the other.
-    let script = format!("{} & wait", headless.command);
+    let script = format!("setsid {} & wait", headless.command);
     let id = user.start(["--grace", "1s", "--", "sh", "-c", &script]);
     let pid = headless.pid();
-    user.ok(["cancel", &id]);
+    user.ok(["cancel", "--no-wait", &id]);
+    user.until_indexed_as(&id, "cancelled");
     assert!(!has_a_thread(pid), "cancelled, and yet it lives");
-    assert_eq!(user.indexed(&id)["status"], "cancelled");
 }
 
 #[test]
@@ -192,8 +191,7 @@ fn a_process_that_cannot_be_looked_at_is_not_taken_for_dead() {
     let main = lair.inhabitants(1)[0];
     user.lose_watcher(&id);
     let stat = format!("/proc/{main}/stat");
-    let environment = format!("/proc/{main}/environ");
-    if tick_without(&user, &["/proc", &stat, &environment]).is_none() {
+    if tick_without(&user, &[&stat]).is_none() {
         return;
     }
     assert_eq!(user.indexed(&id)["status"], "running");
@@ -406,5 +404,49 @@ fn a_watcher_whose_disk_is_full_touches_its_record() {
     strace.wait().unwrap();
     std::fs::write(go, "").unwrap();
     assert_eq!(user.wait(&id), 0);
+    user.all_gone();
+}
+
+// An index that moves on.
+
+#[test]
+fn a_wait_keeps_the_code_of_a_job_that_ended_and_was_removed() {
+    let user = User::new();
+    let (first, second) = (user.fifo("first"), user.fifo("second"));
+    let failing = user.start_sh(&format!("read line < {}; exit 7", first.display()));
+    let other = user.start_sh(&format!("read line < {}", second.display()));
+    let said = std::fs::File::create(user.path("said")).unwrap();
+    let mut wait = user.bgctl(["wait", &failing, &other]).stderr(said).spawn().unwrap();
+    std::fs::write(first, "go\n").unwrap();
+    until("the wait knows", || std::fs::read_to_string(user.path("said")).unwrap().contains(&failing));
+    user.edit_jobs(|jobs| jobs.retain(|job| job["id"] != failing));
+    std::fs::write(second, "go\n").unwrap();
+    assert_eq!(crate::support::ended(&mut wait), 7);
+    user.all_gone();
+}
+
+// A watcher that cannot be launched.
+
+#[test]
+fn a_job_for_which_no_watcher_could_be_launched_is_queued_again_and_the_submitter_is_told() {
+    if !crate::sweeps::can_trace() {
+        return;
+    }
+    let user = User::new();
+    let mut strace = user.command("strace");
+    strace.arg("-o").arg(user.path("strace.log")).args(["-e", "inject=clone,clone3,fork,vfork:error=EAGAIN"]);
+    strace.args([crate::support::BGCTL, "start", "--", "sh", "-c", "echo ran >> ran"]);
+    let ran = Ran::of(&strace.output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let id = ran.out.trim_end();
+    assert!(
+        ran.err.contains(&format!("{id} is queued again; the next bgctl tick tries again")),
+        "{}",
+        ran.err
+    );
+    assert_eq!(user.indexed(id)["status"], "queued");
+    user.ok(["tick"]);
+    assert_eq!(user.wait(id), 0);
+    assert_eq!(user.line_in("ran"), "ran\n");
     user.all_gone();
 }
