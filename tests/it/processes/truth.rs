@@ -296,13 +296,17 @@ fn a_job_of_an_earlier_boot_whose_record_another_holds_is_judged_once_it_is_let_
     entry["claim"]["boot"] = "another".into();
     user.write_jobs(&[entry]);
     let mut lines = record_of(gone());
-    if let Line::Watcher { boot, .. } = &mut lines[0] {
+    // In this boot, another process is what its watcher was in the earlier one.
+    let another = Bystander::new();
+    if let Line::Watcher { identity, boot, .. } = &mut lines[0] {
+        *identity = another.identity();
         "another".clone_into(boot);
     }
     user.write_record(&user.id(), &lines);
     long_unchanged(&user, &user.id());
     let record = held(&user, &user.id());
     judged_once_it_is_let_go(&user, record, "the machine was started again");
+    assert!(is_alive(another.identity().pid));
 }
 
 // A disk that takes no line.
