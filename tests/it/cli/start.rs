@@ -258,6 +258,34 @@ fn umask_limits_nice_value_and_directory_are_the_submitters_whoever_launches_the
 }
 
 #[test]
+fn a_watcher_is_not_bound_by_its_submitters_limit_and_the_next_job_has_its_own_submitters() {
+    let user = User::new();
+    configure(&user, "[queue]\nmax_concurrent = 1\n");
+    user.fifo("gate");
+    let first =
+        shell(&user, "ulimit -S -n 32; exec \"$BGCTL\" start -- sh -c 'ulimit -Sn; read line < gate'");
+    let first = first.out.trim_end();
+    until("the first job runs", || has_started(&user, first));
+    let watcher = user.recorded_pid(first, "watcher");
+    let limits = std::fs::read_to_string(format!("/proc/{watcher}/limits")).unwrap();
+    let files: Vec<&str> = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .unwrap()
+        .split_ascii_whitespace()
+        .collect();
+    assert_eq!(files[0], files[1], "soft and hard");
+    let next = shell(&user, "ulimit -S -n 123; exec \"$BGCTL\" start -- sh -c 'ulimit -Sn'");
+    let next = next.out.trim_end();
+    assert_eq!(user.status(next), "queued");
+    std::fs::write(user.path("gate"), "go\n").unwrap();
+    assert_eq!((user.wait(first), user.wait(next)), (0, 0));
+    assert_eq!((user.ok(["logs", first]), user.ok(["logs", next])), ("32\n".into(), "123\n".into()));
+    assert_eq!(user.recorded_pid(next, "watcher"), watcher, "the same watcher went on with it");
+    assert_eq!(user.job(next)["summary"], Value::Null, "nothing was noted as not possible");
+}
+
+#[test]
 fn the_working_directory_can_be_given() {
     let user = User::new();
     std::fs::create_dir_all(user.path("a/b c")).unwrap();
