@@ -315,7 +315,7 @@ fn a_job_of_an_earlier_boot_whose_record_another_holds_is_judged_once_it_is_let_
 fn long_unchanged(user: &User, id: &str) {
     let path = user.root().join("runs").join(format!("{id}.lock"));
     let file = std::fs::File::options().append(true).open(path).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(7_200)).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_hours(2)).unwrap();
 }
 
 /// A process that stays. Dropped, it ends.
