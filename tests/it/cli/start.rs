@@ -383,7 +383,7 @@ fn an_input_that_was_kept_for_a_job_that_is_refused_goes_with_it() {
     let ran = bounded(start);
     assert_ne!(ran.code, 0);
     let kept: Vec<_> = contents(&user.root().join("runs")).into_keys().collect();
-    assert_eq!(kept, [PathBuf::new(); 0], "{}", ran.err);
+    assert_eq!(kept, [] as [PathBuf; 0], "{}", ran.err);
 }
 
 #[test]
