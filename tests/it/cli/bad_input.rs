@@ -146,14 +146,21 @@ fn a_root_that_is_made_under_an_odd_umask_can_be_used() {
     std::fs::create_dir(user.path("anybody's")).unwrap();
     std::fs::set_permissions(user.path("anybody's"), std::fs::Permissions::from_mode(0o777)).unwrap();
     let root = user.path("anybody's").join("bg");
-    let Some(first) = as_nobody(&user, &["start", "--wait", "--", "true"]) else { return };
-    let line: Vec<_> = std::iter::once(first.get_program()).chain(first.get_args()).collect();
-    for _ in 0..2 {
+    let Some(start) = as_nobody(&user, &["start", "--", "true"]) else { return };
+    let line: Vec<_> = std::iter::once(start.get_program()).chain(start.get_args()).collect();
+    // The second finds what the first has made.
+    for count in 1..=2 {
         // This mask takes the owner's own rights from all that is made under it.
         let mut shell = user.command("sh");
         shell.args(["-c", "umask 0677; exec \"$@\"", "sh"]).args(&line).env("BG_HOME", &root);
         let ran = Ran::of(&shell.output().unwrap());
         assert_eq!(ran.code, 0, "{}", ran.err);
+        until("the job is completed", || {
+            let index: Value =
+                serde_json::from_slice(&std::fs::read(root.join("jobs.json")).unwrap()).unwrap();
+            index["jobs"].as_array().unwrap().iter().filter(|job| job["status"] == "completed").count()
+                == count
+        });
     }
     assert_eq!(std::fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
 }
