@@ -24,7 +24,7 @@ use crate::render::{Voice, human, json, print, safe};
 use clap::{ArgMatches, FromArgMatches};
 use serde_json::json;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -67,10 +67,12 @@ fn clap_says(error: &clap::Error) -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
     if words.iter().skip(1).any(|word| word == "--json") {
         let text = error.render().to_string();
-        let said = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        // Up to the first empty line it says what is wrong; then come tips and the usage.
+        let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+        let said = said.join(" ");
         crate::render::print_fault(
             &words[0].to_string_lossy(),
-            &Fault::new(Code::Usage, said),
+            &Fault::new(Code::Usage, said.trim_start_matches("error: ")),
             Code::Usage as i32,
         );
     }
@@ -157,7 +159,7 @@ fn do_start(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         voice.say(&place);
     }
     let code = if args.follow {
-        copied(follow(&id, None, voice))
+        copied(follow(&id, voice))
     } else if args.wait {
         wait_for_one(&id, voice)
     } else {
@@ -277,15 +279,15 @@ fn logs_as_json(request: &logs::Request, voice: Voice) -> Result<i32, Fault> {
     Ok(0)
 }
 
-fn follow(id: &JobId, lines: Option<u64>, _voice: Voice) -> Result<i32, Fault> {
+fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
     leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let mut out = io::stdout().lock();
-    let job = logs::follow(&home, attendance, id, lines, &mut out)?;
+    let job = logs::follow(&home, attendance, id, None, &mut out)?;
     let code = wait::exit_code(&job).unwrap_or(0);
     if code != 0 {
-        let _ = writeln!(io::stderr(), "{}", human::end(&job));
+        voice.say(&human::end(&job));
     }
     Ok(code)
 }

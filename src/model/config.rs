@@ -79,8 +79,9 @@ pub enum BadConfig {
 impl Config {
     /// Reads the settings file's text.
     pub fn parse(text: &str) -> Result<Self, BadConfig> {
-        let table: Table =
-            text.parse().map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string()))?;
+        let table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string().trim_end().to_owned()))?;
         let mut config = Self::default();
         for (section, value) in &table {
             let Some((_, keys)) = KEYS.iter().find(|(name, _)| name == section) else {

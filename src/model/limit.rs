@@ -32,7 +32,7 @@ pub enum BadDuration {
 /// Reads `90` (seconds), `30s`, `15m`, `1h30m`, `2d`; whole seconds only.
 pub fn parse_seconds(text: &str) -> Result<u64, BadDuration> {
     let text = text.trim();
-    if text.starts_with('-') {
+    if text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
         return Err(BadDuration::Negative);
     }
     let seconds = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

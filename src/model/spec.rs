@@ -97,7 +97,8 @@ pub fn display(command: &Command) -> String {
     }
 }
 
-fn quote(word: &str) -> String {
+/// A word as a POSIX shell reads it back.
+pub fn quote(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
 }
 

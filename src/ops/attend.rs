@@ -4,14 +4,16 @@
 //! a pass, so that a wait ends truly even where no cron ticks.
 
 use super::{fault::Fault, home::Home};
-use crate::exec::Executor;
+use crate::exec::{Executor, local::Local};
 use crate::model::{
+    config::Config,
     facts::{Facts, Head},
     id::JobId,
     job::Job,
     state::Status,
 };
-use crate::os::clock::Clock;
+use crate::os::clock::{Clock, SystemClock};
+use crate::pass::Pass;
 use crate::plan::Scope;
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
@@ -31,13 +33,22 @@ pub struct Attendance<'a> {
     follow: Box<dyn Follow>,
     watchers: HashMap<JobId, OwnedFd>,
     unwatched: HashMap<JobId, Instant>,
+    passed: Option<Instant>,
+    warnings: Vec<String>,
 }
 
 impl<'a> Attendance<'a> {
     /// To be made before the index is read for the first time, so that no change is missed.
     pub fn new(home: &'a Home) -> Result<Self, Fault> {
         let follow = home.store().follow()?;
-        Ok(Self { home, follow, watchers: HashMap::new(), unwatched: HashMap::new() })
+        Ok(Self {
+            home,
+            follow,
+            watchers: HashMap::new(),
+            unwatched: HashMap::new(),
+            passed: None,
+            warnings: Vec::new(),
+        })
     }
 
     /// The facts as they are.
@@ -54,8 +65,7 @@ impl<'a> Attendance<'a> {
         others: &[BorrowedFd<'_>],
         limit: Option<Duration>,
     ) -> Result<Vec<bool>, Fault> {
-        let nobody = self.look_after(facts, ids)?;
-        let own = if nobody { UNWATCHED_INTERVAL } else { LOOK_INTERVAL };
+        let own = self.look_after(facts, ids)?;
         let limit = limit.map_or(own, |limit| limit.min(own));
         let mut fds: Vec<BorrowedFd<'_>> = others.to_vec();
         let watched: Vec<&JobId> = self.watchers.keys().collect();
@@ -73,9 +83,9 @@ impl<'a> Attendance<'a> {
         Ok(readable.into_iter().take(others.len()).collect())
     }
 
-    /// Knows a watcher of each running job, or has a pass made for those that have had none for too long. Gives
-    /// whether one has none at the moment.
-    fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<bool, Fault> {
+    /// Knows a watcher of each running job, or has a pass made for those that have had none for too long. Gives how
+    /// long to wait at the most before looking again.
+    fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<Duration, Fault> {
         let now = self.home.clock.now();
         let is_due =
             |head: &Head| head.status == Status::Queued && head.not_before.is_none_or(|at| at <= now);
@@ -101,14 +111,42 @@ impl<'a> Attendance<'a> {
             let since = *self.unwatched.entry(job.id.clone()).or_insert_with(Instant::now);
             lost |= since.elapsed() >= UNWATCHED_MAX;
         }
+        // The settings as they are now: a wait can outlive many changes of them.
+        let config = self.home.current_config();
         // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made.
-        let idle = queued && running.len() < self.home.config.slots;
-        if lost || idle {
+        let idle = queued && running.len() < config.slots;
+        // A pass that changes nothing for good, such as a launch that fails again and again, must not wake itself.
+        let rested = self.passed.is_none_or(|at| at.elapsed() >= UNWATCHED_MAX);
+        if (lost || idle) && rested {
             self.unwatched.clear();
-            let store = self.home.store();
-            self.home.pass(&store, &local).advance(Scope::Whole, &mut |_| Ok(()))?;
+            self.passed = Some(Instant::now());
+            self.pass(&local, &config);
+            return Ok(UNWATCHED_INTERVAL);
         }
-        Ok(lost || !self.unwatched.is_empty())
+        if !self.unwatched.is_empty() {
+            return Ok(UNWATCHED_INTERVAL);
+        }
+        Ok(if lost || idle { UNWATCHED_MAX } else { LOOK_INTERVAL })
+    }
+
+    /// A whole pass. What goes wrong now may go right the next time, so that the wait goes on; it is told once.
+    fn pass(&mut self, local: &Local<'_, SystemClock>, config: &Config) {
+        let store = self.home.store();
+        let pass = Pass { store: &store, executor: local, clock: &self.home.clock, config };
+        let told = match pass.advance(Scope::Whole, &mut |_| Ok(())) {
+            Ok(decided) => decided.warnings,
+            Err(error) => vec![error.to_string()],
+        };
+        for warning in told {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// What went wrong so far.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 }
 

@@ -6,7 +6,10 @@ use super::{
     find::{find, home_of},
     home::Home,
 };
-use crate::exec::{Executor, local::record::Record};
+use crate::exec::{
+    Executor,
+    local::{record::Record, tree::leftover},
+};
 use crate::model::{
     event::{Applied, Event},
     id::JobId,
@@ -175,18 +178,23 @@ impl Patience {
     }
 
     fn judge(&mut self, home: &Home, job: &Job) -> Result<Judgement, Fault> {
-        let Some(runs) = home.root.existing_runs()? else { return Ok(Judgement::Wait) };
-        let Some(record) = Record::open(runs, &job.id)? else { return Ok(Judgement::Wait) };
+        let grace = self.grace.unwrap_or_default();
+        let waited_enough = self.grace.is_some() && self.began.elapsed() > grace + STUCK_MAX;
+        let record = home.root.existing_runs()?.map_or(Ok(None), |runs| Record::open(runs, &job.id))?;
+        let Some(record) = record else {
+            // Somebody removed it: nobody can be told to end the job, but what lives can be named.
+            let living = if waited_enough { home.local().marked(&job.id, None)? } else { Vec::new() };
+            let named: Vec<Leftover> = living.iter().map(leftover).collect();
+            return Ok(if named.is_empty() { Judgement::Wait } else { Judgement::Stuck(named) });
+        };
         let changed = record.changed_at()?;
         if self.sign.0 != Some(changed) {
             self.sign = (Some(changed), Instant::now());
         }
-        let grace = self.grace.unwrap_or_default();
         if self.sign.1.elapsed() > grace + SILENCE_MAX && !self.evicted {
             self.evicted = true;
             return Ok(Judgement::Silent);
         }
-        let waited_enough = self.grace.is_some() && self.began.elapsed() > grace + STUCK_MAX;
         if !waited_enough {
             return Ok(Judgement::Wait);
         }

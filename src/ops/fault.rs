@@ -1,10 +1,13 @@
 //! What went wrong, for whom, and which exit code says so. The one table of exit codes is here.
 
 use crate::exec::ExecError;
-use crate::model::config::BadConfig;
+use crate::model::{config::BadConfig, facts::Unreadable};
 use crate::os::folder::FolderError;
 use crate::pass::PassError;
-use crate::store::{StoreError, root::Nowhere};
+use crate::store::{
+    StoreError,
+    root::{INDEX, Nowhere},
+};
 use std::fmt;
 
 /// The exit codes of all commands but `wait` and `start --wait`, which give the job's own.
@@ -80,14 +83,31 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+/// What to do about a full disk. Pruning removes files before it writes.
+const NO_SPACE: &str =
+    "nothing was changed; free some space first, with bgctl prune or by emptying a log: : > FILE";
+
+/// The system's error in words: the library adds its number.
+pub fn without_number(message: &str) -> String {
+    match message.rfind(" (os error ") {
+        Some(place) => message[..place].to_owned(),
+        None => message.to_owned(),
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Folder(FolderError::System { .. }) | StoreError::System { .. } => {
-                Self::new(Code::Failed, message)
+            StoreError::Folder(FolderError::System { error, .. }) | StoreError::System { error, .. } => {
+                let fault = Self::new(Code::Failed, without_number(&message));
+                if error.kind() == std::io::ErrorKind::StorageFull { fault.hint(NO_SPACE) } else { fault }
             }
             StoreError::Folder(_) => Self::new(Code::Index, message),
+            // A good index of a newer program is not in the way: this program is too old.
+            StoreError::Unreadable { reason: Unreadable::Newer(_) | Unreadable::Requires(_), .. } => {
+                Self::new(Code::Index, message)
+            }
             StoreError::Unreadable { path, .. } => Self::new(Code::Index, message).hint(format!(
                 "mend it, or move it away to begin a new one: mv {0} {0}.damaged",
                 path.display()
@@ -119,7 +139,8 @@ impl From<PassError> for Fault {
 
 impl From<crate::model::facts::Damage> for Fault {
     fn from(damage: crate::model::facts::Damage) -> Self {
-        StoreError::Unreadable { path: crate::store::root::INDEX.into(), reason: damage.into() }.into()
+        let index = super::home::root_path().map_or_else(|_| INDEX.into(), |root| root.join(INDEX));
+        StoreError::Unreadable { path: index, reason: damage.into() }.into()
     }
 }
 

@@ -79,11 +79,9 @@ impl Home {
         Ok(Self { root, config, site, clock: SystemClock, warnings })
     }
 
-    /// Reads the settings again; a broken file leaves those in force.
-    pub fn reload_config(&mut self) {
-        if let Ok(config) = read_config(&self.root) {
-            self.config = config;
-        }
+    /// The settings as the file has them now; a broken file leaves those that were read before.
+    pub fn current_config(&self) -> Config {
+        read_config(&self.root).unwrap_or_else(|_| self.config.clone())
     }
 
     /// The index.

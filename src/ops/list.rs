@@ -4,7 +4,7 @@ use super::{
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
 };
-use crate::model::{facts::Facts, job::Job, state::Status};
+use crate::model::{claim::Relation, facts::Facts, job::Job, state::Status};
 use crate::plan::census::Sighting;
 use crate::store::Store;
 
@@ -51,7 +51,7 @@ pub enum Observed {
     Starting,
     /// Its processes live, its watcher does not; the next pass gives it another.
     Unwatched,
-    /// Over; the next pass writes it down.
+    /// Over; its watcher or the next pass writes it down.
     Ended,
     /// Neither watcher nor process; the next pass writes it down.
     Lost,
@@ -59,6 +59,8 @@ pub enum Observed {
     Rebooted,
     /// It belongs to another machine or container, or nobody claimed it.
     Elsewhere,
+    /// It cannot be told: its record was removed, or cannot be read.
+    Unclear,
 }
 
 impl Observed {
@@ -72,22 +74,28 @@ impl Observed {
             Self::Lost => "lost",
             Self::Rebooted => "rebooted",
             Self::Elsewhere => "elsewhere",
+            Self::Unclear => "unclear",
         }
     }
 }
 
-/// Looks at a running job; `None` for one that does not run. What cannot be looked at is elsewhere.
+/// Looks at a running job; `None` for one that does not run. What cannot be looked at is unclear.
 pub fn observe(home: &Home, job: &Job) -> Option<Observed> {
     let claim = job.run()?.claim.as_ref();
     let executor = home.executor(claim.map(|claim| claim.executor).unwrap_or_default());
     Some(match executor.look(job) {
+        Ok(Sighting::Watched { over: true, .. } | Sighting::Ended { .. }) => Observed::Ended,
         Ok(Sighting::Watched { .. }) => Observed::Alive,
         Ok(Sighting::NotStarted | Sighting::NeverExecuted) => Observed::Starting,
         Ok(Sighting::Orphaned) => Observed::Unwatched,
         Ok(Sighting::Vanished) => Observed::Lost,
-        Ok(Sighting::Ended { .. }) => Observed::Ended,
         Ok(Sighting::Rebooted) => Observed::Rebooted,
-        Ok(Sighting::Unseen { .. }) | Err(_) => Observed::Elsewhere,
+        Ok(Sighting::Unseen { .. })
+            if claim.is_none_or(|claim| home.site.relation(&claim.site) == Relation::Other) =>
+        {
+            Observed::Elsewhere
+        }
+        Ok(Sighting::Unseen { .. }) | Err(_) => Observed::Unclear,
     })
 }
 

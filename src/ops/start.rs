@@ -1,7 +1,7 @@
 //! Submission: from a command line to an id that is on disk, and to a watcher where a slot is free.
 
 use super::{
-    fault::{Code, Fault},
+    fault::{Code, Fault, without_number},
     home::{BrokenConfig, Home},
 };
 use crate::exec::local::start::{JOB_VARIABLES, candidates};
@@ -11,7 +11,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     limit::{Limit, Seconds, Source},
-    spec::{Command, JobSpec, LeftoverPolicy},
+    spec::{Command, JobSpec, LeftoverPolicy, quote},
     state::Status,
     wire::NAME_BYTES_MAX,
 };
@@ -160,16 +160,14 @@ fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {
         .map_err(|error| {
             Fault::new(
                 Code::Failed,
-                format!("could not use the directory {}: {}", path.display(), words(&error)),
+                format!(
+                    "could not use the directory {}: {}",
+                    path.display(),
+                    without_number(&error.to_string())
+                ),
             )
         })?;
     bytes(path.into_os_string(), "the working directory")
-}
-
-/// The system's error without the library's number.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn bytes(text: OsString, what: &str) -> Result<Bytes, Fault> {
@@ -230,7 +228,7 @@ fn check_program(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Byt
     let fault = Fault::new(Code::CommandNotFound, format!("{shown}: command not found"));
     let is_line = words == 1 && shown.contains(char::is_whitespace);
     Err(if is_line {
-        fault.hint(format!("a line for a shell is started with --shell {shown:?}"))
+        fault.hint(format!("a line for a shell is started with: bgctl start --shell {}", quote(&shown)))
     } else {
         fault
     })
@@ -238,7 +236,10 @@ fn check_program(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Byt
 
 fn input_file(path: &Path) -> Result<Bytes, Fault> {
     let failed = |error: io::Error| {
-        Fault::new(Code::Failed, format!("could not read {}: {}", path.display(), words(&error)))
+        Fault::new(
+            Code::Failed,
+            format!("could not read {}: {}", path.display(), without_number(&error.to_string())),
+        )
     };
     let absolute = std::path::absolute(path).map_err(failed)?;
     let kind = std::fs::metadata(&absolute).map_err(failed)?.file_type();
@@ -317,12 +318,11 @@ fn submit_as(
         if admitted {
             return Ok(Some(decided));
         }
+        // What the same pass claimed for others must still be launched.
+        pass.act(&decided.actions)?;
         if there? {
-            // What the same pass claimed for others must still be launched.
-            pass.act(&decided.actions)?;
             return Ok(None);
         }
-        pass.act(&decided.actions)?;
     }
     Err(Fault::new(Code::NotNow, "the captured environment was removed again and again").hint("try again"))
 }
@@ -336,6 +336,7 @@ fn launch(
 ) -> Result<Submitted, Fault> {
     let mut warnings = home.warnings.clone();
     warnings.extend(decided.warnings.iter().cloned());
+    let mut job = submitted_job(&decided, id)?;
     // The id is on disk: from here on, whatever goes wrong is a warning.
     match pass.act(&decided.actions) {
         Ok(told) => warnings.extend(told),
@@ -343,7 +344,6 @@ fn launch(
     }
     let claimed =
         decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
-    let mut job = submitted_job(&decided, id)?;
     let (mut ahead, mut slots) = (0, 0);
     if !claimed {
         // Slots may be held by jobs that are gone; without cron nobody else would look.
@@ -351,7 +351,7 @@ fn launch(
             warnings.push(error.to_string());
         }
         if let Ok(facts) = store.read() {
-            job = facts.job(id)?.unwrap_or(job);
+            job = facts.job(id).ok().flatten().unwrap_or(job);
             ahead = pick::ahead_of(&facts, id);
             slots = facts.count(Status::Running);
         }
@@ -389,7 +389,10 @@ fn keep_input(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
     };
     keep().map_err(|error| {
         forget_input(root, id);
-        Fault::new(Code::Failed, format!("could not keep the input in {}: {}", path.display(), words(&error)))
+        Fault::new(
+            Code::Failed,
+            format!("could not keep the input in {}: {}", path.display(), without_number(&error.to_string())),
+        )
     })?;
     bytes(path.into_os_string(), "the input's path")
 }

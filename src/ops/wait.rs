@@ -92,7 +92,8 @@ pub fn wait_for(
         if enough || time_is_over {
             let code =
                 if time_is_over { STILL_GOING_ON } else { fold(&jobs, any.then_some(told.as_slice())) };
-            return Ok(Waited { jobs, time_is_over, code, warnings: home.warnings.clone() });
+            let warnings = home.warnings.iter().chain(attendance.warnings()).cloned().collect();
+            return Ok(Waited { jobs, time_is_over, code, warnings });
         }
         attendance.wait(&facts, ids, &[], left)?;
     }

@@ -42,7 +42,7 @@ pub fn run(root: &Path, id: JobId) {
         };
         let Ok(Some(watched)) = watch(&context, &id) else { break };
         // A chain of jobs can outlive many changes of the settings.
-        home.reload_config();
+        home.config = home.current_config();
         let decided = commit(&home, &inbox, &id, &watched);
         drop(watched);
         next = launch(&home, decided);

@@ -17,6 +17,8 @@ pub enum Sighting {
     Watched {
         /// Seconds.
         silent_seconds: u64,
+        /// Whether it is over already, and its watcher has yet to commit the end.
+        over: bool,
     },
     /// No watcher; no attempt had begun.
     NotStarted,

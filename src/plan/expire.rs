@@ -24,7 +24,7 @@ pub fn expire(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
     for job in running {
         let Some(limit) = job.spec.limits.stale_after.seconds else { continue };
         match inputs.census.of(&job) {
-            Some(Sighting::Watched { silent_seconds }) if *silent_seconds >= limit => {
+            Some(Sighting::Watched { silent_seconds, .. }) if *silent_seconds >= limit => {
                 decide(draft, &job, inputs.now, *silent_seconds)?;
                 actions.push(Action::Evict(job.id));
             }

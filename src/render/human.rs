@@ -221,7 +221,11 @@ fn named(processes: &[Leftover]) -> String {
 
 /// The end of a job in one line.
 pub fn end(job: &Job) -> String {
-    let summary = job.summary().map(|summary| format!(": {}", safe::line(summary))).unwrap_or_default();
+    // "cancelled: cancelled" would say it twice.
+    let status = job.status().to_string();
+    let rest = job.summary().map(|summary| summary.strip_prefix(&status).unwrap_or(summary));
+    let rest = rest.map(|rest| rest.trim_start_matches("; ")).filter(|rest| !rest.is_empty());
+    let summary = rest.map(|rest| format!(": {}", safe::line(rest))).unwrap_or_default();
     format!("{} {}{summary}", job.id, job.status())
 }
 

@@ -81,7 +81,8 @@ fn holder(file: &File) -> Option<String> {
         let [_, "FLOCK", _, _, pid, place, ..] = fields[..] else { return None };
         (place == wanted).then(|| pid.to_owned())
     })?;
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    // A number that is gone by now names nobody.
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(format!("process {pid} ({})", name.trim()))
 }
 

@@ -151,10 +151,11 @@ impl<C: Clock> Local<'_, C> {
         Ok(match (self.site.relation(&claim.site), held) {
             (Relation::Other, _) => Sighting::Unseen { last_sign },
             (Relation::Same, true) => {
-                Sighting::Watched { silent_seconds: self.silence(&attempt, record, started_at) }
+                let silent_seconds = self.silence(&attempt, record, started_at);
+                Sighting::Watched { silent_seconds, over: attempt.outcome.is_some() }
             }
             // Whoever holds it is about to judge it.
-            (Relation::Earlier, true) => Sighting::Watched { silent_seconds: 0 },
+            (Relation::Earlier, true) => Sighting::Watched { silent_seconds: 0, over: false },
             (_, false) if attempt.outcome.is_some() => attempt
                 .outcome
                 .map_or(Sighting::Vanished, |outcome| Sighting::Ended { outcome, ending: attempt.ending }),
@@ -169,7 +170,8 @@ impl<C: Clock> Local<'_, C> {
         })
     }
 
-    fn marked(
+    /// The living processes that carry a job's mark.
+    pub fn marked(
         &self,
         id: &JobId,
         main: Option<process::Identity>,

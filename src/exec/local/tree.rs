@@ -160,11 +160,14 @@ fn is_watcher(process: &Process) -> bool {
     }
     let root = PathBuf::from(OsString::from_vec(root.clone()));
     let Some(id) = std::str::from_utf8(id).ok().and_then(|id| JobId::parse(id).ok()) else { return false };
-    let Ok(Some(runs)) = Folder::open(&root.join("runs")) else { return false };
-    let recorded = Record::open(&runs, &id)
-        .ok()
-        .flatten()
-        .and_then(|record| record.attempts().ok())
-        .is_some_and(|attempts| attempts.iter().any(|attempt| attempt.watcher == Some(process.identity)));
+    // A watcher goes on with other jobs after the one that it was started for, whose record retention may have removed.
+    let Ok(runs) = Folder::open(&root.join("runs")) else { return false };
+    let recorded = match runs.map_or(Ok(None), |runs| Record::open(&runs, &id)) {
+        Ok(None) => true,
+        Ok(Some(record)) => record
+            .attempts()
+            .is_ok_and(|all| all.iter().any(|attempt| attempt.watcher == Some(process.identity))),
+        Err(_) => false,
+    };
     recorded || process::age(process.identity).is_some_and(|age| age < YOUNG_WATCHER_MAX)
 }

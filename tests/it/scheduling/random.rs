@@ -86,7 +86,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn sighting() -> impl Strategy<Value = Sighting> {
     prop_oneof![
-        (0..8_000_u64).prop_map(|silent_seconds| Sighting::Watched { silent_seconds }),
+        (0..8_000_u64).prop_map(|silent_seconds| Sighting::Watched { silent_seconds, over: false }),
         Just(Sighting::NotStarted),
         Just(Sighting::Orphaned),
         Just(Sighting::Vanished),
