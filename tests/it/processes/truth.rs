@@ -220,7 +220,7 @@ fn a_job_whose_record_was_removed_is_not_started_again_and_its_watcher_tells_its
     for _ in 0..3 {
         user.ok(["tick"]);
     }
-    assert_eq!((user.status(&id).as_str(), user.observed(&id).as_str()), ("running", "elsewhere"));
+    assert_eq!((user.status(&id).as_str(), user.observed(&id).as_str()), ("running", "unclear"));
     std::fs::write(user.path("go"), "go\n").unwrap();
     assert_eq!(user.wait(&id), 5);
     user.all_gone();
@@ -416,7 +416,7 @@ fn a_watcher_whose_disk_is_full_touches_its_record() {
 #[test]
 fn a_wait_keeps_the_code_of_a_job_that_ended_and_was_removed() {
     let user = User::new();
-    let (first, second) = (user.fifo("first"), user.fifo("second"));
+    let (first, second, _stay) = (user.fifo("first"), user.fifo("second"), user.fifo("stay"));
     let failing = user.start_sh(&format!("read line < {}; exit 7", first.display()));
     let other = user.start_sh(&format!("read line < {}", second.display()));
     let said = std::fs::File::create(user.path("said")).unwrap();
@@ -452,5 +452,66 @@ fn a_job_for_which_no_watcher_could_be_launched_is_queued_again_and_the_submitte
     user.ok(["tick"]);
     assert_eq!(user.wait(id), 0);
     assert_eq!(user.line_in("ran"), "ran\n");
+    user.all_gone();
+}
+
+#[test]
+fn an_inner_watcher_lives_although_the_record_that_it_was_started_for_was_removed() {
+    let user = User::new();
+    let (first, second, _stay) = (user.fifo("first"), user.fifo("second"), user.fifo("stay"));
+    // The outer job holds one of the two slots, so that the second inner job waits for the first one's watcher.
+    let program = super::program();
+    let start = |fifo: &str| format!("{} start --quiet -- cat {fifo}", program.display());
+    let outer = user.start_sh(&format!("{}; {}; cat stay", start("first"), start("second")));
+    let inner = || user.ok(["logs", &outer]).lines().map(str::to_owned).collect::<Vec<_>>();
+    until("both inner jobs are submitted", || inner().len() == 2);
+    let inner = inner();
+    let watcher = user.recorded_pid(&inner[0], "watcher");
+    std::fs::write(first, "").unwrap();
+    assert_eq!(user.wait(&inner[0]), 0);
+    assert_eq!(user.recorded_pid(&inner[1], "watcher"), watcher, "it goes on with the second");
+    std::fs::remove_file(user.root().join("runs").join(format!("{}.lock", inner[0]))).unwrap();
+    user.ok(["cancel", &outer]);
+    assert!(is_alive(watcher));
+    assert_eq!(user.observed(&inner[1]), "alive");
+    std::fs::write(second, "").unwrap();
+    assert_eq!(user.wait(&inner[1]), 0);
+    user.all_gone();
+}
+
+#[test]
+fn a_job_that_is_over_and_cannot_be_written_down_yet_is_not_shown_as_running() {
+    let user = User::new();
+    let go = user.fifo("go");
+    let id = user.start_sh("cat go");
+    let lock = std::fs::File::open(user.root().join("jobs.lock")).unwrap();
+    let mut lock = fd_lock::RwLock::new(lock);
+    let held = lock.write().unwrap();
+    std::fs::write(go, "").unwrap();
+    until("its end is on record", || user.record(&id).iter().any(|line| line["line"] == "outcome"));
+    assert_eq!(user.observed(&id), "ended");
+    assert!(user.ok(["list"]).contains("running (ended)"));
+    drop(held);
+    assert_eq!(user.wait(&id), 0);
+    user.all_gone();
+}
+
+#[test]
+fn a_wait_starts_nothing_beyond_the_slots_that_the_settings_have_now() {
+    let user = User::new();
+    let go = user.fifo("go");
+    let first = user.start_sh("exec sleep 1000");
+    let second = user.start_sh("echo > busy; cat go; rm busy");
+    user.line_in("busy");
+    // It fails if it ever runs beside the second.
+    let third = user.start(["--quiet", "--", "sh", "-c", "test ! -e busy"]);
+    let mut waiting = user.bgctl(["wait", &third]).spawn().unwrap();
+    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 1\n").unwrap();
+    user.ok(["cancel", &first]);
+    user.ok(["tick"]);
+    assert_eq!(user.status(&third), "queued");
+    std::fs::write(go, "").unwrap();
+    assert_eq!(user.wait(&second), 0);
+    assert_eq!(crate::support::ended(&mut waiting), 0);
     user.all_gone();
 }
