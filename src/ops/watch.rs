@@ -2,15 +2,16 @@
 //! that or leaves.
 
 use super::home::{BrokenConfig, Home};
-use crate::exec::local::watch::{Context, Watched, watch};
+use crate::exec::local::watch::{Context, Watched, end_left, watch};
 use crate::model::{
     facts::{Damage, Draft},
     id::JobId,
     job::Job,
 };
-use crate::os::{detach, doorbell::wait_readable, reap, signal::Inbox};
+use crate::os::{clock::SystemClock, detach, doorbell::wait_readable, reap, signal::Inbox};
 use crate::pass::{Decided, PassError};
 use crate::plan::{Action, Scope, rescue};
+use crate::store::json::JsonStore;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,17 +34,12 @@ pub fn run(root: &Path, id: JobId) {
     let mut next = Some(id);
     let mut count = 0;
     while let Some(id) = next.take() {
-        let context = Context {
-            root: &home.root,
-            store: &home.store(),
-            clock: &home.clock,
-            site: &home.site,
-            inbox: &inbox,
-        };
-        let Ok(Some(watched)) = watch(&context, &id) else { break };
+        let store = home.store();
+        let Ok(Some(mut watched)) = watch(&context(&home, &store, &inbox), &id) else { break };
         // A chain of jobs can outlive many changes of the settings.
         home.config = home.current_config();
-        let decided = commit(&home, &inbox, &id, &watched);
+        let store = home.store();
+        let decided = commit(&home, &context(&home, &store, &inbox), &id, &mut watched);
         drop(watched);
         next = launch(&home, decided);
         count += 1;
@@ -56,32 +52,61 @@ pub fn run(root: &Path, id: JobId) {
     }
 }
 
+fn context<'a>(home: &'a Home, store: &'a JsonStore<'a>, inbox: &'a Inbox) -> Context<'a, SystemClock> {
+    Context { root: &home.root, store, clock: &home.clock, site: &home.site, inbox }
+}
+
 /// Commits the end until it stands, or until the index says that somebody else ended the attempt. Either way, what
 /// the same pass claimed must be launched.
-fn commit(home: &Home, inbox: &Inbox, id: &JobId, watched: &Watched) -> Decided {
+fn commit(home: &Home, context: &Context<'_, SystemClock>, id: &JobId, watched: &mut Watched) -> Decided {
     let mut interval = RETRY_INTERVAL_MIN;
     loop {
-        if let Ok(decided) = try_commit(home, id, watched) {
-            return decided;
+        match try_commit(home, id, watched) {
+            Ok((Standing::Committed, decided)) => return decided,
+            Ok((Standing::ToldMeanwhile, decided)) => {
+                launch_others(home, &decided.actions);
+                if end_left(context, id, watched).is_ok() {
+                    continue;
+                }
+            }
+            Err(_) => {}
         }
-        let _ = wait_readable(inbox, Some(interval));
-        inbox.drain();
+        let _ = wait_readable(context.inbox, Some(interval));
+        context.inbox.drain();
         interval = (interval * 2).min(RETRY_INTERVAL_MAX);
     }
 }
 
-/// The end and the claims of what runs next, in one write.
-fn try_commit(home: &Home, id: &JobId, watched: &Watched) -> Result<Decided, PassError> {
-    let store = home.store();
-    let executor = home.local();
-    home.pass(&store, &executor).decide(Scope::Slots, &mut |draft| end(draft, id, watched))
+/// Whether an end stands.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// It does, or the attempt is not ours to end any more.
+    Committed,
+    /// It cannot yet: leftovers were left running, and the job has been told to end since.
+    ToldMeanwhile,
 }
 
-/// No effect where the attempt is not ours to end any more.
-fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<(), Damage> {
+/// The end and the claims of what runs next, in one write.
+fn try_commit(home: &Home, id: &JobId, watched: &Watched) -> Result<(Standing, Decided), PassError> {
+    let store = home.store();
+    let executor = home.local();
+    let mut standing = Standing::Committed;
+    let decided = home.pass(&store, &executor).decide(Scope::Slots, &mut |draft| {
+        standing = end(draft, id, watched)?;
+        Ok(())
+    })?;
+    Ok((standing, decided))
+}
+
+fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<Standing, Damage> {
     let running = |job: &Job| job.run().is_some() && job.attempt == watched.attempt;
-    let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(()) };
-    rescue::end_under(draft, &job, watched.outcome.clone(), watched.ending.clone())
+    let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(Standing::Committed) };
+    let told = job.run().is_some_and(|run| run.ending.is_some());
+    if told && watched.ending.is_none() && watched.outcome.leftovers_left {
+        return Ok(Standing::ToldMeanwhile);
+    }
+    rescue::end_under(draft, &job, watched.outcome.clone(), watched.ending.clone())?;
+    Ok(Standing::Committed)
 }
 
 /// Launches watchers for what was claimed; this process itself goes on with the first, if it is nobody's parent.
@@ -94,12 +119,17 @@ fn launch(home: &Home, decided: Decided) -> Option<JobId> {
     {
         own = Some(id);
     }
+    launch_others(home, &actions);
+    own
+}
+
+/// Launches watchers that are nobody's children here. Warnings have no reader; a job that could not be launched is
+/// queued again.
+fn launch_others(home: &Home, actions: &[Action]) {
     let store = home.store();
     let mut executor = home.local();
     executor.orphan_watchers = true;
-    // Its warnings have no reader; a job that could not be launched is queued again.
-    let _ = home.pass(&store, &executor).act(&actions);
-    own
+    let _ = home.pass(&store, &executor).act(actions);
 }
 
 /// Without cron nobody else would: lets go what retention lets go, once it is worth a write.

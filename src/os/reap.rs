@@ -31,7 +31,7 @@ pub fn peek() -> Peek {
     imp::peek()
 }
 
-/// Whether this child has ended; it is not let go.
+/// Whether this child has ended, or is none of ours any more; it is not let go.
 pub fn has_ended(pid: i32) -> bool {
     imp::has_ended(pid)
 }
@@ -74,7 +74,8 @@ mod imp {
     }
 
     pub fn has_ended(pid: i32) -> bool {
-        u32::try_from(pid).is_ok_and(|pid| wait_id(libc::P_PID, pid).is_ok_and(|found| found != 0))
+        let Ok(pid) = u32::try_from(pid) else { return true };
+        wait_id(libc::P_PID, pid).map_or_else(|error| error == libc::ECHILD, |found| found != 0)
     }
 
     fn wait_id(kind: libc::idtype_t, pid: libc::id_t) -> Result<i32, i32> {

@@ -93,6 +93,30 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
     Ok(Some(Watched { outcome, ending, record, attempt }))
 }
 
+/// Ends the leftovers of a job that were left running, because it was told to end before that stood in the index: what
+/// is cancelled has no process left.
+pub fn end_left<C: Clock>(
+    context: &Context<'_, C>,
+    id: &JobId,
+    watched: &mut Watched,
+) -> Result<(), ExecError> {
+    let Some(job) = claimed_job(context, id)? else { return Ok(()) };
+    let Some(ending) = job.run().and_then(|run| run.ending.clone()) else { return Ok(()) };
+    let attempt =
+        watched.record.attempt(watched.attempt).map_err(|error| failed("read the record", id, error))?;
+    let main = match attempt.process {
+        Some(identity) if !watched.outcome.best_effort => Main::Child(identity),
+        identity => Main::Adopted { identity, handle: None },
+    };
+    let _ = reap::adopt_orphans(true);
+    let watch = Watch { context, record: &watched.record, job };
+    watch.end(&watch.family(main)?, Turn::Told(ending.clone()));
+    let _ = reap::adopt_orphans(false);
+    let outcome = Outcome { leftovers_left: false, ..watched.outcome.clone() };
+    (watched.outcome, watched.ending) = watch.conclude(outcome, Some(ending));
+    Ok(())
+}
+
 /// Takes the record; waits a little for one that is about to be free.
 fn take_record<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Record>, ExecError> {
     let deadline = context.clock.monotonic() + TAKE_MAX;

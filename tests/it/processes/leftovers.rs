@@ -1,7 +1,7 @@
 //! Leftovers: processes that outlive their job's main process.
 
 use super::{Lair, stop};
-use crate::support::{User, is_alive, kill};
+use crate::support::{User, is_alive, kill, until};
 use rustix::process::Signal;
 
 #[test]
@@ -48,7 +48,7 @@ fn while_leftovers_are_ended_the_job_runs_and_holds_its_slot() {
     let next = user.start(["--", "true"]);
     let main = user.recorded_pid(&id, "process");
     let pid = lair.inhabitants(1)[0];
-    crate::support::until("the main process has ended", || !is_alive(main));
+    until("the main process has ended", || !is_alive(main));
     assert_eq!((user.status(&id), user.status(&next)), ("running".into(), "queued".into()));
     kill(pid, Signal::KILL);
     assert_eq!((user.wait(&id), user.wait(&next)), (0, 0));
@@ -99,5 +99,28 @@ fn a_cancel_that_stands_before_the_end_is_seen_ends_leftovers_that_would_be_left
     kill(watcher, Signal::CONT);
     user.until_indexed_as(&id, "cancelled");
     assert_eq!(lair.living(), [] as [i32; 0], "cancelled, and yet these live");
+    user.all_gone();
+}
+
+#[test]
+fn a_cancel_that_comes_before_the_end_is_written_down_ends_leftovers_that_were_left() {
+    let user = User::new();
+    let go = user.fifo("go");
+    let id = user.start(["--leftovers", "leave", "--", "sh", "-c", "sleep 1000 & cat go"]);
+    let lock = std::fs::File::open(user.root().join("jobs.lock")).unwrap();
+    let mut lock = fd_lock::RwLock::new(lock);
+    let held = lock.write().unwrap();
+    std::fs::write(go, "").unwrap();
+    let outcome = || user.record(&id).into_iter().find(|line| line["line"] == "outcome");
+    until("its end is on record", || outcome().is_some());
+    assert_eq!(outcome().unwrap()["outcome"]["leftovers_left"], true);
+    // Whoever cancels has the lock first, and commits the intent.
+    let index = user.root().join("jobs.json");
+    let mut text = user.index();
+    text["jobs"][0]["ending"] = serde_json::json!({"why": "cancel", "at": "2026-02-13T10:00:00Z"});
+    std::fs::write(user.root().join("jobs.json.new"), text.to_string()).unwrap();
+    std::fs::rename(user.root().join("jobs.json.new"), index).unwrap();
+    drop(held);
+    assert_eq!(user.wait(&id), 125);
     user.all_gone();
 }
