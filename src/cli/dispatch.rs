@@ -178,6 +178,7 @@ fn wait_for_one(id: &JobId, voice: Voice) -> Result<i32, Fault> {
     let attendance = Attendance::new(&home)?;
     let ids = std::slice::from_ref(id);
     let waited = wait::wait_for(&home, attendance, ids, None, false, &mut |job| tell_end(&home, job, voice))?;
+    voice.warn(&waited.warnings);
     if voice.json {
         voice.result("wait", "", &json::waited(&waited))?;
     }
@@ -295,7 +296,7 @@ fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
 /// A reader that has gone away has what it wanted.
 fn copied(result: Result<i32, Fault>) -> Result<i32, Fault> {
     match result {
-        Err(fault) if fault.message.starts_with("Broken pipe") => Ok(0),
+        Err(fault) if fault.cause == Some(io::ErrorKind::BrokenPipe) => Ok(0),
         other => other,
     }
 }

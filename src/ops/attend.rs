@@ -6,6 +6,7 @@
 use super::{fault::Fault, home::Home};
 use crate::exec::{Executor, local::Local};
 use crate::model::{
+    claim::Relation,
     config::Config,
     facts::{Facts, Head},
     id::JobId,
@@ -152,8 +153,5 @@ impl<'a> Attendance<'a> {
 
 /// Whether a running job can be looked after from here.
 fn is_here(home: &Home, job: &Job) -> bool {
-    use crate::model::claim::Relation;
-    job.run()
-        .and_then(|run| run.claim.as_ref())
-        .is_some_and(|claim| home.site.relation(&claim.site) != Relation::Other)
+    home.relation(job).is_some_and(|relation| relation != Relation::Other)
 }

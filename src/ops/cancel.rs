@@ -11,6 +11,7 @@ use crate::exec::{
     local::{record::Record, tree::leftover},
 };
 use crate::model::{
+    claim::Relation,
     event::{Applied, Event},
     id::JobId,
     job::Job,
@@ -105,7 +106,8 @@ fn commit(home: &Home, id: &JobId, signal: Option<i32>, told: &mut Decided) -> R
         return Err(Fault::new(Code::WrongState, format!("could not cancel {id}: {reason}")));
     }
     if !had_ended {
-        executor.poke(id)?;
+        // The intent stands: a watcher that was not reached finds it by itself, within a minute.
+        told.warnings.extend(executor.poke(id).err().map(|error| error.to_string()));
     }
     Ok(had_ended)
 }
@@ -146,13 +148,13 @@ fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Can
     }
 }
 
+/// The machine of a job that cannot be reached from here.
 fn elsewhere(home: &Home, job: &Job) -> Option<String> {
-    use crate::model::claim::Relation;
-    let run = job.run()?;
-    match &run.claim {
-        Some(claim) if home.site.relation(&claim.site) == Relation::Other => Some(claim.site.host.clone()),
-        Some(_) => None,
-        None => Some("an unknown machine".to_owned()),
+    let claim = job.run()?.claim.as_ref();
+    match (home.relation(job), claim) {
+        (Some(Relation::Same | Relation::Earlier), _) => None,
+        (Some(Relation::Other), Some(claim)) => Some(claim.site.host.clone()),
+        (_, _) => Some("an unknown machine".to_owned()),
     }
 }
 

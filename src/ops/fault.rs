@@ -59,12 +59,14 @@ pub struct Fault {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// The kind of the system's error, where that is all it was.
+    pub cause: Option<std::io::ErrorKind>,
 }
 
 impl Fault {
     /// A fault without a hint.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: None, cause: None }
     }
 
     /// Adds what to do next.
@@ -152,7 +154,7 @@ impl From<Nowhere> for Fault {
 
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Self::new(Code::Failed, error.to_string())
+        Self { cause: Some(error.kind()), ..Self::new(Code::Failed, error.to_string()) }
     }
 }
 

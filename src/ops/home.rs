@@ -3,8 +3,9 @@
 use super::fault::{Code, Fault, bad_config};
 use crate::exec::{Executor, dry_run::DryRun, local::Local};
 use crate::model::{
-    claim::{ExecutorName, Site},
+    claim::{ExecutorName, Relation, Site},
     config::Config,
+    job::Job,
 };
 use crate::os::{clock::SystemClock, site};
 use crate::pass::Pass;
@@ -82,6 +83,11 @@ impl Home {
     /// The settings as the file has them now; a broken file leaves those that were read before.
     pub fn current_config(&self) -> Config {
         read_config(&self.root).unwrap_or_else(|_| self.config.clone())
+    }
+
+    /// How the site of a running job's claim relates to this one; `None` where nobody claimed it.
+    pub fn relation(&self, job: &Job) -> Option<Relation> {
+        job.run()?.claim.as_ref().map(|claim| self.site.relation(&claim.site))
     }
 
     /// The index.

@@ -91,7 +91,7 @@ pub fn observe(home: &Home, job: &Job) -> Option<Observed> {
         Ok(Sighting::Vanished) => Observed::Lost,
         Ok(Sighting::Rebooted) => Observed::Rebooted,
         Ok(Sighting::Unseen { .. })
-            if claim.is_none_or(|claim| home.site.relation(&claim.site) == Relation::Other) =>
+            if home.relation(job).is_none_or(|relation| relation == Relation::Other) =>
         {
             Observed::Elsewhere
         }

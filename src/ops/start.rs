@@ -8,6 +8,7 @@ use crate::exec::local::start::{JOB_VARIABLES, candidates};
 use crate::model::{
     Timestamp,
     bytes::Bytes,
+    config::Config,
     id::JobId,
     job::Job,
     limit::{Limit, Seconds, Source},
@@ -86,27 +87,21 @@ pub struct Submitted {
 /// Submits a job.
 pub fn start(request: &Request) -> Result<Submitted, Fault> {
     let home = Home::open(BrokenConfig::Stops)?;
-    let (spec, inherited) = prepare(request, &home)?;
+    let (spec, inherited) = prepare(request, &home.config)?;
     submit(&home, spec, &inherited, request.stdin.as_deref() == Some(Path::new("-")))
 }
 
 /// What would be submitted. Changes nothing.
 pub fn foresee(request: &Request) -> Result<Job, Fault> {
     let config = Home::open_existing(BrokenConfig::Stops)?.map(|home| home.config).unwrap_or_default();
-    let (spec, _) = prepare_with(request, &config)?;
+    let (spec, _) = prepare(request, &config)?;
     let id =
         JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
     Ok(Job::new(id, spec, SystemClock.now()))
 }
 
-fn prepare(request: &Request, home: &Home) -> Result<(JobSpec, Inherited), Fault> {
-    prepare_with(request, &home.config)
-}
-
-fn prepare_with(
-    request: &Request,
-    config: &crate::model::config::Config,
-) -> Result<(JobSpec, Inherited), Fault> {
+/// What is to be submitted: everything checked, nothing changed.
+fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), Fault> {
     let cwd = working_directory(request.cwd.as_deref())?;
     let inherited = environment(request)?;
     let command = command(request)?;
@@ -261,35 +256,43 @@ fn submit(
     inherited: &Inherited,
     own_input: bool,
 ) -> Result<Submitted, Fault> {
-    let now = home.clock.now();
-    let draw =
-        || JobId::new(now, &RandomIds.draw()).map_err(|error| Fault::new(Code::Failed, error.to_string()));
-    let mut id = draw()?;
+    let mut id = draw(home.clock.now())?;
     if own_input {
         spec.stdin = Some(keep_input(&home.root, &id)?);
     }
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
-    for _ in 0..DRAWS_MAX {
-        match submit_as(home, &pass, &id, &spec, inherited, now) {
-            Ok(Some(decided)) => return launch(home, &pass, &store, &id, decided),
-            Ok(None) if own_input => {
-                let other = draw()?;
-                spec.stdin = Some(rename_input(&home.root, &id, &other)?);
-                id = other;
-            }
-            Ok(None) => id = draw()?,
-            Err(fault) => {
-                if own_input {
-                    forget_input(&home.root, &id);
-                }
-                return Err(fault);
-            }
-        }
-    }
-    if own_input {
+    let decided = submit_as_free(home, &pass, &mut id, &mut spec, inherited, own_input);
+    if decided.is_err() && own_input {
         forget_input(&home.root, &id);
+    }
+    launch(home, &pass, &store, &id, decided?)
+}
+
+fn draw(now: Timestamp) -> Result<JobId, Fault> {
+    JobId::new(now, &RandomIds.draw()).map_err(|error| Fault::new(Code::Failed, error.to_string()))
+}
+
+/// Submits under `id`, or under another where that is taken; a kept input goes along.
+fn submit_as_free(
+    home: &Home,
+    pass: &Pass<'_, SystemClock>,
+    id: &mut JobId,
+    spec: &mut JobSpec,
+    inherited: &Inherited,
+    own_input: bool,
+) -> Result<Decided, Fault> {
+    let now = home.clock.now();
+    for _ in 0..DRAWS_MAX {
+        if let Some(decided) = submit_as(home, pass, id, spec, inherited, now)? {
+            return Ok(decided);
+        }
+        let other = draw(now)?;
+        if own_input {
+            spec.stdin = Some(rename_input(&home.root, id, &other)?);
+        }
+        *id = other;
     }
     Err(Fault::new(Code::NotNow, "could not find a free id").hint("try again"))
 }
@@ -381,18 +384,21 @@ fn submitted_job(decided: &Decided, id: &JobId) -> Result<Job, Fault> {
 fn keep_input(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
     let runs = root.runs()?;
     let path = runs.path().join(input_name(id));
-    let keep = || -> io::Result<()> {
-        let mut file = runs.create_file(&input_name(id))?;
+    let failed = |error: io::Error| {
+        Fault::new(
+            Code::Failed,
+            format!("could not keep the input in {}: {}", path.display(), without_number(&error.to_string())),
+        )
+    };
+    let mut file = runs.create_file(&input_name(id)).map_err(failed)?;
+    let mut keep = || -> io::Result<()> {
         io::copy(&mut io::stdin().lock(), &mut file)?;
         file.sync_all()?;
         runs.sync()
     };
     keep().map_err(|error| {
         forget_input(root, id);
-        Fault::new(
-            Code::Failed,
-            format!("could not keep the input in {}: {}", path.display(), without_number(&error.to_string())),
-        )
+        failed(error)
     })?;
     bytes(path.into_os_string(), "the input's path")
 }
