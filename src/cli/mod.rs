@@ -2,5 +2,6 @@
 
 pub mod args;
 pub mod dispatch;
+mod verbs;
 
 pub use dispatch::main;

@@ -1,0 +1,75 @@
+//! `bgctl start`: its arguments.
+
+use super::{CommonArgs, LimitArg, limit, nonzero_limit};
+use clap::{Args, ValueEnum, ValueHint};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// `bgctl start`
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = "Examples:
+  bgctl start -- make -j4
+  bgctl start --name build --timeout 2h -- cargo build --release
+  bgctl start --shell 'sort big.txt | uniq -c > counts.txt'
+  bgctl start --wait -- ./deploy.sh
+
+A command that is not found exits with 127, one that cannot be executed with 126; nothing is queued then.")]
+pub struct StartArgs {
+    /// The command and its arguments, byte for byte
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, required_unless_present = "shell")]
+    pub command: Vec<OsString>,
+    /// A line for 'sh -c' instead of a command
+    #[arg(long, value_name = "LINE", conflicts_with = "command")]
+    pub shell: Option<OsString>,
+    /// A name to call the job by
+    #[arg(long)]
+    pub name: Option<String>,
+    /// A label; may be given several times
+    #[arg(long, value_name = "LABEL")]
+    pub label: Vec<String>,
+    /// The working directory
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub cwd: Option<PathBuf>,
+    /// Set a variable; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Environment")]
+    pub env: Vec<OsString>,
+    /// Take over only HOME, LANG, LOGNAME, PATH, SHELL, TMPDIR, TZ and USER
+    #[arg(long, help_heading = "Environment")]
+    pub clean_env: bool,
+    /// Standard input: a file, or - for our own, read now to its end
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
+    pub stdin: Option<PathBuf>,
+    /// End the job after this time: 90, 30s, 1h30m, none [default: 30m]
+    #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
+    pub timeout: Option<LimitArg>,
+    /// Cancel the job when its watcher is silent for so long [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
+    pub stale_after: Option<LimitArg>,
+    /// Time between asking processes to end and killing them [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]
+    pub grace: Option<LimitArg>,
+    /// What happens to processes that outlive the command
+    #[arg(long, value_enum, default_value = "end", help_heading = "Limits")]
+    pub leftovers: LeftoversArg,
+    /// Wait for the job to end, and exit with its code
+    #[arg(long)]
+    pub wait: bool,
+    /// Print the job's output as it comes, and exit with its code
+    #[arg(long, short, conflicts_with = "json")]
+    pub follow: bool,
+    /// Check everything, and start nothing
+    #[arg(long, conflicts_with_all = ["wait", "follow"])]
+    pub dry_run: bool,
+    /// How to speak
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+/// What happens to leftovers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LeftoversArg {
+    /// They are ended before the job counts as ended
+    End,
+    /// They are left running, and 'status' names them
+    Leave,
+}

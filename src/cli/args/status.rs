@@ -1,0 +1,18 @@
+//! `bgctl status`: its arguments.
+
+use super::CommonArgs;
+use clap::Args;
+
+/// `bgctl status`
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = "Examples:
+  bgctl status ab
+  bgctl status build --json | jq '.jobs[0].exit_code'")]
+pub struct StatusArgs {
+    /// Ids, beginnings of their random part (two characters or more), or names
+    #[arg(required = true, value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// How to speak
+    #[command(flatten)]
+    pub common: CommonArgs,
+}

@@ -1,0 +1,33 @@
+//! `bgctl wait`: its arguments.
+
+use super::{CommonArgs, within};
+use clap::Args;
+
+/// `bgctl wait`
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = "Exit codes:
+  the job's own code, or 128+N for signal N; 127 or 126 if it could not start
+  121  the time of --within is over and it still goes on
+  122  no such job, or a failure of bgctl itself
+  124  the job timed out
+  125  it was cancelled, or its outcome is unknown
+Of several jobs, the first code that is not 0, in the order of the arguments.
+
+Examples:
+  bgctl wait build && ./deploy.sh
+  bgctl wait --within 10m ab cd
+  bgctl wait --any ab cd")]
+pub struct WaitArgs {
+    /// Ids, beginnings of their random part, or names
+    #[arg(required = true, value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// Longest wait: 90, 30s, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
+    pub within: Option<u64>,
+    /// Return when the first of them ends
+    #[arg(long)]
+    pub any: bool,
+    /// How to speak
+    #[command(flatten)]
+    pub common: CommonArgs,
+}

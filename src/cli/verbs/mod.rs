@@ -1,0 +1,32 @@
+//! One file a subcommand: from its arguments to a use case, from the outcome to words and an exit code.
+
+mod cancel;
+mod init;
+mod list;
+mod logs;
+mod prune;
+mod start;
+mod status;
+mod tick;
+mod wait;
+
+use super::args;
+use super::dispatch::run;
+use clap::ArgMatches;
+use std::process::ExitCode;
+
+/// Runs a subcommand. `None`: there is none of that name.
+pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
+    Some(match name {
+        "start" => run(name, matches, |args: &args::start::StartArgs| args.common, start::run),
+        "list" => run(name, matches, |args: &args::list::ListArgs| args.common, list::run),
+        "status" => run(name, matches, |args: &args::status::StatusArgs| args.common, status::run),
+        "logs" => run(name, matches, |args: &args::logs::LogsArgs| args.common, logs::run),
+        "cancel" => run(name, matches, |args: &args::cancel::CancelArgs| args.common, cancel::run),
+        "wait" => run(name, matches, |args: &args::wait::WaitArgs| args.common, wait::run),
+        "prune" => run(name, matches, |args: &args::prune::PruneArgs| args.common, prune::run),
+        "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
+        "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
+        _ => return None,
+    })
+}

@@ -1,0 +1,99 @@
+//! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
+
+use super::wait::{goes_on, tell_end};
+use crate::cli::args::start::{LeftoversArg, StartArgs};
+use crate::cli::verbs::logs::copied;
+use crate::model::id::JobId;
+use crate::ops::{
+    attend::Attendance,
+    fault::{Code, Fault},
+    home::{BrokenConfig, Home},
+    logs, start,
+    wait::{self, OWN_FAILURE},
+};
+use crate::os::signal::leave_on_interrupt;
+use crate::render::{Voice, human, json};
+use std::io;
+
+/// `bgctl start`
+pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
+    let request = start::Request {
+        argv: args.command.clone(),
+        shell: args.shell.clone(),
+        name: args.name.clone(),
+        labels: args.label.clone(),
+        cwd: args.cwd.clone(),
+        env: args.env.clone(),
+        clean_env: args.clean_env,
+        timeout: args.timeout.map(|limit| limit.0),
+        stale_after: args.stale_after.map(|limit| limit.0),
+        grace: args.grace.map(|limit| limit.0),
+        stdin: args.stdin.clone(),
+        leave_leftovers: args.leftovers == LeftoversArg::Leave,
+    };
+    if args.dry_run {
+        let job = start::foresee(&request)?;
+        voice.result("start", &human::foreseen(&job), &json::foreseen(&job))?;
+        return Ok(0);
+    }
+    let submitted = start::start(&request)?;
+    voice.events(&submitted.decided.events);
+    voice.warn(&submitted.warnings);
+    let id = submitted.job.id.clone();
+    // With --follow, standard output is the job's; with --wait --json, it is the end's.
+    let printed = if args.follow {
+        voice.say(&id.to_string());
+        Ok(())
+    } else if args.wait && voice.json {
+        Ok(())
+    } else {
+        voice.result("start", &format!("{id}\n"), &json::submitted(&submitted))
+    };
+    if let Err(error) = printed {
+        return Err(Fault::new(
+            Code::Failed,
+            format!("{id} is submitted, but its id could not be printed: {error}"),
+        ));
+    }
+    if let Some(place) = human::place(&submitted) {
+        voice.say(&place);
+    }
+    let code = if args.follow {
+        copied(follow(&id, voice))
+    } else if args.wait {
+        wait_for_one(&id, voice)
+    } else {
+        Ok(0)
+    };
+    // The job stands, and its codes are what is answered with from here on.
+    Ok(code.unwrap_or_else(|fault| {
+        voice.fault("start", &fault, OWN_FAILURE);
+        OWN_FAILURE
+    }))
+}
+
+fn wait_for_one(id: &JobId, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(&[id.to_string()]));
+    let home = Home::open(BrokenConfig::Warns)?;
+    let attendance = Attendance::new(&home)?;
+    let ids = std::slice::from_ref(id);
+    let waited = wait::wait_for(&home, attendance, ids, None, false, &mut |job| tell_end(&home, job, voice))?;
+    voice.warn(&waited.warnings);
+    if voice.json {
+        voice.result("wait", "", &json::waited(&waited))?;
+    }
+    Ok(waited.code)
+}
+
+fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(&[id.to_string()]));
+    let home = Home::open(BrokenConfig::Warns)?;
+    let attendance = Attendance::new(&home)?;
+    let mut out = io::stdout().lock();
+    let job = logs::follow(&home, attendance, id, None, &mut out)?;
+    let code = wait::exit_code(&job).unwrap_or(0);
+    if code != 0 {
+        voice.say(&human::end(&job));
+    }
+    Ok(code)
+}

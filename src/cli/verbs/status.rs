@@ -1,0 +1,16 @@
+//! `bgctl status`: from its arguments to a use case, from the outcome to words and an exit code.
+
+use crate::cli::args::status::StatusArgs;
+use crate::ops::{fault::Fault, status};
+use crate::os::clock::{Clock, SystemClock};
+use crate::render::{Voice, human, json};
+
+/// `bgctl status`
+pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
+    let (reports, warnings) = status::status(&args.jobs)?;
+    voice.warn(&warnings);
+    let now = SystemClock.now();
+    let texts: Vec<String> = reports.iter().map(|report| human::status(report, now)).collect();
+    voice.result("status", &texts.join("\n"), &json::status(&reports))?;
+    Ok(0)
+}

@@ -1,0 +1,121 @@
+//! Words that several outcomes share.
+
+use crate::model::{
+    Timestamp,
+    job::Job,
+    limit::format_seconds,
+    outcome::{Exit, Leftover, signal_name},
+};
+use crate::ops::list::{Observed, Row};
+use crate::render::safe;
+use chrono::Local;
+
+/// A job as it is called: its name and its command.
+pub fn title(job: &Job) -> String {
+    let command = safe::line(&job.spec.display);
+    match &job.spec.name {
+        Some(name) => format!("{}: {command}", safe::line(name)),
+        None => command,
+    }
+}
+
+/// A text of at most so many characters.
+pub fn shorten(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+/// A lost job never prints as plain running.
+pub fn status_words(row: &Row) -> String {
+    let status = row.job.status();
+    let ending = row.job.run().is_some_and(|run| run.ending.is_some());
+    match row.observed {
+        Some(Observed::Alive) if ending => format!("{status} (being ended)"),
+        Some(Observed::Alive) | None => end_status(&row.job),
+        Some(other) => format!("{status} ({})", other.as_str()),
+    }
+}
+
+/// The state of a job that is not running; what only pretended to run never shows as plain completed.
+pub fn end_status(job: &Job) -> String {
+    let status = job.status();
+    if nothing_was_executed(job) { format!("{status} (nothing was executed)") } else { status.to_string() }
+}
+
+/// Whether the dry-run executor completed it.
+pub fn nothing_was_executed(job: &Job) -> bool {
+    job.end().and_then(|end| end.outcome.as_ref()).is_some_and(|outcome| outcome.exit == Exit::NotExecuted)
+}
+
+/// How long ago.
+pub fn age(since: Timestamp, now: Timestamp) -> String {
+    brief(seconds_between(since, now))
+}
+
+/// Whole seconds from one instant to a later one.
+pub fn seconds_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from((to - from).num_seconds()).unwrap_or(0)
+}
+
+/// Seconds in one unit, two for small ones: `45s`, `12m`, `3h5m`, `9d`.
+pub fn brief(seconds: u64) -> String {
+    match seconds {
+        0..60 => format_seconds(seconds),
+        60..3_600 => format_seconds(seconds - seconds % if seconds < 600 { 1 } else { 60 }),
+        3_600..86_400 => format_seconds(seconds - seconds % 60),
+        _ => format_seconds(seconds - seconds % 86_400),
+    }
+}
+
+/// How long its last attempt runs or ran.
+pub fn run_time(job: &Job, now: Timestamp) -> String {
+    match (job.started_at(), job.end().map(|end| end.at)) {
+        (Some(from), None) => brief(seconds_between(from, now)),
+        (Some(from), Some(Some(to))) => brief(seconds_between(from, to)),
+        _ => "-".to_owned(),
+    }
+}
+
+/// How it exited.
+pub fn exit_words(job: &Job) -> String {
+    match job.end().map(|end| end.outcome.as_ref().map(|outcome| &outcome.exit)) {
+        Some(Some(Exit::Code(code))) => code.to_string(),
+        Some(Some(Exit::Signal(signal))) => signal_name(*signal),
+        Some(Some(Exit::Unknown { .. })) => "unknown".to_owned(),
+        Some(Some(Exit::NotStarted { .. } | Exit::NotExecuted) | None) | None => "-".to_owned(),
+    }
+}
+
+/// Processes by number and name.
+pub fn named(processes: &[Leftover]) -> String {
+    processes
+        .iter()
+        .map(|process| format!("process {} ({})", process.pid, safe::line(&process.name)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The end of a job in one line.
+pub fn end(job: &Job) -> String {
+    // "cancelled: cancelled" would say it twice.
+    let status = job.status().to_string();
+    let rest = job.summary().map(|summary| summary.strip_prefix(&status).unwrap_or(summary));
+    let rest = rest.map(|rest| rest.trim_start_matches("; ")).filter(|rest| !rest.is_empty());
+    let summary = rest.map(|rest| format!(": {}", safe::line(rest))).unwrap_or_default();
+    format!("{} {}{summary}", job.id, job.status())
+}
+
+/// A count of bytes.
+pub fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
+/// An instant in local time, and how long ago it was.
+pub fn moment(at: Timestamp, now: Timestamp) -> String {
+    let local = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z");
+    format!("{local} ({} ago)", age(at, now))
+}
