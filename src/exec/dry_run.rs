@@ -1,6 +1,6 @@
 //! The dry-run executor: everything but the execution. Each job it is given completes at once, and says so.
 
-use super::{ExecError, Executor, Hold, Launch};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess};
 use crate::model::{
     claim::{ExecutorName, Site},
     id::JobId,
@@ -48,6 +48,10 @@ impl<C: Clock> Executor for DryRun<'_, C> {
 
     fn attend(&self, _id: &JobId) -> Result<Option<OwnedFd>, ExecError> {
         Ok(None)
+    }
+
+    fn processes(&self, _job: &Job) -> Result<Vec<LiveProcess>, ExecError> {
+        Ok(Vec::new())
     }
 
     fn evict(&self, _id: &JobId) -> Result<(), ExecError> {

@@ -7,6 +7,7 @@ pub mod dry_run;
 pub mod local;
 
 use crate::model::{
+    bytes::Bytes,
     claim::{ExecutorName, Site},
     id::JobId,
     job::Job,
@@ -14,6 +15,7 @@ use crate::model::{
 };
 use crate::plan::census::Sighting;
 use crate::store::StoreError;
+use serde::Serialize;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -42,8 +44,35 @@ pub trait Executor {
     /// system has no such thing.
     fn attend(&self, id: &JobId) -> Result<Option<OwnedFd>, ExecError>;
 
+    /// The living processes of a running job, as far as they can be seen; the main process first, each before those
+    /// that it made.
+    fn processes(&self, job: &Job) -> Result<Vec<LiveProcess>, ExecError>;
+
     /// Takes the job away from a watcher that is silent.
     fn evict(&self, id: &JobId) -> Result<(), ExecError>;
+}
+
+/// A living process of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LiveProcess {
+    /// Process id.
+    pub pid: i32,
+    /// Start time in clock ticks since boot.
+    pub start: u64,
+    /// Its parent's process id.
+    pub parent: i32,
+    /// How deep it is below the main process, or below one whose parent has left; 0 for these.
+    pub depth: usize,
+    /// The program's name (`/proc/PID/comm`).
+    pub name: String,
+    /// Its arguments, where they can be read.
+    pub argv: Vec<Bytes>,
+    /// Whether it is stopped.
+    pub stopped: bool,
+    /// Processor time so far, that of its reaped children included, milliseconds.
+    pub cpu_ms: u64,
+    /// Resident memory, KiB.
+    pub resident_kib: u64,
 }
 
 /// What a launch came to.

@@ -1,6 +1,9 @@
 //! Settings: their built-in values, and the file that changes them.
 
-use super::limit::{BadDuration, Limit, Limits, Seconds, Source, parse_limit, parse_nonzero_limit};
+use super::limit::{
+    BadDuration, BadSize, ByteLimit, Limit, Limits, Seconds, Source, parse_bytes_limit, parse_limit,
+    parse_nonzero_limit,
+};
 use toml::{Table, Value};
 
 /// Every setting, with its built-in value where the file says nothing.
@@ -12,6 +15,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long ended jobs are kept.
     pub retention: Retention,
+    /// Size of the logs of all jobs; beyond it, the logs of those that ended first go.
+    pub log_bytes_total_max: Option<u64>,
 }
 
 /// How long ended jobs are kept.
@@ -35,6 +40,7 @@ impl Default for Config {
                 jobs_max: 200,
                 age_seconds_min: 3_600,
             },
+            log_bytes_total_max: Some(2 * 1024 * 1024 * 1024),
         }
     }
 }
@@ -46,10 +52,11 @@ const SLOTS_MAX: i64 = 10_000;
 const JOBS_MAX: i64 = 1_000_000;
 
 /// The keys of the file, by section.
-const KEYS: [(&str, &[&str]); 3] = [
+const KEYS: [(&str, &[&str]); 4] = [
     ("queue", &["max_concurrent"]),
     ("worker", &["timeout", "stale_after", "grace"]),
     ("retention", &["max_age", "max_jobs", "min_age"]),
+    ("log", &["max_bytes", "total_bytes_max"]),
 ];
 
 /// What is wrong with the settings file.
@@ -110,6 +117,10 @@ impl Config {
             "retention.max_age" => self.retention.age_seconds_max = seconds(key, value)?,
             "retention.max_jobs" => self.retention.jobs_max = count(key, value, 0, JOBS_MAX)?,
             "retention.min_age" => self.retention.age_seconds_min = seconds(key, value)?.unwrap_or(0),
+            "log.max_bytes" => {
+                self.limits.log = ByteLimit { bytes: bytes(key, value)?, source: Source::Config };
+            }
+            "log.total_bytes_max" => self.log_bytes_total_max = bytes(key, value)?,
             _ => unreachable!("every key of KEYS has a setter"),
         }
         Ok(())
@@ -152,6 +163,15 @@ fn duration(
 
 fn seconds(key: &str, value: &Value) -> Result<Seconds, BadConfig> {
     duration(key, value, parse_limit)
+}
+
+fn bytes(key: &str, value: &Value) -> Result<Option<u64>, BadConfig> {
+    let parsed = match value {
+        Value::Integer(number) => parse_bytes_limit(&number.to_string()),
+        Value::String(text) => parse_bytes_limit(text),
+        _ => Err(BadSize::Form),
+    };
+    parsed.map_err(|error| bad(key, &error.to_string()))
 }
 
 fn nonzero_limit(key: &str, value: &Value) -> Result<Limit, BadConfig> {

@@ -1,6 +1,7 @@
 //! Events: the only currency of the store. `apply` is the only meaning of an event.
 
 use super::{
+    edit::Edit,
     id::JobId,
     job::Job,
     state::{Change, Decision},
@@ -23,6 +24,13 @@ pub enum Event {
         /// How.
         #[serde(flatten)]
         change: Change,
+    },
+    /// What was asked of a job changed.
+    Edited {
+        /// Which.
+        id: JobId,
+        /// How.
+        edit: Edit,
     },
     /// A job that had ended was removed.
     Removed {
@@ -71,6 +79,17 @@ pub fn apply<L: Ledger>(event: &Event, ledger: &mut L) -> Result<Applied, L::Err
                 Decision::NoOp(reason) => Applied::NoOp(reason),
                 Decision::Refused(reason) => Applied::Refused(reason),
             },
+        }),
+        Event::Edited { id, edit } => Ok(match ledger.job_mut(id)? {
+            None => Applied::Refused("there is no such job"),
+            Some(job) if job.status().has_ended() => Applied::Refused("it has ended already"),
+            Some(job) => {
+                if edit.apply(&mut job.spec) {
+                    Applied::Yes
+                } else {
+                    Applied::NoOp("it is so already")
+                }
+            }
         }),
         Event::Removed { id } => {
             let Some(job) = ledger.job_mut(id)? else { return Ok(Applied::NoOp("it is gone already")) };

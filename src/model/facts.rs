@@ -69,11 +69,17 @@ pub struct Head {
     pub not_before: Option<Timestamp>,
     /// Its end.
     pub ended_at: Option<Timestamp>,
+    /// Whether it is to stand still.
+    pub paused: bool,
+    /// Whether it runs outside the slots.
+    pub service: bool,
+    /// The terminal session in which it was submitted.
+    pub session: Option<String>,
 }
 
 impl Head {
     fn of(job: &Job) -> Self {
-        let not_before = if let State::Queued { not_before } = job.state { not_before } else { None };
+        let not_before = if let State::Queued { not_before, .. } = job.state { not_before } else { None };
         Self {
             id: job.id.clone(),
             status: job.status(),
@@ -81,6 +87,9 @@ impl Head {
             env: job.spec.env.clone(),
             not_before,
             ended_at: job.ended_at(),
+            paused: job.paused_at().is_some(),
+            service: job.spec.service,
+            session: job.spec.session.clone(),
         }
     }
 }
@@ -173,6 +182,9 @@ impl Facts {
             env: head.env.map(std::borrow::Cow::into_owned),
             not_before: head.not_before,
             ended_at: head.ended_at,
+            paused: head.paused_at.is_some(),
+            service: head.service,
+            session: head.session.map(std::borrow::Cow::into_owned),
         };
         let running = head.status == Status::Running;
         self.entries.push(Some(Entry { head, raw: Some(range.clone()), job: None }));
@@ -317,7 +329,7 @@ impl Draft {
     pub fn push(&mut self, event: Event) -> Result<Applied, Damage> {
         let applied = apply(&event, &mut self.facts)?;
         if applied == Applied::Yes {
-            if let Event::Changed { id, .. } = &event {
+            if let Event::Changed { id, .. } | Event::Edited { id, .. } = &event {
                 self.facts.refresh(id);
             }
             self.events.push(event);
@@ -359,6 +371,12 @@ struct HeadWire<'a> {
     not_before: Option<Timestamp>,
     #[serde(default)]
     ended_at: Option<Timestamp>,
+    #[serde(default)]
+    paused_at: Option<Timestamp>,
+    #[serde(default)]
+    service: bool,
+    #[serde(default, borrow)]
+    session: Option<std::borrow::Cow<'a, str>>,
 }
 
 struct Outline<'a> {

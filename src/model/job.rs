@@ -6,7 +6,7 @@ use super::{
     limit::Source,
     outcome::{Ending, Outcome, summarize},
     spec::JobSpec,
-    state::{Change, Decision, End, Run, State, Status},
+    state::{Change, Decision, End, Run, State, Status, queued},
     unknown::Unknown,
 };
 
@@ -32,7 +32,7 @@ pub struct Job {
 impl Job {
     /// A job that was just submitted.
     pub fn new(id: JobId, spec: JobSpec, created_at: Timestamp) -> Self {
-        let state = State::Queued { not_before: None };
+        let state = queued(None);
         Self { id, spec, created_at, attempt: 0, state, note: None, unknown: Unknown::default() }
     }
 
@@ -49,6 +49,15 @@ impl Job {
     /// What is true of it once it has ended.
     pub fn end(&self) -> Option<&End> {
         if let State::Ended(end) = &self.state { Some(end) } else { None }
+    }
+
+    /// Since when it is to stand still.
+    pub fn paused_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Queued { paused_at, .. } => *paused_at,
+            State::Running(run) => run.paused_at,
+            State::WaitingApproval | State::Ended(_) => None,
+        }
     }
 
     /// When its present or last attempt got its slot.

@@ -92,10 +92,12 @@ pub enum Source {
     Config,
     /// A flag of the submission, or a later change.
     Flag,
+    /// The job is a service, which runs until it is ended.
+    Service,
 }
 
 /// A limit and who set it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Whole seconds, or switched off.
     pub seconds: Seconds,
@@ -116,6 +118,57 @@ impl fmt::Display for Limit {
     }
 }
 
+/// A size in bytes, or `None` where the limit is switched off.
+pub type BytesMax = Option<u64>;
+
+/// A limit in bytes and who set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByteLimit {
+    /// Bytes, or switched off.
+    pub bytes: BytesMax,
+    /// Who set it.
+    pub source: Source,
+}
+
+impl fmt::Display for ByteLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.bytes.map_or_else(|| "none".to_owned(), format_bytes))
+    }
+}
+
+/// Why a text is not a size.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSize {
+    /// Not in a form we read.
+    #[error("expected a size such as 64MiB, 2GB or 1000000")]
+    Form,
+    /// Below what leaves room for a beginning and an end.
+    #[error("at least {}; 'none' switches a limit off", format_bytes(LOG_BYTES_MIN))]
+    TooSmall,
+}
+
+/// Smallest limit of a log: room for a beginning, an end, and the line between them.
+pub const LOG_BYTES_MIN: u64 = 64 * 1024;
+
+/// Reads the limit of a log: `64MiB` (1024), `64MB` (1000), a number of bytes, or `none`.
+pub fn parse_bytes_limit(text: &str) -> Result<BytesMax, BadSize> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) if size.as_u64() < LOG_BYTES_MIN => Err(BadSize::TooSmall),
+        Ok(size) => Ok(Some(size.as_u64())),
+        Err(_) => Err(BadSize::Form),
+    }
+}
+
+/// Bytes as people read them: `64 MiB`, `1.5 GiB`, `12 B`.
+pub fn format_bytes(bytes: u64) -> String {
+    let text = bytesize::ByteSize::b(bytes).display().iec().to_string();
+    text.replace(".0 ", " ")
+}
+
 /// What bounds one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -125,6 +178,8 @@ pub struct Limits {
     pub stale_after: Limit,
     /// Time between asking the tree to end and killing it.
     pub grace: Limit,
+    /// Size of its log; past it the middle goes.
+    pub log: ByteLimit,
 }
 
 impl Default for Limits {
@@ -133,6 +188,7 @@ impl Default for Limits {
             timeout: Limit::default_of(1_800),
             stale_after: Limit::default_of(3_600),
             grace: Limit::default_of(10),
+            log: ByteLimit { bytes: Some(64 * 1024 * 1024), source: Source::Default },
         }
     }
 }
@@ -162,6 +218,21 @@ mod tests {
         assert_eq!(parse_seconds(""), Err(BadDuration::Form));
         assert_eq!(parse_seconds("99999999999999999999999"), Err(BadDuration::TooLong));
         assert_eq!(parse_seconds("900y"), Err(BadDuration::TooLong));
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_type_them_and_shown_so() {
+        assert_eq!(parse_bytes_limit("64MiB"), Ok(Some(64 << 20)));
+        assert_eq!(parse_bytes_limit("2 GB"), Ok(Some(2_000_000_000)));
+        assert_eq!(parse_bytes_limit("1000000"), Ok(Some(1_000_000)));
+        assert_eq!(parse_bytes_limit("none"), Ok(None));
+        assert_eq!(parse_bytes_limit("much"), Err(BadSize::Form));
+        assert_eq!(parse_bytes_limit("-1"), Err(BadSize::Form));
+        assert_eq!(BadSize::TooSmall.to_string(), "at least 64 KiB; 'none' switches a limit off");
+        assert_eq!(parse_bytes_limit("1KiB"), Err(BadSize::TooSmall));
+        assert_eq!(format_bytes(64 << 20), "64 MiB");
+        assert_eq!(format_bytes(3 << 29), "1.5 GiB");
+        assert_eq!(format_bytes(12), "12 B");
     }
 
     #[test]

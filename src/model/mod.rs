@@ -7,6 +7,7 @@
 pub mod bytes;
 pub mod claim;
 pub mod config;
+pub mod edit;
 pub mod event;
 pub mod facts;
 pub mod id;

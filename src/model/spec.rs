@@ -65,6 +65,12 @@ pub struct JobSpec {
     pub attempts_max: u32,
     /// The job from inside which it was submitted.
     pub parent: Option<JobId>,
+    /// Whether it runs outside the slots, until it is ended.
+    pub service: bool,
+    /// The names of variables that its submitter set by hand; never their values.
+    pub variables: Vec<String>,
+    /// The terminal session in which it was submitted; none without a terminal.
+    pub session: Option<String>,
 }
 
 impl JobSpec {
@@ -82,6 +88,9 @@ impl JobSpec {
             leftovers: LeftoverPolicy::End,
             attempts_max: 1,
             parent: None,
+            service: false,
+            variables: Vec::new(),
+            session: None,
         }
     }
 }

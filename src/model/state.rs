@@ -71,10 +71,12 @@ impl fmt::Display for Status {
 /// A state with the data that exists in it and only in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Waits for a slot, not before the instant if there is one.
+    /// Waits for a slot, not before the instant if there is one, and not while it is paused.
     Queued {
         /// The earliest start.
         not_before: Option<Timestamp>,
+        /// Since when it is held back.
+        paused_at: Option<Timestamp>,
     },
     /// Holds a slot.
     Running(Run),
@@ -95,6 +97,8 @@ pub struct Run {
     pub ending: Option<Ending>,
     /// Whether it asked for approval while it ran.
     pub asked_approval: bool,
+    /// Since when its processes are to stand still.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// Which of the three ends.
@@ -156,6 +160,13 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         summary: Option<String>,
     },
+    /// It is to stand still: a queued one gets no slot, a running one keeps its slot and its processes are stopped.
+    Pause {
+        /// When.
+        at: Timestamp,
+    },
+    /// It goes on.
+    Resume,
     /// While it runs, it asks for approval of what comes next.
     AskApproval,
     /// A person approved.
@@ -198,6 +209,13 @@ pub enum Decision {
 const KILL: i32 = 9;
 
 const HAS_ENDED: &str = "it has ended already";
+const IS_PAUSED: &str = "it is paused already";
+const IS_NOT_PAUSED: &str = "it is not paused";
+
+/// Waits for a slot, and nothing holds it back.
+pub fn queued(not_before: Option<Timestamp>) -> State {
+    State::Queued { not_before, paused_at: None }
+}
 
 impl State {
     /// The word for it.
@@ -217,7 +235,7 @@ impl State {
     /// The transition function.
     pub fn next(&self, change: &Change) -> Decision {
         match self {
-            Self::Queued { .. } => next_of_queued(change),
+            Self::Queued { not_before, paused_at } => next_of_queued(*not_before, *paused_at, change),
             Self::Running(run) => next_of_running(run, change),
             Self::WaitingApproval => next_of_waiting(change),
             Self::Ended(end) => next_of_ended(end, change),
@@ -225,17 +243,23 @@ impl State {
     }
 }
 
-fn next_of_queued(change: &Change) -> Decision {
+fn next_of_queued(not_before: Option<Timestamp>, paused_at: Option<Timestamp>, change: &Change) -> Decision {
     match change {
+        Change::Claim { .. } if paused_at.is_some() => Decision::Refused("it is paused"),
         Change::Claim { at, claim } => Decision::To(State::Running(Run {
             started_at: *at,
             claim: Some(claim.clone()),
             ending: None,
             asked_approval: false,
+            paused_at: None,
         })),
         Change::GiveBack => Decision::NoOp("it holds no slot"),
         Change::Decide { ending } => end_what_does_not_run(ending),
         Change::End { .. } => Decision::Refused("it is not running"),
+        Change::Pause { .. } if paused_at.is_some() => Decision::NoOp(IS_PAUSED),
+        Change::Pause { at } => Decision::To(State::Queued { not_before, paused_at: Some(*at) }),
+        Change::Resume if paused_at.is_none() => Decision::NoOp(IS_NOT_PAUSED),
+        Change::Resume => Decision::To(queued(not_before)),
         Change::AskApproval => Decision::Refused("only a running job asks for approval"),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
             Decision::Refused("it does not wait for approval")
@@ -250,12 +274,17 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
         // An intent that was committed meanwhile is carried out here: nothing had run, nothing will.
         Change::GiveBack => match &run.ending {
             Some(ending) => Decision::To(ended_by(ending)),
-            None => Decision::To(State::Queued { not_before: None }),
+            None => Decision::To(State::Queued { not_before: None, paused_at: run.paused_at }),
         },
         Change::Decide { ending } => decide_of_running(run, ending),
         Change::End { outcome, retry_at, summary } => {
             end_of_running(run, outcome, *retry_at, summary.as_deref())
         }
+        Change::Pause { .. } | Change::Resume if run.ending.is_some() => Decision::NoOp("it is being ended"),
+        Change::Pause { .. } if run.paused_at.is_some() => Decision::NoOp(IS_PAUSED),
+        Change::Pause { at } => Decision::To(State::Running(Run { paused_at: Some(*at), ..run.clone() })),
+        Change::Resume if run.paused_at.is_none() => Decision::NoOp(IS_NOT_PAUSED),
+        Change::Resume => Decision::To(State::Running(Run { paused_at: None, ..run.clone() })),
         Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
         Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
@@ -292,7 +321,7 @@ fn end_of_running(
         (None, _) => Verdict::Failed,
     };
     if let (Verdict::Failed, Some(not_before)) = (verdict, retry_at) {
-        return Decision::To(State::Queued { not_before: Some(not_before) });
+        return Decision::To(State::Queued { not_before: Some(not_before), paused_at: run.paused_at });
     }
     Decision::To(State::Ended(End {
         verdict,
@@ -311,8 +340,10 @@ fn next_of_waiting(change: &Change) -> Decision {
         Change::GiveBack => Decision::NoOp("it holds no slot"),
         Change::Decide { ending } => end_what_does_not_run(ending),
         Change::End { .. } => Decision::Refused("it is not running"),
+        Change::Pause { .. } => Decision::Refused("it waits for approval"),
+        Change::Resume => Decision::NoOp(IS_NOT_PAUSED),
         Change::AskApproval => Decision::NoOp("it waits for approval already"),
-        Change::Approve => Decision::To(State::Queued { not_before: None }),
+        Change::Approve => Decision::To(queued(None)),
         Change::Decline { at, note } => Decision::To(ended_unrun(Verdict::Cancelled, *at, note)),
         Change::Expire { at } => {
             Decision::To(ended_unrun(Verdict::Failed, *at, "nobody approved it in time"))
@@ -324,6 +355,7 @@ fn next_of_waiting(change: &Change) -> Decision {
 fn next_of_ended(end: &End, change: &Change) -> Decision {
     match change {
         Change::Claim { .. } | Change::AskApproval => Decision::Refused(HAS_ENDED),
+        Change::Pause { .. } | Change::Resume => Decision::Refused(HAS_ENDED),
         Change::GiveBack | Change::Decide { .. } | Change::End { .. } => Decision::NoOp(HAS_ENDED),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => Decision::Refused(HAS_ENDED),
         Change::Enrich { ended_at, summary } => {

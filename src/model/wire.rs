@@ -7,7 +7,7 @@ use super::{
     claim::Claim,
     id::JobId,
     job::Job,
-    limit::{Limit, Limits, SECONDS_MAX, Seconds, Source},
+    limit::{ByteLimit, BytesMax, Limit, Limits, SECONDS_MAX, Seconds, Source},
     outcome::{Ending, Exit, Leftover, Outcome, Usage},
     spec::{Command, JobSpec, LeftoverPolicy, display},
     state::{End, Run, State, Status, Verdict},
@@ -46,6 +46,8 @@ struct Wire {
     stale_after_seconds: Option<Seconds>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     grace_seconds: Option<Seconds>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    log_max_bytes: Option<BytesMax>,
     #[serde(default, deserialize_with = "labels")]
     labels: Vec<String>,
     #[serde(default)]
@@ -86,6 +88,14 @@ struct Wire {
     on_leftovers: LeftoverPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<JobId>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    service: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    env_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paused_at: Option<Timestamp>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -98,6 +108,8 @@ struct Sources {
     stale_after: Source,
     #[serde(default)]
     grace: Source,
+    #[serde(default)]
+    log: Source,
 }
 
 impl Sources {
@@ -106,8 +118,8 @@ impl Sources {
     }
 }
 
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Seconds>, D::Error> {
-    Seconds::deserialize(from).map(Some)
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<BytesMax>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// Labels are a list; a hand-made index may have an object (`k=v` each) or null.
@@ -161,7 +173,7 @@ pub fn to_milliseconds(at: Timestamp) -> Timestamp {
 
 impl From<&Job> for Wire {
     fn from(job: &Job) -> Self {
-        let Limits { timeout, stale_after, grace } = job.spec.limits;
+        let Limits { timeout, stale_after, grace, log } = job.spec.limits;
         let spec = job.spec.clone();
         let mut wire = Self {
             id: job.id.clone(),
@@ -177,12 +189,14 @@ impl From<&Job> for Wire {
             timeout_seconds: Some(timeout.seconds),
             stale_after_seconds: Some(stale_after.seconds),
             grace_seconds: (grace != Limits::default().grace).then_some(grace.seconds),
+            log_max_bytes: (log != Limits::default().log).then_some(log.bytes),
             labels: spec.labels,
             summary: job.summary().map(str::to_owned),
             limits_from: Sources {
                 timeout: timeout.source,
                 stale_after: stale_after.source,
                 grace: grace.source,
+                log: log.source,
             },
             attempt: job.attempt,
             max_attempts: spec.attempts_max,
@@ -201,6 +215,10 @@ impl From<&Job> for Wire {
             stdin: spec.stdin,
             on_leftovers: spec.leftovers,
             parent: spec.parent,
+            service: spec.service,
+            env_names: spec.variables,
+            session: spec.session,
+            paused_at: job.paused_at(),
             unknown: job.unknown.clone(),
         };
         wire.set_state(&job.state);
@@ -211,7 +229,7 @@ impl From<&Job> for Wire {
 impl Wire {
     fn set_state(&mut self, state: &State) {
         match state {
-            State::Queued { not_before } => self.not_before = *not_before,
+            State::Queued { not_before, paused_at: _ } => self.not_before = *not_before,
             State::WaitingApproval => {}
             State::Running(run) => {
                 self.claim.clone_from(&run.claim);
@@ -261,7 +279,9 @@ impl Wire {
 
     fn take_state(&mut self) -> State {
         let verdict = match self.status {
-            Status::Queued => return State::Queued { not_before: self.not_before },
+            Status::Queued => {
+                return State::Queued { not_before: self.not_before, paused_at: self.paused_at };
+            }
             Status::WaitingApproval => return State::WaitingApproval,
             Status::Running => {
                 return State::Running(Run {
@@ -269,6 +289,7 @@ impl Wire {
                     claim: self.claim.take(),
                     ending: self.ending.take(),
                     asked_approval: self.asked_approval,
+                    paused_at: self.paused_at,
                 });
             }
             Status::Completed => Verdict::Completed,
@@ -324,6 +345,7 @@ impl TryFrom<Wire> for Job {
                 "stale_after_seconds",
             )?,
             grace: limit(wire.grace_seconds, defaults.grace, from.grace, "grace_seconds")?,
+            log: wire.log_max_bytes.map_or(defaults.log, |bytes| ByteLimit { bytes, source: from.log }),
         };
         if wire.max_attempts == 0 {
             return Err("max_attempts: must be at least 1".to_owned());
@@ -345,6 +367,9 @@ impl TryFrom<Wire> for Job {
             leftovers: wire.on_leftovers,
             attempts_max: wire.max_attempts,
             parent: wire.parent,
+            service: wire.service,
+            variables: wire.env_names,
+            session: wire.session,
         };
         // An end has taken it along.
         let Wire { id, created_at, attempt, summary: note, unknown, .. } = wire;

@@ -5,17 +5,13 @@
 
 use super::{fault::Fault, home::Home};
 use crate::exec::{Executor, local::Local};
-use crate::model::{
-    claim::Relation,
-    config::Config,
-    facts::{Facts, Head},
-    id::JobId,
-    job::Job,
-    state::Status,
-};
+use crate::model::{claim::Relation, config::Config, facts::Facts, id::JobId, job::Job};
 use crate::os::clock::{Clock, SystemClock};
 use crate::pass::Pass;
-use crate::plan::Scope;
+use crate::plan::{
+    Scope,
+    pick::{holders, is_due},
+};
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -88,9 +84,7 @@ impl<'a> Attendance<'a> {
     /// long to wait at the most before looking again.
     fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<Duration, Fault> {
         let now = self.home.clock.now();
-        let is_due =
-            |head: &Head| head.status == Status::Queued && head.not_before.is_none_or(|at| at <= now);
-        let queued = facts.heads().any(|head| ids.contains(&head.id) && is_due(head));
+        let queued = facts.heads().any(|head| ids.contains(&head.id) && is_due(head, now));
         // A job that waits for a slot waits for whatever holds one.
         let running: Vec<&Job> = facts
             .running()
@@ -115,7 +109,8 @@ impl<'a> Attendance<'a> {
         // The settings as they are now: a wait can outlive many changes of them.
         let config = self.home.current_config();
         // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made.
-        let idle = queued && running.len() < config.slots;
+        let service = facts.heads().any(|head| head.service && ids.contains(&head.id) && is_due(head, now));
+        let idle = service || queued && holders(facts, &self.home.site).count() < config.slots;
         // A pass that changes nothing for good, such as a launch that fails again and again, must not wake itself.
         let rested = self.passed.is_none_or(|at| at.elapsed() >= UNWATCHED_MAX);
         if (lost || idle) && rested {

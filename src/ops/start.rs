@@ -13,7 +13,6 @@ use crate::model::{
     job::Job,
     limit::{Limit, Seconds, Source},
     spec::{Command, JobSpec, LeftoverPolicy, quote},
-    state::Status,
     wire::NAME_BYTES_MAX,
 };
 use crate::os::{
@@ -21,9 +20,13 @@ use crate::os::{
     detach::KEPT_VARIABLES,
     ids::{IdSource, RandomIds},
     inherited::Inherited,
+    session,
 };
 use crate::pass::{Decided, Pass};
-use crate::plan::{Scope, admit, pick};
+use crate::plan::{
+    Scope, admit,
+    pick::{self, Waits},
+};
 use crate::store::{
     Store, environments,
     root::{Root, input_name},
@@ -74,10 +77,8 @@ pub struct Request {
 pub struct Submitted {
     /// As it is in the index.
     pub job: Job,
-    /// How many queued jobs come before it, where it has to wait.
-    pub ahead: usize,
-    /// How many jobs hold a slot, where it has to wait.
-    pub slots: usize,
+    /// Why it does not run at once, where it has to wait.
+    pub waits: Option<Waits>,
     /// What was decided, for those who want to see it.
     pub decided: Decided,
     /// What the user should be told.
@@ -128,6 +129,7 @@ fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), F
     spec.limits.stale_after = flag(request.stale_after, config.limits.stale_after);
     spec.limits.grace = flag(request.grace, config.limits.grace);
     spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
+    spec.session = session::terminal();
     spec.parent = std::env::var("BG_JOB_ID").ok().and_then(|id| JobId::parse(&id).ok());
     spec.stdin =
         request.stdin.as_deref().filter(|path| *path != Path::new("-")).map(input_file).transpose()?;
@@ -347,7 +349,7 @@ fn launch(
     }
     let claimed =
         decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
-    let (mut ahead, mut slots) = (0, 0);
+    let mut waits = None;
     if !claimed {
         // Slots may be held by jobs that are gone; without cron nobody else would look.
         if let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
@@ -355,11 +357,10 @@ fn launch(
         }
         if let Ok(facts) = store.read() {
             job = facts.job(id).ok().flatten().unwrap_or(job);
-            ahead = pick::ahead_of(&facts, id);
-            slots = facts.count(Status::Running);
+            waits = pick::why_it_waits(&facts, id, home.clock.now(), &home.config, &home.site)?;
         }
     }
-    Ok(Submitted { job, ahead, slots, decided, warnings })
+    Ok(Submitted { job, waits, decided, warnings })
 }
 
 /// The job as this submission left it.

@@ -6,9 +6,9 @@ use super::{
     list::{Row, observe},
 };
 use crate::exec::local::meta::Meta;
-use crate::model::{outcome::Leftover, state::Status};
-use crate::os::process::Identity;
-use crate::plan::pick;
+use crate::model::outcome::Leftover;
+use crate::os::{clock::Clock, process::Identity};
+use crate::plan::pick::{self, Waits};
 use crate::store::{
     Store,
     root::{log_name, meta_name},
@@ -22,8 +22,8 @@ const META_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub struct Report {
     /// The job and what was seen of it.
     pub row: Row,
-    /// How many queued jobs come before it, while it is queued.
-    pub ahead: Option<usize>,
+    /// Why it waits, while it is queued.
+    pub waits: Option<Waits>,
     /// Its log.
     pub log: PathBuf,
     /// The log's size; `None` where there is none.
@@ -46,13 +46,13 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
         let log_bytes = log.and_then(|file| Some(file.metadata().ok()?.len()));
         let runs = home.root.existing_runs()?;
         let meta = runs.and_then(|runs| runs.read(&meta_name(&id), META_BYTES_MAX).ok().flatten());
-        let ahead = (job.status() == Status::Queued).then(|| pick::ahead_of(&facts, &id));
+        let waits = pick::why_it_waits(&facts, &id, home.clock.now(), &home.config, &home.site)?;
         let left = job.end().and_then(|end| end.outcome.as_ref()).filter(|outcome| outcome.leftovers_left);
         let lives = |left: &&Leftover| Identity { pid: left.pid, start: left.start }.is_alive();
         let still_running = left.map(|outcome| outcome.leftovers.iter().filter(lives).cloned().collect());
         reports.push(Report {
             row: Row { observed: observe(&home, &job), job },
-            ahead,
+            waits,
             log: home.root.run_file_path(&log_name(&id)),
             log_bytes,
             meta: meta.and_then(|bytes| serde_json::from_slice(&bytes).ok()),

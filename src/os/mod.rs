@@ -15,5 +15,6 @@ pub mod pipe;
 pub mod process;
 pub mod reap;
 pub mod record_lock;
+pub mod session;
 pub mod signal;
 pub mod site;

@@ -21,12 +21,29 @@ pub struct Process {
     pub parent: i32,
     /// Its session's id.
     pub session: i32,
+    /// Its controlling terminal's number; 0 for none, or where the system does not tell.
+    pub terminal: i32,
+    /// Whether it was stopped by a signal.
+    pub stopped: bool,
+    /// What it uses.
+    pub usage: LiveUsage,
     /// Whether it has ended and only waits to be reaped.
     pub zombie: bool,
     /// Its exit as `wait(2)` would give it, where the system shows it; of use for zombies only.
     pub wait_status: Option<i32>,
     /// The program's name, at most 15 bytes on Linux.
     pub name: String,
+}
+
+/// What a living process uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LiveUsage {
+    /// Processor time of its own so far, milliseconds.
+    pub cpu_ms: u64,
+    /// Processor time of its children that it has let go, milliseconds.
+    pub reaped_cpu_ms: u64,
+    /// Memory that is resident now, KiB; what it shares with others counts for each.
+    pub resident_kib: u64,
 }
 
 impl Identity {
@@ -88,7 +105,7 @@ pub use imp::Handle;
 
 #[cfg(target_os = "linux")]
 mod imp {
-    use super::{Identity, Process, io};
+    use super::{Identity, LiveUsage, Process, io};
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -116,10 +133,23 @@ mod imp {
             parent: field(4)?.parse().ok()?,
             session: field(6)?.parse().ok()?,
             // A process whose first thread has left shows as a zombie while its other threads run: field 20 counts them.
+            terminal: field(7)?.parse().ok()?,
+            stopped: matches!(*field(3)?, "T" | "t"),
+            usage: LiveUsage {
+                cpu_ms: milliseconds(field(14)?) + milliseconds(field(15)?),
+                reaped_cpu_ms: milliseconds(field(16)?) + milliseconds(field(17)?),
+                resident_kib: field(24)?.parse::<u64>().unwrap_or(0)
+                    * (rustix::param::page_size() as u64 / 1_024),
+            },
             zombie: matches!(*field(3)?, "Z" | "X" | "x") && matches!(*field(20)?, "0" | "1"),
             wait_status: field(52).and_then(|text| text.parse().ok()),
             name,
         })
+    }
+
+    /// Clock ticks in milliseconds.
+    fn milliseconds(ticks: &str) -> u64 {
+        ticks.parse::<u64>().unwrap_or(0) * 1_000 / rustix::param::clock_ticks_per_second()
     }
 
     pub fn age(process: Identity) -> Option<std::time::Duration> {
@@ -233,15 +263,18 @@ mod imp {
 
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    use super::{Identity, Process, io};
+    use super::{Identity, LiveUsage, Process, io};
     use rustix::process::{Pid, Signal, kill_process};
     use std::os::unix::ffi::OsStrExt;
     use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
     fn refreshed(which: ProcessesToUpdate<'_>) -> System {
         let mut system = System::new();
-        let kind =
-            ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_environ(UpdateKind::Always);
+        let kind = ProcessRefreshKind::nothing()
+            .with_cpu()
+            .with_memory()
+            .with_cmd(UpdateKind::Always)
+            .with_environ(UpdateKind::Always);
         system.refresh_processes_specifics(which, true, kind);
         system
     }
@@ -252,6 +285,13 @@ mod imp {
             identity: Identity { pid: number(process.pid())?, start: process.start_time() },
             parent: process.parent().and_then(number).unwrap_or(0),
             session: process.session_id().and_then(number).unwrap_or(0),
+            terminal: 0,
+            stopped: process.status() == ProcessStatus::Stop,
+            usage: LiveUsage {
+                cpu_ms: process.accumulated_cpu_time(),
+                reaped_cpu_ms: 0,
+                resident_kib: process.memory() / 1_024,
+            },
             zombie: matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead),
             wait_status: None,
             name: process.name().to_string_lossy().into_owned(),

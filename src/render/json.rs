@@ -10,6 +10,7 @@ use crate::ops::{
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
+use crate::plan::pick::Waits;
 use serde_json::{Value, json};
 
 /// A job with the fields of the index.
@@ -35,7 +36,8 @@ pub fn status(reports: &[Report]) -> Value {
         .iter()
         .map(|report| {
             let mut value = row(&report.row);
-            value["ahead"] = report.ahead.into();
+            value["ahead"] = ahead(report.waits.as_ref()).into();
+            value["waits"] = waits(report.waits.as_ref());
             value["log"] = json!({ "path": report.log.to_string_lossy(), "bytes": report.log_bytes });
             value["meta"] = serde_json::to_value(&report.meta).unwrap_or_default();
             value["still_running"] = serde_json::to_value(&report.still_running).unwrap_or_default();
@@ -45,13 +47,32 @@ pub fn status(reports: &[Report]) -> Value {
     json!({ "jobs": jobs })
 }
 
+/// How many jobs come before one that waits.
+fn ahead(waits: Option<&Waits>) -> Option<usize> {
+    waits.map(|waits| if let Waits::ForSlot { ahead, .. } = waits { ahead.len() } else { 0 })
+}
+
+/// Why a job waits.
+fn waits(waits: Option<&Waits>) -> Value {
+    match waits {
+        None => Value::Null,
+        Some(Waits::Paused { since }) => json!({ "for": "resume", "since": since }),
+        Some(Waits::Until(at)) => json!({ "for": "time", "until": at }),
+        Some(Waits::ForSlot { held_by, ahead }) => {
+            json!({ "for": "slot", "held_by": held_by, "ahead": ahead })
+        }
+        Some(Waits::ForPass) => json!({ "for": "pass" }),
+    }
+}
+
 /// A submission.
 pub fn submitted(submitted: &Submitted) -> Value {
     json!({
         "id": submitted.job.id,
         "status": submitted.job.status(),
         "created": true,
-        "ahead": submitted.ahead,
+        "ahead": ahead(submitted.waits.as_ref()).unwrap_or(0),
+        "waits": waits(submitted.waits.as_ref()),
         "warnings": submitted.warnings,
     })
 }

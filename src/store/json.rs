@@ -93,7 +93,7 @@ impl<'a> JsonStore<'a> {
         let has = |id: &crate::model::id::JobId| facts.heads().any(|head| head.id == *id);
         Ok(events.iter().all(|event| match event {
             Event::Submitted { job } => has(&job.id),
-            Event::Changed { id, .. } => has(id),
+            Event::Changed { id, .. } | Event::Edited { id, .. } => has(id),
             Event::Removed { id } => !has(id),
         }))
     }

@@ -4,7 +4,7 @@ use bgctl::model::{
     Timestamp,
     claim::{Claim, ExecutorName, Site},
     outcome::{Ending, Exit, Outcome, Why},
-    state::{Change, Decision, End, Run, State, Status, Verdict},
+    state::{Change, Decision, End, Run, State, Status, Verdict, queued},
 };
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ fn ending(why: Why, signal: Option<i32>) -> Ending {
 }
 
 fn run() -> Run {
-    Run { started_at: at(1), claim: Some(claim()), ending: None, asked_approval: false }
+    Run { started_at: at(1), claim: Some(claim()), ending: None, asked_approval: false, paused_at: None }
 }
 
 fn end(exit: Exit, retry_at: Option<Timestamp>) -> Change {
@@ -52,8 +52,19 @@ fn every_why() -> Vec<Why> {
 }
 
 /// The kinds of change. The match makes a new one a compile error here, and the test wants a row for each.
-const KINDS: [&str; 9] =
-    ["claim", "give back", "decide", "end", "ask approval", "approve", "decline", "expire", "enrich"];
+const KINDS: [&str; 11] = [
+    "claim",
+    "give back",
+    "decide",
+    "end",
+    "ask approval",
+    "approve",
+    "decline",
+    "expire",
+    "enrich",
+    "pause",
+    "resume",
+];
 
 fn kind(change: &Change) -> &'static str {
     match change {
@@ -66,6 +77,8 @@ fn kind(change: &Change) -> &'static str {
         Change::Decline { .. } => KINDS[6],
         Change::Expire { .. } => KINDS[7],
         Change::Enrich { .. } => KINDS[8],
+        Change::Pause { .. } => KINDS[9],
+        Change::Resume => KINDS[10],
     }
 }
 
@@ -87,6 +100,7 @@ fn every_exit() -> Vec<Exit> {
 /// A row of the table: the changes it speaks of, and the running jobs to which it applies them.
 struct Row {
     name: &'static str,
+    paused: bool,
     runs: Vec<Run>,
     changes: Vec<Change>,
 }
@@ -96,7 +110,13 @@ fn row(
     runs: impl IntoIterator<Item = Run>,
     changes: impl IntoIterator<Item = Change>,
 ) -> Row {
-    Row { name, runs: runs.into_iter().collect(), changes: changes.into_iter().collect() }
+    Row { name, paused: false, runs: runs.into_iter().collect(), changes: changes.into_iter().collect() }
+}
+
+/// The same for jobs that are paused.
+fn paused_row(name: &'static str, changes: impl IntoIterator<Item = Change>) -> Row {
+    let runs = plain().into_iter().map(|run| Run { paused_at: Some(at(3)), ..run });
+    Row { paused: true, ..row(name, runs, changes) }
 }
 
 /// A running job without an intent, whether or not it asked for approval.
@@ -132,6 +152,7 @@ fn rows() -> Vec<Row> {
     let retry = Some(at(30));
     vec![
         row("claim", plain(), [Change::Claim { at: at(2), claim: claim() }]),
+        paused_row("claim while it is paused", [Change::Claim { at: at(2), claim: claim() }]),
         row("give back", plain(), [Change::GiveBack]),
         row(
             "give back after cancel, stale, replace or dependency",
@@ -172,6 +193,12 @@ fn rows() -> Vec<Row> {
         ),
         row("end after timeout, attempts left", told(Why::Timeout, None), ends(every_exit(), retry)),
         row("end after timeout, none left", told(Why::Timeout, None), ends(every_exit(), None)),
+        row("pause", plain(), [Change::Pause { at: at(6) }]),
+        paused_row("pause while it is paused", [Change::Pause { at: at(6) }]),
+        row("pause after an intent", told_one_of(&any_why, None), [Change::Pause { at: at(6) }]),
+        row("resume", plain(), [Change::Resume]),
+        paused_row("resume while it is paused", [Change::Resume]),
+        row("resume after an intent", told_one_of(&any_why, None), [Change::Resume]),
         row("ask approval", [run()], [Change::AskApproval]),
         row("ask approval after asking for approval", [asked()], [Change::AskApproval]),
         row("approve", plain(), [Change::Approve]),
@@ -199,16 +226,17 @@ fn ended(verdict: Verdict) -> End {
 }
 
 /// The states that a column speaks of.
-fn states(status: Status, runs: &[Run]) -> Vec<State> {
+fn states(status: Status, row: &Row) -> Vec<State> {
+    let paused_at = row.paused.then(|| at(3));
     let ended = |verdict| {
         let unrun = End { started_at: None, claim: None, outcome: None, ..ended(verdict) };
         vec![State::Ended(ended(verdict)), State::Ended(unrun)]
     };
     match status {
         Status::Queued => {
-            vec![State::Queued { not_before: None }, State::Queued { not_before: Some(at(40)) }]
+            [None, Some(at(40))].map(|not_before| State::Queued { not_before, paused_at }).into()
         }
-        Status::Running => runs.iter().cloned().map(State::Running).collect(),
+        Status::Running => row.runs.iter().cloned().map(State::Running).collect(),
         Status::WaitingApproval => vec![State::WaitingApproval],
         Status::Completed => ended(Verdict::Completed),
         Status::Failed => ended(Verdict::Failed),
@@ -270,7 +298,7 @@ fn every_cell_of_the_page_is_what_the_transition_function_does() {
         for status in Status::ALL {
             let column = columns.iter().position(|column| column == status.as_str()).expect("a column each");
             let cell = &written[row.name][column];
-            for state in states(status, &row.runs) {
+            for state in states(status, &row) {
                 for change in &row.changes {
                     let decision = state.next(change);
                     assert_eq!(&said(&decision), cell, "{} / {status}: {state:?} {change:?}", row.name);
@@ -300,14 +328,29 @@ fn to_end(state: &State, change: &Change) -> End {
 
 #[test]
 fn a_claim_says_when_and_where() {
-    let state = State::Queued { not_before: Some(at(1)) };
+    let state = queued(Some(at(1)));
     let change = Change::Claim { at: at(2), claim: claim() };
     assert_eq!(to(&state, &change), State::Running(Run { started_at: at(2), ..run() }));
 }
 
 #[test]
 fn a_slot_that_is_given_back_leaves_no_waiting_time() {
-    assert_eq!(to(&State::Running(run()), &Change::GiveBack), State::Queued { not_before: None });
+    assert_eq!(to(&State::Running(run()), &Change::GiveBack), queued(None));
+}
+
+#[test]
+fn a_job_that_is_queued_again_while_it_is_paused_stays_paused() {
+    let paused = State::Running(Run { paused_at: Some(at(3)), ..run() });
+    let held = |not_before| State::Queued { not_before, paused_at: Some(at(3)) };
+    assert_eq!(to(&paused, &Change::GiveBack), held(None));
+    assert_eq!(to(&paused, &end(Exit::Code(1), Some(at(30)))), held(Some(at(30))));
+}
+
+#[test]
+fn a_pause_says_since_when_and_keeps_the_time_before_which_nothing_starts() {
+    let held = to(&queued(Some(at(40))), &Change::Pause { at: at(6) });
+    assert_eq!(held, State::Queued { not_before: Some(at(40)), paused_at: Some(at(6)) });
+    assert_eq!(to(&held, &Change::Resume), queued(Some(at(40))));
 }
 
 #[test]
@@ -361,13 +404,13 @@ fn an_end_carries_what_was_true_of_the_run() {
 #[test]
 fn a_failure_with_attempts_left_waits_for_the_instant_it_was_given() {
     let state = to(&State::Running(run()), &end(Exit::Code(1), Some(at(30))));
-    assert_eq!(state, State::Queued { not_before: Some(at(30)) });
+    assert_eq!(state, queued(Some(at(30))));
 }
 
 #[test]
 fn an_approved_job_may_start_at_once_and_a_declined_one_says_why() {
     let waiting = State::WaitingApproval;
-    assert_eq!(to(&waiting, &Change::Approve), State::Queued { not_before: None });
+    assert_eq!(to(&waiting, &Change::Approve), queued(None));
     let declined = to_end(&waiting, &Change::Decline { at: at(7), note: "ann: not today".into() });
     assert_eq!((declined.at, declined.summary.as_deref()), (Some(at(7)), Some("ann: not today")));
     assert!(to_end(&waiting, &Change::Expire { at: at(7) }).summary.is_some());
@@ -375,7 +418,7 @@ fn an_approved_job_may_start_at_once_and_a_declined_one_says_why() {
 
 #[test]
 fn what_is_cancelled_before_it_ran_keeps_the_reason() {
-    for state in [State::Queued { not_before: None }, State::WaitingApproval] {
+    for state in [queued(None), State::WaitingApproval] {
         let ending =
             Ending { note: Some("bg_20260213_abc234 failed".into()), ..ending(Why::Dependency, None) };
         let end = to_end(&state, &Change::Decide { ending: ending.clone() });

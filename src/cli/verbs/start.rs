@@ -11,7 +11,10 @@ use crate::ops::{
     logs, start,
     wait::{self, OWN_FAILURE},
 };
-use crate::os::signal::leave_on_interrupt;
+use crate::os::{
+    clock::{Clock, SystemClock},
+    signal::leave_on_interrupt,
+};
 use crate::render::{Voice, human, json};
 use std::io;
 
@@ -55,7 +58,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
             format!("{id} is submitted, but its id could not be printed: {error}"),
         ));
     }
-    if let Some(place) = human::place(&submitted) {
+    if let Some(place) = human::place(&submitted, SystemClock.now()) {
         voice.say(&place);
     }
     let code = if args.follow {

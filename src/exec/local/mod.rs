@@ -7,16 +7,17 @@
 
 mod ending;
 mod family;
+mod live;
 pub mod meta;
 pub mod record;
 pub mod start;
 pub mod tree;
 pub mod watch;
 
-use super::{ExecError, Executor, Hold, Launch};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess};
 use crate::model::{
     Timestamp,
-    claim::{ExecutorName, Relation, Site},
+    claim::{Claim, ExecutorName, Relation, Site},
     id::JobId,
     job::Job,
 };
@@ -102,6 +103,29 @@ impl<C: Clock> Executor for Local<'_, C> {
         let Some(watcher) = self.watcher(id)? else { return Ok(None) };
         let handle = process::Handle::open(watcher).map_err(|error| failed("find the watcher", id, error))?;
         Ok(handle.and_then(process::Handle::into_fd))
+    }
+
+    fn processes(&self, job: &Job) -> Result<Vec<LiveProcess>, ExecError> {
+        let here = |claim: &Claim| self.site.relation(&claim.site) == Relation::Same;
+        if !job.run().and_then(|run| run.claim.as_ref()).is_some_and(here) {
+            return Ok(Vec::new());
+        }
+        let read = || -> io::Result<Vec<LiveProcess>> {
+            let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else {
+                return Ok(Vec::new());
+            };
+            let Some(record) = Record::open(runs, &job.id)? else { return Ok(Vec::new()) };
+            let attempt = record.attempt(job.attempt)?;
+            let tree = tree::Tree { id: &job.id, runs };
+            // Below its watcher where that lives; by its mark where it does not.
+            let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
+            let members = match watcher {
+                Some(watcher) if record.is_held()? => tree.members_below(watcher.pid)?,
+                _ => tree.members_by_mark(attempt.process)?,
+            };
+            Ok(live::in_order(&members, attempt.process))
+        };
+        read().map_err(|error| failed("look at the processes", &job.id, error))
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {

@@ -1,25 +1,13 @@
 //! A submission.
 
-use crate::model::{job::Job, state::Status};
+use super::words::waiting;
+use crate::model::{Timestamp, job::Job};
 use crate::ops::start::Submitted;
 use crate::render::safe;
 
 /// Why a submitted job does not run at once.
-pub fn place(submitted: &Submitted) -> Option<String> {
-    if submitted.job.status() != Status::Queued {
-        return None;
-    }
-    let slots = match submitted.slots {
-        0 => "no slot is free".to_owned(),
-        1 => "the slot is held by a running job".to_owned(),
-        held => format!("{held} jobs hold the slots"),
-    };
-    let ahead = match submitted.ahead {
-        0 => "it is next".to_owned(),
-        1 => "1 job is ahead of it".to_owned(),
-        many => format!("{many} jobs are ahead of it"),
-    };
-    Some(format!("queued: {slots}, {ahead}"))
+pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
+    submitted.waits.as_ref().map(|waits| format!("queued: {}", waiting(waits, now)))
 }
 
 /// What would be submitted.

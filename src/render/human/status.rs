@@ -1,6 +1,6 @@
 //! Everything about a job.
 
-use super::words::{bytes, exit_words, moment, named, run_time, status_words};
+use super::words::{bytes, exit_words, moment, named, run_time, status_words, waiting};
 use crate::model::Timestamp;
 use crate::ops::status::Report;
 use crate::render::safe;
@@ -35,8 +35,8 @@ pub fn status(report: &Report, now: Timestamp) -> String {
     if job.end().is_some() {
         add("exit", exit_words(job));
     }
-    if let Some(ahead) = report.ahead {
-        add("ahead", ahead.to_string());
+    if let Some(waits) = &report.waits {
+        add("waits", waiting(waits, now));
     }
     let limits = job.spec.limits;
     add(

@@ -25,6 +25,7 @@ fn event_words(event: &Event) -> String {
     match event {
         Event::Submitted { job } => format!("submit {}", job.id),
         Event::Removed { id } => format!("remove {id}"),
+        Event::Edited { id, .. } => format!("change what is asked of {id}"),
         Event::Changed { id, change } => match change {
             Change::Claim { .. } => format!("start {id}"),
             Change::GiveBack => format!("queue {id} again"),
@@ -37,6 +38,8 @@ fn event_words(event: &Event) -> String {
                     summary.as_deref().map(|text| format!(": {}", safe::line(text))).unwrap_or_default();
                 format!("write down the end of {id}{why}")
             }
+            Change::Pause { .. } => format!("pause {id}"),
+            Change::Resume => format!("let {id} go on"),
             Change::AskApproval | Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
                 format!("change the approval of {id}")
             }

@@ -7,6 +7,7 @@ use crate::model::{
     outcome::{Exit, Leftover, signal_name},
 };
 use crate::ops::list::{Observed, Row};
+use crate::plan::pick::Waits;
 use crate::render::safe;
 use chrono::Local;
 
@@ -118,4 +119,26 @@ pub fn bytes(count: u64) -> String {
 pub fn moment(at: Timestamp, now: Timestamp) -> String {
     let local = at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z");
     format!("{local} ({} ago)", age(at, now))
+}
+
+/// Why a job waits, and what comes before it.
+pub fn waiting(waits: &Waits, now: Timestamp) -> String {
+    match waits {
+        Waits::Paused { since } => format!("it was paused {} ago", age(*since, now)),
+        Waits::Until(at) => format!("it starts in {}, not before", brief(seconds_between(now, *at))),
+        Waits::ForPass => "it starts with the next pass".to_owned(),
+        Waits::ForSlot { held_by, ahead } => {
+            let slots = match held_by.len() {
+                0 => "no slot is free".to_owned(),
+                1 => "the slot is held by a running job".to_owned(),
+                held => format!("{held} jobs hold the slots"),
+            };
+            let ahead = match ahead.len() {
+                0 => "it is next".to_owned(),
+                1 => "1 job is ahead of it".to_owned(),
+                many => format!("{many} jobs are ahead of it"),
+            };
+            format!("{slots}, {ahead}")
+        }
+    }
 }

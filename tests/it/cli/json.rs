@@ -53,13 +53,17 @@ fn assert_job(job: &Value) {
 fn start() {
     let user = User::new();
     let started = object(&user, 0, &["start", "--", "true"]);
-    assert_eq!(names(&started), ["ahead", "command", "created", "id", "status", "version", "warnings"]);
+    assert_eq!(
+        names(&started),
+        ["ahead", "command", "created", "id", "status", "version", "waits", "warnings"]
+    );
     assert_eq!((&started["status"], &started["created"]), (&json!("running"), &json!(true)));
     assert_eq!(user.wait(started["id"].as_str().unwrap()), 0);
     let _held = hold_both_slots(&user);
     user.start(["true"]);
     let queued = object(&user, 0, &["start", "--", "true"]);
     assert_eq!((&queued["status"], &queued["ahead"]), (&json!("queued"), &json!(1)));
+    assert_eq!(queued["waits"]["for"], "slot");
 }
 
 #[test]

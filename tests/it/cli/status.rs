@@ -48,10 +48,11 @@ fn a_queued_job_shows_how_many_are_ahead() {
     let _held = hold_both_slots(&user);
     let first = user.start(["true"]);
     let second = user.start(["true"]);
-    for (id, ahead) in [(first, 0), (second, 1)] {
+    for (id, place) in [(first, "it is next"), (second, "1 job is ahead of it")] {
         let text = user.ok(["status", &id]);
         assert!(text.lines().any(|line| line.trim() == "status  queued"), "{text}");
-        assert!(text.lines().any(|line| line.trim() == format!("ahead  {ahead}")), "{text}");
+        let waits = format!("waits  2 jobs hold the slots, {place}");
+        assert!(text.lines().any(|line| line.trim() == waits), "{text}");
     }
 }
 

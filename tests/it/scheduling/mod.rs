@@ -10,11 +10,11 @@ use bgctl::model::{
     event::{Applied, Event},
     limit::{Limit, Limits, Source},
     outcome::{Ending, Exit, Outcome, Why},
-    state::{Change, Run, State},
+    state::{Change, Run, State, queued},
 };
 use bgctl::os::clock::Clock;
 use bgctl::pass::Pass;
-use bgctl::plan::{Scope, admit, census::Sighting, expire::seconds_left, pick};
+use bgctl::plan::{Scope, admit, census::Sighting, expire::seconds_left, pick::Waits};
 use bgctl::store::{Store, memory::MemoryStore};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -89,7 +89,7 @@ fn the_end_of_a_job_and_the_next_claim_are_one_decision() {
 fn a_job_that_must_not_start_yet_is_passed_over_and_starts_when_it_is_due() {
     let mut world = World::new().slots(1);
     let due = world.now + TimeDelta::seconds(60);
-    world.submit_with("late", |job| job.state = State::Queued { not_before: Some(due) });
+    world.submit_with("late", |job| job.state = queued(Some(due)));
     assert_eq!(world.states(), "late:queued");
     world.submit("b");
     assert_eq!(world.states(), "late:queued b:running");
@@ -141,10 +141,58 @@ fn fewer_slots_than_running_jobs_end_nothing_and_start_nothing() {
 fn a_place_in_the_queue_counts_the_queued_jobs_before_it() {
     let mut world = World::new().slots(1);
     world.submit("a b c d");
-    let ahead = |world: &World, name: &str| pick::ahead_of(&world.facts, &world.job(name).id);
+    let ahead = |world: &World, name: &str| match world.waits(name) {
+        Some(Waits::ForSlot { held_by, ahead }) => {
+            assert_eq!(held_by, [world.job("a").id]);
+            ahead.len()
+        }
+        other => panic!("{other:?}"),
+    };
     assert_eq!(["b", "c", "d"].map(|name| ahead(&world, name)), [0, 1, 2]);
     world.cancel("c");
     assert_eq!(ahead(&world, "d"), 1);
+}
+
+// Services, and jobs that stand still.
+
+#[test]
+fn a_service_runs_outside_the_slots_and_holds_none() {
+    let mut world = World::new().slots(1);
+    world.submit("a b");
+    world.submit_with("s", |job| job.spec.service = true);
+    assert_eq!(world.states(), "a:running b:queued s:running");
+    world.ends("a", Exit::Code(0));
+    assert_eq!(world.states(), "a:completed b:running s:running");
+}
+
+#[test]
+fn a_paused_job_gets_no_slot_and_the_next_one_passes_it() {
+    let mut world = World::new().slots(1);
+    world.submit("a b c");
+    assert_eq!(world.change("b", Change::Pause { at: world.now }), Applied::Yes);
+    assert_eq!(world.waits("b"), Some(Waits::Paused { since: world.now }));
+    world.ends("a", Exit::Code(0));
+    assert_eq!(world.states(), "a:completed b:queued c:running");
+    assert_eq!(world.change("b", Change::Resume), Applied::Yes);
+    world.ends("c", Exit::Code(0));
+    assert_eq!(world.states(), "a:completed b:running c:completed");
+}
+
+#[test]
+fn a_paused_running_job_keeps_its_slot() {
+    let mut world = World::new().slots(1);
+    world.submit("a b");
+    assert_eq!(world.change("a", Change::Pause { at: world.now }), Applied::Yes);
+    assert_eq!(world.tick(), "");
+    assert_eq!(world.states(), "a:running b:queued");
+}
+
+#[test]
+fn a_job_that_waits_for_its_time_says_so() {
+    let mut world = World::new();
+    let due = world.now + TimeDelta::seconds(30);
+    world.submit_with("late", |job| job.state = queued(Some(due)));
+    assert_eq!(world.waits("late"), Some(Waits::Until(due)));
 }
 
 // Intents and ends.
@@ -591,7 +639,13 @@ fn dry_run_over(claim: Option<Claim>) -> String {
     let world = World::new();
     let store = MemoryStore::default();
     let mut given = job("a", 1, world.now);
-    given.state = State::Running(Run { started_at: world.now, claim, ending: None, asked_approval: false });
+    given.state = State::Running(Run {
+        started_at: world.now,
+        claim,
+        ending: None,
+        asked_approval: false,
+        paused_at: None,
+    });
     store.transact(world.now, &mut |draft| admit::admit(draft, given.clone()).map(drop)).unwrap();
     let clock = Now(world.now);
     let executor = DryRun { site: &site("here", "boot-2"), clock: &clock };

@@ -21,6 +21,7 @@ use bgctl::model::{
 use bgctl::plan::{
     self, Action, Inputs, Scope, admit,
     census::{Census, Sighting},
+    pick::{self, Waits},
     rescue, retain,
 };
 use chrono::TimeDelta;
@@ -91,8 +92,13 @@ impl World {
         let now = self.now;
         self.submit_with(name, |job| {
             let claim = site.map(|site| Claim { site, executor: ExecutorName::Local });
-            let run =
-                bgctl::model::state::Run { started_at: now, claim, ending: None, asked_approval: false };
+            let run = bgctl::model::state::Run {
+                started_at: now,
+                claim,
+                ending: None,
+                asked_approval: false,
+                paused_at: None,
+            };
             job.state = State::Running(run);
         });
     }
@@ -192,6 +198,11 @@ impl World {
         self.facts.job(&head.expect(name).id).unwrap().unwrap()
     }
 
+    /// Why a job waits.
+    pub fn waits(&self, name: &str) -> Option<Waits> {
+        pick::why_it_waits(&self.facts, &self.job(name).id, self.now, &self.config, &self.site).unwrap()
+    }
+
     /// The sentence about a job.
     #[track_caller]
     pub fn summary(&self, name: &str) -> String {
@@ -243,8 +254,11 @@ impl World {
     fn assert_no_slot_was_taken_twice(&self, events: &[Event]) {
         let is_claim = |event: &Event| matches!(event, Event::Changed { change: Change::Claim { .. }, .. });
         let here = |claim: &Claim| self.site.relation(&claim.site) == Relation::Same;
-        let running =
-            self.facts.running().filter(|job| job.run().unwrap().claim.as_ref().is_none_or(here)).count();
+        let running = self
+            .facts
+            .running()
+            .filter(|job| !job.spec.service && job.run().unwrap().claim.as_ref().is_none_or(here))
+            .count();
         let slots = self.config.slots;
         assert!(running <= slots || !events.iter().any(is_claim), "{running} run in {slots} slots");
     }
