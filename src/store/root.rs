@@ -149,9 +149,14 @@ pub fn input_name(id: &JobId) -> String {
     format!("{id}.in")
 }
 
+/// The name of the file that says what was left out of a job's log.
+pub fn cut_name(id: &JobId) -> String {
+    format!("{id}.cut")
+}
+
 /// The names of all files a job may have in the folder of run files.
-pub fn run_file_names(id: &JobId) -> [String; 5] {
-    [log_name(id), meta_name(id), meta_temporary_name(id), input_name(id), record_name(id)]
+pub fn run_file_names(id: &JobId) -> [String; 6] {
+    [log_name(id), cut_name(id), meta_name(id), meta_temporary_name(id), input_name(id), record_name(id)]
 }
 
 #[cfg(test)]

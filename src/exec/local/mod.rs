@@ -5,6 +5,7 @@
 //! and executes the command. So at each instant the record tells what may have run. Only the holder of the record's
 //! lock signals, judges or ends a job.
 
+pub mod cut;
 mod ending;
 mod family;
 mod live;

@@ -1,0 +1,117 @@
+//! What was left out of a job's log, for readers: where its beginning ends and its end begins.
+//!
+//! Offsets count everything the job ever wrote, whether or not it is still there, so that they never change: a reader
+//! that follows keeps its place while the file under it becomes shorter. The file `ID.cut` is there only if something
+//! was left out. It has one line of fixed length, overwritten in place by the watcher; an odd sequence number says that
+//! a cut is being made, and a reader that sees another number after it read the log than before reads again.
+
+use crate::model::id::JobId;
+use crate::os::folder::Folder;
+use crate::store::root::cut_name;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Longest line that is read; the line itself is shorter.
+const BYTES_MAX: u64 = 4_096;
+/// The line's length, so that a shorter one never leaves the end of a longer one behind.
+const LINE_BYTES: usize = 160;
+
+/// What was left out of a log.
+///
+/// The file has `[0, head_end)` as written, then one line that says what was left out, then from `tail_begin` on what
+/// was written last. Byte `p` of the file is byte `p` of what was written before `head_end`, and byte `p + removed` from
+/// `tail_begin` on. Between the line and `tail_begin` there may be a hole, which reads as NULs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Odd while a cut is being made.
+    pub sequence: u64,
+    /// Where the beginning ends in the file.
+    pub head_end: u64,
+    /// Where the end begins in the file.
+    pub tail_begin: u64,
+    /// Bytes by which the file is shorter than what was written.
+    pub removed: u64,
+}
+
+impl Cut {
+    /// Whether a cut is being made at this moment.
+    pub fn is_being_made(&self) -> bool {
+        self.sequence % 2 == 1
+    }
+
+    /// Bytes of the job's output that are no longer there.
+    pub fn left_out(&self) -> u64 {
+        (self.tail_begin + self.removed).saturating_sub(self.head_end)
+    }
+
+    /// Where a byte of what was written is in the file. `None`: it was left out.
+    pub fn place(&self, written: u64) -> Option<u64> {
+        if written < self.head_end {
+            return Some(written);
+        }
+        (written >= self.tail_begin + self.removed).then(|| written - self.removed)
+    }
+
+    /// Which byte of what was written is at a place of the file; for the line and the hole, the first after them.
+    pub fn written(&self, place: u64) -> u64 {
+        if place < self.head_end { place } else { place.max(self.tail_begin) + self.removed }
+    }
+}
+
+/// What was left out of a job's log; `None` where it is whole.
+pub fn read(runs: &Folder, id: &JobId) -> io::Result<Option<Cut>> {
+    let Some(bytes) = runs.read(&cut_name(id), BYTES_MAX)? else { return Ok(None) };
+    // Empty for the moment in which the watcher makes it: nothing was left out yet.
+    Ok(serde_json::from_slice(&bytes).ok())
+}
+
+/// The watcher's hold on that file.
+#[derive(Debug)]
+pub struct CutFile(File);
+
+impl CutFile {
+    /// Opens it, making it where it is missing.
+    pub fn open(runs: &Folder, id: &JobId) -> io::Result<Self> {
+        runs.open_or_create_file(&cut_name(id), false).map(Self)
+    }
+
+    /// Writes what readers are to know.
+    pub fn write(&self, cut: &Cut) -> io::Result<()> {
+        let mut line = serde_json::to_vec(cut)?;
+        line.resize(LINE_BYTES - 1, b' ');
+        line.push(b'\n');
+        self.0.write_all_at(&line, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_before_and_after_what_was_left_out_are_found() {
+        let cut = Cut { sequence: 2, head_end: 100, tail_begin: 150, removed: 1_000 };
+        assert_eq!(cut.left_out(), 1_050);
+        assert_eq!([cut.place(99), cut.place(100), cut.place(1_149)], [Some(99), None, None]);
+        assert_eq!([cut.place(1_150), cut.place(1_200)], [Some(150), Some(200)]);
+        assert_eq!([cut.written(99), cut.written(100), cut.written(150)], [99, 1_150, 1_150]);
+        assert_eq!(cut.written(200), 1_200);
+    }
+
+    #[test]
+    fn what_is_written_is_read_whatever_stood_there_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Folder::open_or_create(&dir.path().join("runs")).unwrap();
+        let id = JobId::parse("bg_20260213_aaaaaa").unwrap();
+        assert_eq!(read(&runs, &id).unwrap(), None);
+        let file = CutFile::open(&runs, &id).unwrap();
+        assert_eq!(read(&runs, &id).unwrap(), None);
+        let long = Cut { sequence: u64::MAX, head_end: u64::MAX, tail_begin: u64::MAX, removed: u64::MAX };
+        for cut in [long, Cut::default()] {
+            file.write(&cut).unwrap();
+            assert_eq!(read(&runs, &id).unwrap(), Some(cut));
+        }
+    }
+}
