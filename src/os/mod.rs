@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod detach;
 pub mod doorbell;
+pub mod extent;
 pub mod folder;
 pub mod gate;
 pub mod ids;

@@ -154,9 +154,22 @@ pub fn cut_name(id: &JobId) -> String {
     format!("{id}.cut")
 }
 
+/// The name of a job's log without its hole, until it is renamed.
+pub fn log_temporary_name(id: &JobId) -> String {
+    format!("{id}.log.tmp")
+}
+
 /// The names of all files a job may have in the folder of run files.
-pub fn run_file_names(id: &JobId) -> [String; 6] {
-    [log_name(id), cut_name(id), meta_name(id), meta_temporary_name(id), input_name(id), record_name(id)]
+pub fn run_file_names(id: &JobId) -> [String; 7] {
+    [
+        log_name(id),
+        log_temporary_name(id),
+        cut_name(id),
+        meta_name(id),
+        meta_temporary_name(id),
+        input_name(id),
+        record_name(id),
+    ]
 }
 
 #[cfg(test)]

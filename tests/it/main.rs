@@ -13,6 +13,7 @@ mod states;
 
 mod cli;
 mod journey;
+mod log_cap;
 mod processes;
 mod shells;
 mod sweeps;

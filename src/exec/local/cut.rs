@@ -16,7 +16,7 @@ use std::os::unix::fs::FileExt;
 /// Longest line that is read; the line itself is shorter.
 const BYTES_MAX: u64 = 4_096;
 /// The line's length, so that a shorter one never leaves the end of a longer one behind.
-const LINE_BYTES: usize = 160;
+const LINE_BYTES: usize = 640;
 
 /// What was left out of a log.
 ///
@@ -60,8 +60,62 @@ impl Cut {
     }
 }
 
+/// A change of the log that is being made, from which whoever comes after a crash can finish it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is being done to the file.
+    pub step: Step,
+    /// What will be true after it.
+    pub after: Cut,
+    /// Bytes of the hole after it.
+    pub hole_bytes: u64,
+    /// The limit for which it is done.
+    pub bytes_max: u64,
+}
+
+/// What is done to the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Blocks are taken out, and what comes after them moves up.
+    Collapse {
+        /// From here.
+        from: u64,
+        /// So many bytes.
+        length: u64,
+        /// Once these bytes stand at `from`, which they do until it is done.
+        token: Option<String>,
+    },
+    /// A part becomes a hole.
+    Punch,
+    /// A file without the hole takes the log's place.
+    Compact {
+        /// That file's number.
+        inode: u64,
+    },
+}
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// For readers.
+    #[serde(flatten)]
+    pub cut: Cut,
+    /// Bytes of the hole before the tail.
+    #[serde(default)]
+    pub hole_bytes: u64,
+    /// What is being done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+}
+
 /// What was left out of a job's log; `None` where it is whole.
 pub fn read(runs: &Folder, id: &JobId) -> io::Result<Option<Cut>> {
+    Ok(read_whole(runs, id)?.map(|written| written.cut))
+}
+
+/// What the file says; `None` where there is none.
+pub fn read_whole(runs: &Folder, id: &JobId) -> io::Result<Option<Written>> {
     let Some(bytes) = runs.read(&cut_name(id), BYTES_MAX)? else { return Ok(None) };
     // Empty for the moment in which the watcher makes it: nothing was left out yet.
     Ok(serde_json::from_slice(&bytes).ok())
@@ -79,8 +133,13 @@ impl CutFile {
 
     /// Writes what readers are to know.
     pub fn write(&self, cut: &Cut) -> io::Result<()> {
-        let mut line = serde_json::to_vec(cut)?;
-        line.resize(LINE_BYTES - 1, b' ');
+        self.write_whole(&Written { cut: *cut, ..Written::default() })
+    }
+
+    /// Writes all there is to know.
+    pub fn write_whole(&self, written: &Written) -> io::Result<()> {
+        let mut line = serde_json::to_vec(written)?;
+        line.resize(line.len().max(LINE_BYTES - 1), b' ');
         line.push(b'\n');
         self.0.write_all_at(&line, 0)
     }

@@ -86,7 +86,11 @@ impl<C: Clock> Watch<'_, C> {
             if beat {
                 self.beat();
             }
-            let arrived = family.wait(course.patience(now));
+            self.look_at_log(&self.job);
+            let until_look = self
+                .next_look()
+                .map_or(BEAT_INTERVAL, |at| at.saturating_sub(self.context.clock.monotonic()));
+            let arrived = family.wait(course.patience(now).min(until_look));
             if (arrived.poke || beat) && self.is_told_to_kill() {
                 course.killing = true;
             }

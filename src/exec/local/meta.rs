@@ -11,7 +11,7 @@ use crate::model::{
     outcome::{Ending, Outcome},
 };
 use crate::os::folder::Folder;
-use crate::store::root::{meta_name, meta_temporary_name};
+use crate::store::root::{log_temporary_name, meta_name, meta_temporary_name};
 use rustix::fs::RawMode;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -116,4 +116,5 @@ pub fn write(runs: &Folder, job: &Job, facts: &Facts<'_>) -> io::Result<()> {
 /// Removes what a watcher left that died while it wrote. Only for the holder of the job's record.
 pub fn sweep(runs: &Folder, id: &JobId) {
     let _ = runs.remove(&meta_temporary_name(id));
+    let _ = runs.remove(&log_temporary_name(id));
 }

@@ -9,7 +9,9 @@ pub mod cut;
 mod ending;
 mod family;
 mod live;
+pub mod log;
 pub mod meta;
+mod pause;
 pub mod record;
 pub mod start;
 pub mod tree;
@@ -79,6 +81,9 @@ impl<C: Clock> Executor for Local<'_, C> {
         let Some(record) = record else { return Ok(None) };
         meta::sweep(self.root.runs()?, &job.id);
         let sighting = self.judge(job, Some(&record), false)?;
+        if matches!(sighting, Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) {
+            log::tidy(self.root.runs()?, &job.id);
+        }
         Ok(Some((Hold(Some(record)), sighting)))
     }
 

@@ -55,6 +55,16 @@ pub enum Line {
         /// The same in time since boot without suspended time.
         monotonic_ms: u64,
     },
+    /// All processes of the job stand still.
+    Paused {
+        /// Since when, in time since boot without suspended time.
+        monotonic_ms: u64,
+    },
+    /// The job goes on.
+    Resumed {
+        /// Since when, in time since boot without suspended time.
+        monotonic_ms: u64,
+    },
     /// The watcher began to end the tree.
     Ending {
         /// Why.
@@ -96,6 +106,10 @@ pub struct Attempt {
     pub log_from: u64,
     /// The latest sign of life.
     pub last_sign: Option<(Timestamp, u64)>,
+    /// Since when its processes stand still, in time since boot without suspended time.
+    pub paused_since_ms: Option<u64>,
+    /// For how long they stood still before.
+    pub paused_ms: u64,
     /// Why the tree is being ended.
     pub ending: Option<Ending>,
     /// What the watcher cannot end.
@@ -236,6 +250,11 @@ impl Attempt {
             }
             Line::Started => self.started = true,
             Line::Beat { at, monotonic_ms } => self.last_sign = Some((at, monotonic_ms)),
+            Line::Paused { monotonic_ms } => self.paused_since_ms = Some(monotonic_ms),
+            Line::Resumed { monotonic_ms } => {
+                let since = self.paused_since_ms.take().unwrap_or(monotonic_ms);
+                self.paused_ms += monotonic_ms.saturating_sub(since);
+            }
             Line::Ending { ending } => self.ending = Some(ending),
             Line::Stuck { processes } => self.stuck = processes,
             Line::Outcome { outcome } => self.outcome = Some(outcome),

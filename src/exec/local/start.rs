@@ -1,5 +1,6 @@
 //! Making a job's process ready: from its entry in the index to a process at the gate.
 
+use super::cut;
 use super::record::{Line, Record};
 use super::tree::MARK;
 use crate::model::{bytes::Bytes, job::Job, outcome::Exit};
@@ -27,7 +28,7 @@ pub const JOB_VARIABLES: [&str; 4] = [MARK, "BG_ATTEMPT", "BG_APPROVED", "BG_ARR
 pub struct Started {
     /// Who it is.
     pub identity: Identity,
-    /// Where its output begins in the log.
+    /// Where its output begins in what is written to the log.
     pub log_from: u64,
     /// The bits that its new files do not get.
     pub umask: RawMode,
@@ -62,7 +63,9 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
     let log = runs
         .open_for_output(&log_name(&job.id))
         .map_err(|error| NotStarted::because("its log could not be created", error))?;
-    let log_from = log.metadata().map_or(0, |data| data.len());
+    // Counted with what was left out of it, so that it stays what it is.
+    let left_out = cut::read(runs, &job.id).ok().flatten().unwrap_or_default();
+    let log_from = log.metadata().map_or(0, |data| data.len() + left_out.removed);
     let input = open_input(job)?;
     let argv = job.spec.command.to_argv();
     let limits = inherited.known_limits();

@@ -1,6 +1,8 @@
 //! Watching: the life of a watcher, from taking the record to knowing the outcome.
 
 use super::family::{Family, Main};
+use super::log::Log;
+use super::pause::Pause;
 use super::record::{Attempt, Line, Record};
 use super::start::{self, NotStarted, Started};
 use super::tree::Tree;
@@ -21,11 +23,10 @@ use crate::os::{
     signal::Inbox,
 };
 use crate::plan::expire::seconds_left;
-use crate::store::{
-    Store,
-    root::{Root, log_name},
-};
+use crate::store::{Store, root::Root};
 use rustix::fs::RawMode;
+use std::cell::RefCell;
+use std::io;
 use std::time::Duration;
 
 /// Longest wait for a record that another watcher is about to leave.
@@ -87,7 +88,7 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         return Ok(None);
     };
     let history = record.attempt(job.attempt).map_err(|error| failed("read the record", id, error))?;
-    let watch = Watch { context, record: &record, job };
+    let watch = Watch::new(context, &record, job);
     let (outcome, ending) = watch.to_the_end(&history)?;
     let attempt = watch.job.attempt;
     Ok(Some(Watched { outcome, ending, record, attempt }))
@@ -109,7 +110,7 @@ pub fn end_left<C: Clock>(
         identity => Main::Adopted { identity, handle: None },
     };
     let _ = reap::adopt_orphans(true);
-    let watch = Watch { context, record: &watched.record, job };
+    let watch = Watch::new(context, &watched.record, job);
     watch.end(&watch.family(main)?, Turn::Told(ending.clone()));
     let _ = reap::adopt_orphans(false);
     let outcome = Outcome { leftovers_left: false, ..watched.outcome.clone() };
@@ -158,9 +159,15 @@ pub(super) struct Watch<'a, C> {
     pub(super) context: &'a Context<'a, C>,
     pub(super) record: &'a Record,
     pub(super) job: Job,
+    log: RefCell<Option<Log<'a>>>,
+    log_fault: RefCell<String>,
 }
 
-impl<C: Clock> Watch<'_, C> {
+impl<'a, C: Clock> Watch<'a, C> {
+    fn new(context: &'a Context<'a, C>, record: &'a Record, job: Job) -> Self {
+        Self { context, record, job, log: RefCell::default(), log_fault: RefCell::default() }
+    }
+
     fn to_the_end(&self, history: &Attempt) -> Result<(Outcome, Option<Ending>), ExecError> {
         if let Some(outcome) = &history.outcome {
             return Ok((outcome.clone(), history.ending.clone()));
@@ -208,7 +215,8 @@ impl<C: Clock> Watch<'_, C> {
 
     fn supervise(&self, started: Started) -> Result<(Outcome, Option<Ending>), ExecError> {
         let family = self.family(Main::Child(started.identity))?;
-        let turn = self.wait_for_turn(&family, self.context.clock.monotonic());
+        self.open_log();
+        let turn = self.wait_for_turn(&family, self.context.clock.monotonic(), &Attempt::default());
         let ended = self.end(&family, turn);
         let exit = family.let_main_go().map_or_else(
             || Exit::Unknown { reason: "the system did not say how it ended".to_owned() },
@@ -232,6 +240,7 @@ impl<C: Clock> Watch<'_, C> {
     fn adopt(&self, history: &Attempt) -> Result<(Outcome, Option<Ending>), ExecError> {
         let handle = history.process.and_then(|identity| Handle::open(identity).ok().flatten());
         let family = self.family(Main::Adopted { identity: history.process, handle })?;
+        self.open_log();
         let began = history
             .started_monotonic_ms
             .map_or_else(|| self.context.clock.monotonic(), Duration::from_millis);
@@ -239,7 +248,7 @@ impl<C: Clock> Watch<'_, C> {
         let told = self.job.run().and_then(|run| run.ending.clone()).or_else(|| history.ending.clone());
         let turn = match told {
             Some(ending) => Turn::Told(ending),
-            None => self.wait_for_turn(&family, began),
+            None => self.wait_for_turn(&family, began, history),
         };
         // Whoever is the parent of the main process may let it go while its leftovers are ended.
         let status = family.adopted_status();
@@ -260,42 +269,65 @@ impl<C: Clock> Watch<'_, C> {
     }
 
     /// Waits until the main process ends or is to be ended.
-    fn wait_for_turn(&self, family: &Family<'_>, began: Duration) -> Turn {
+    fn wait_for_turn(&self, family: &Family<'_>, began: Duration, history: &Attempt) -> Turn {
         let clock = self.context.clock;
-        let mut limits = self.job.spec.limits;
-        let beat_interval = beat_interval(limits.stale_after.seconds);
-        let mut next_beat = clock.monotonic() + beat_interval;
+        let mut job = self.job.clone();
+        let mut pause = Pause::of(history);
+        let mut next_beat = clock.monotonic() + beat_interval(&job);
         while !family.main_has_ended() {
-            let deadline = limits.timeout.seconds.map(|limit| began + Duration::from_secs(limit));
-            let wake = deadline.map_or(next_beat, |deadline| deadline.min(next_beat));
+            let now = clock.monotonic();
+            pause.follow(job.paused_at().is_some(), family, self.record, now);
+            self.look_at_log(&job);
+            let limit = job.spec.limits.timeout.seconds.filter(|_| !pause.stands());
+            let deadline = limit.map(|limit| began + Duration::from_secs(limit) + pause.stood(now));
+            let patience = pause.patience().map(|patience| now + patience);
+            let wake =
+                [deadline, patience, self.next_look()].into_iter().flatten().fold(next_beat, Duration::min);
             let poked = family.wait(wake.saturating_sub(clock.monotonic())).poke;
             let now = clock.monotonic();
             let over = deadline.is_some_and(|deadline| now >= deadline);
             let beat = now >= next_beat;
             if beat {
                 self.beat();
-                next_beat = now + beat_interval;
+                next_beat = now + beat_interval(&job);
             }
             if !(poked || beat || over) {
                 continue;
             }
             // The index as it is now decides: somebody may have changed the limits, or told the job to end. Where it
             // cannot be read, what was last known holds.
-            match claimed_job(self.context, &self.job.id) {
-                Ok(Some(job)) if job.attempt == self.job.attempt => {
-                    if let Some(ending) = job.run().and_then(|run| run.ending.clone()) {
-                        return if family.main_has_ended() { Turn::Ended } else { Turn::Told(ending) };
-                    }
-                    limits = job.spec.limits;
+            if let Ok(Some(current)) = claimed_job(self.context, &job.id)
+                && current.attempt == job.attempt
+            {
+                if let Some(ending) = current.run().and_then(|run| run.ending.clone()) {
+                    return if family.main_has_ended() { Turn::Ended } else { Turn::Told(ending) };
                 }
-                Ok(_) | Err(_) => {}
+                job = current;
             }
-            let ran_seconds = now.saturating_sub(began).as_secs();
-            if over && seconds_left(&limits, ran_seconds) == Some(0) && !family.main_has_ended() {
+            let ran_seconds = now.saturating_sub(began + pause.stood(now)).as_secs();
+            let is_over = over && seconds_left(&job.spec.limits, ran_seconds) == Some(0);
+            if is_over && job.paused_at().is_none() && !family.main_has_ended() {
                 return Turn::Told(self.commit_timeout());
             }
         }
         Turn::Ended
+    }
+
+    /// Keeps the log within its limit. What stands in the way is written down once.
+    pub(super) fn look_at_log(&self, job: &Job) {
+        let mut log = self.log.borrow_mut();
+        let Some(open) = log.as_mut() else { return };
+        if let Err(error) = open.look(job.spec.limits.log.bytes, self.context.clock.monotonic()) {
+            let text = format!("could not keep the log within its limit: {error}");
+            if self.log_fault.replace(text.clone()) != text {
+                let _ = self.record.append(&Line::Note { text });
+            }
+        }
+    }
+
+    /// When the log wants to be looked at next.
+    pub(super) fn next_look(&self) -> Option<Duration> {
+        self.log.borrow().as_ref().and_then(Log::next_look)
     }
 
     /// Commits the intent to end the job for time. If the index cannot be written now, the intent goes to the record,
@@ -331,10 +363,31 @@ impl<C: Clock> Watch<'_, C> {
         }
     }
 
+    fn open_log(&self) {
+        let opened = self.context.root.runs().map_err(io::Error::other);
+        match opened.and_then(|runs| Log::open(runs, &self.job.id)) {
+            Ok(log) => *self.log.borrow_mut() = Some(log),
+            Err(error) => {
+                let text = format!("could not look after the log: {error}");
+                let _ = self.record.append(&Line::Note { text });
+            }
+        }
+    }
+
+    /// Once nobody writes to it any more, the log becomes an ordinary file. Gives how much was written to it.
+    fn close_log(&self, job_left: bool) -> Option<u64> {
+        let mut log = self.log.borrow_mut();
+        let log = log.as_mut()?;
+        if !job_left && let Err(error) = log.finish(self.job.spec.limits.log.bytes) {
+            let text = format!("could not keep the log within its limit: {error}");
+            let _ = self.record.append(&Line::Note { text });
+        }
+        log.written().ok()
+    }
+
     fn write_meta(&self, outcome: &Outcome, log_from: u64, umask: Option<RawMode>, ending: Option<&Ending>) {
         let Ok(runs) = self.context.root.runs() else { return };
-        let size = |name: &str| runs.open_file(name).ok().flatten().and_then(|file| file.metadata().ok());
-        let log_to = size(&log_name(&self.job.id)).map_or(log_from, |data| data.len());
+        let log_to = self.close_log(outcome.leftovers_left).unwrap_or(log_from);
         let mut job = self.job.clone();
         if let Some(ending) = ending {
             job.change(&Change::Decide { ending: ending.clone() });
@@ -356,8 +409,9 @@ impl<C: Clock> Watch<'_, C> {
 }
 
 /// A sign of life at least three times within the stale guard's limit.
-fn beat_interval(stale_after_seconds: Option<u64>) -> Duration {
-    let guard = stale_after_seconds.map_or(BEAT_INTERVAL, |seconds| Duration::from_secs(seconds) / 3);
+fn beat_interval(job: &Job) -> Duration {
+    let limit = job.spec.limits.stale_after.seconds;
+    let guard = limit.map_or(BEAT_INTERVAL, |seconds| Duration::from_secs(seconds) / 3);
     guard.clamp(Duration::from_millis(300), BEAT_INTERVAL)
 }
 
