@@ -5,8 +5,10 @@ use super::{
     home::{BrokenConfig, Home},
 };
 use crate::model::claim::ExecutorName;
+use crate::os::clock::Clock;
 use crate::pass::Decided;
 use crate::plan::Scope;
+use crate::store::{Store, environments};
 
 /// Makes a whole pass with retention, or says what it would do.
 pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
@@ -24,6 +26,25 @@ pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
         decided.events.extend(removed.events);
         decided.warnings.extend(removed.warnings);
     }
+    if !dry_run && let Err(error) = sweep(&home) {
+        decided.warnings.push(error.message);
+    }
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
     Ok(decided)
+}
+
+/// Removes what ended jobs and crashed submitters left of environments.
+fn sweep(home: &Home) -> Result<(), Fault> {
+    let store = home.store();
+    if environments::unneeded(&home.root, &store.read()?)?.is_empty() {
+        return Ok(());
+    }
+    // Under the lock, so that no submitter names one meanwhile.
+    let mut swept = Ok(0);
+    store.transact(home.clock.now(), &mut |draft| {
+        swept = environments::sweep(&home.root, draft.facts());
+        Ok(())
+    })?;
+    swept?;
+    Ok(())
 }

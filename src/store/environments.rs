@@ -1,15 +1,20 @@
 //! Captured environments: content-addressed, so that a thousand jobs of one shell share one file.
+//!
+//! A file lives as long as a job that can still run names it; its values go with the last one. It is durable as soon as
+//! it is needed after a power cut: before the index names it for a job that waits, or that may be tried again. A job that
+//! starts at once and has no other attempt never needs it then, and its submission is not held up by the disk.
 
 use super::{StoreError, root::Root};
 use crate::model::{bytes::Bytes, facts::Facts, wire::is_environment_name};
 use crate::os::{detach::KEPT_VARIABLES, folder::Folder, inherited::Inherited};
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::io;
 
 /// Largest environment that is read; the kernel's own limit for arguments and environment is below it (`execve(2)`).
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Makes an environment durable, if it is not there yet, and gives its name.
+/// Writes an environment down, if it is not there yet, and gives its name.
 pub fn save(root: &Root, inherited: &Inherited) -> Result<String, StoreError> {
     let content = serde_json::to_vec(inherited).unwrap_or_default();
     let name = hash(&content);
@@ -19,10 +24,33 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<String, StoreError> {
     if !folder.has(&file).map_err(failed)? {
         sweep_abandoned(folder).map_err(failed)?;
         let temporary = format!("{name}.{}.tmp", std::process::id());
-        folder.replace(&file, &temporary, &content, true).map_err(failed)?;
-        folder.sync().map_err(failed)?;
+        folder.replace(&file, &temporary, &content, false).map_err(failed)?;
     }
     Ok(name)
+}
+
+/// Makes an environment durable.
+pub fn make_durable(root: &Root, name: &str) -> Result<(), StoreError> {
+    let folder = root.environments()?;
+    let file = file_name(name);
+    let sync = || -> io::Result<()> {
+        folder.open_file(&file)?.ok_or(io::ErrorKind::NotFound)?.sync_all()?;
+        folder.sync()
+    };
+    sync().map_err(|error| StoreError::System {
+        doing: "make durable",
+        path: folder.path().join(&file),
+        error,
+    })
+}
+
+/// Removes an environment.
+pub fn remove(root: &Root, name: &str) -> Result<(), StoreError> {
+    let folder = root.environments()?;
+    let file = file_name(name);
+    let failed = |error| StoreError::System { doing: "remove", path: folder.path().join(&file), error };
+    folder.remove(&file).map_err(failed)?;
+    Ok(())
 }
 
 /// Whether an environment is there.
@@ -55,25 +83,40 @@ fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
     serde_json::from_slice(&content).map_err(io::Error::other)
 }
 
-/// Removes the environments that no job of the index names, and what crashed submitters left. Gives how many went.
+/// Whether a job that can still run names an environment.
+pub fn is_needed(facts: &Facts, name: &str) -> bool {
+    facts.heads().any(|head| !head.status.has_ended() && head.env.as_deref() == Some(name))
+}
+
+/// The files that nobody needs: environments that no job that can still run names, and what crashed submitters left.
+pub fn unneeded(root: &Root, facts: &Facts) -> Result<Vec<String>, StoreError> {
+    let folder = root.environments()?;
+    let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
+    let active = facts.heads().filter(|head| !head.status.has_ended());
+    let named: HashSet<&str> = active.filter_map(|head| head.env.as_deref()).collect();
+    let is_unneeded = |file: &str| match file.split_once('.') {
+        Some((hash, "json")) => is_environment_name(hash) && !named.contains(hash),
+        Some((hash, rest)) => is_environment_name(hash) && is_abandoned(rest),
+        None => false,
+    };
+    let files = folder.names().map_err(failed)?;
+    Ok(files
+        .iter()
+        .filter_map(|name| name.to_str())
+        .filter(|file| is_unneeded(file))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Removes the files that nobody needs. Gives how many went.
 ///
 /// To be called under the index's lock: a submitter checks within its own transaction that the file is there.
 pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
     let folder = root.environments()?;
     let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
-    let named: std::collections::HashSet<&str> =
-        facts.heads().filter_map(|head| head.env.as_deref()).collect();
     let mut gone = 0;
-    for name in folder.names().map_err(failed)? {
-        let Some(file) = name.to_str() else { continue };
-        let unnamed = match file.split_once('.') {
-            Some((hash, "json")) => is_environment_name(hash) && !named.contains(hash),
-            Some((hash, rest)) => is_environment_name(hash) && is_abandoned(rest),
-            None => false,
-        };
-        if unnamed && folder.remove(file).map_err(failed)? {
-            gone += 1;
-        }
+    for file in unneeded(root, facts)? {
+        gone += usize::from(folder.remove(&file).map_err(failed)?);
     }
     Ok(gone)
 }

@@ -3,11 +3,13 @@
 //! A change is written beside the index, fsynced, renamed over it; the folder is fsynced after the lock is released
 //! and before anybody is told. Jobs that a change does not touch are copied as they stand, not parsed.
 
-use super::{Commit, Decide, Follow, Store, StoreError, lock, root, root::Root};
+use super::{Commit, Decide, Follow, Store, StoreError, environments, lock, root, root::Root};
 use crate::model::{
     Timestamp,
     event::Event,
     facts::{Damage, Draft, Facts, Unreadable},
+    id::JobId,
+    state::Status,
 };
 use crate::os::doorbell::Doorbell;
 use std::io;
@@ -36,11 +38,7 @@ impl<'a> JsonStore<'a> {
     }
 
     /// Decides and writes, under the lock. Gives the events and the text that carries them.
-    fn decide_and_write(
-        &self,
-        now: Timestamp,
-        decide: &mut Decide<'_>,
-    ) -> Result<(Vec<Event>, String), StoreError> {
+    fn decide_and_write(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Written, StoreError> {
         let facts = self.read()?;
         facts.writable().map_err(|reason| self.unreadable(reason))?;
         // What nobody touched may be damaged inside, and is copied as it stands; what we write must not be.
@@ -48,9 +46,12 @@ impl<'a> JsonStore<'a> {
         let mut draft = Draft::new(facts);
         decide(&mut draft).map_err(|damage| self.unreadable(damage))?;
         if draft.events().is_empty() {
-            return Ok((Vec::new(), String::new()));
+            return Ok(Written::default());
         }
         let (facts, events) = draft.into_parts();
+        for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
+            environments::make_durable(self.root, &name)?;
+        }
         let text = facts.to_text(now);
         debug_assert!(
             Facts::parse(text.clone()).is_ok_and(|facts| !was_sound || facts.check().is_ok()),
@@ -60,7 +61,20 @@ impl<'a> JsonStore<'a> {
             .folder()
             .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
             .map_err(|error| self.system("write", error))?;
-        Ok((events, text))
+        Ok(Written { unneeded: environments_let_go(&facts, &events), events, text })
+    }
+
+    /// Removes environments that were needed until a moment ago, unless somebody needs them again. What cannot be removed
+    /// now goes with the next sweep.
+    fn let_go(&self, names: &[String]) {
+        let _ = lock::locked(self.root.folder(), lock::WAIT_MAX, || -> Result<(), StoreError> {
+            let facts = self.read()?;
+            facts.writable().map_err(|reason| self.unreadable(reason))?;
+            for name in names.iter().filter(|name| !environments::is_needed(&facts, name)) {
+                environments::remove(self.root, name)?;
+            }
+            Ok(())
+        });
     }
 
     /// The folder could not be made durable after the rename. What stands is found by reading, never by trying again:
@@ -90,7 +104,7 @@ impl<'a> JsonStore<'a> {
     /// Whether the index, perhaps changed by others since, carries these events.
     fn carries(&self, events: &[Event]) -> Result<bool, StoreError> {
         let facts = self.read()?;
-        let has = |id: &crate::model::id::JobId| facts.heads().any(|head| head.id == *id);
+        let has = |id: &JobId| facts.heads().any(|head| head.id == *id);
         Ok(events.iter().all(|event| match event {
             Event::Submitted { job } => has(&job.id),
             Event::Changed { id, .. } | Event::Edited { id, .. } => has(id),
@@ -113,14 +127,19 @@ impl Store for JsonStore<'_> {
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
-        let (events, text) = lock::locked(folder, lock::WAIT_MAX, || self.decide_and_write(now, decide))??;
+        let Written { events, text, unneeded } =
+            lock::locked(folder, lock::WAIT_MAX, || self.decide_and_write(now, decide))??;
         if events.is_empty() {
             return Ok(Commit::default());
         }
-        match folder.sync() {
-            Ok(()) => Ok(Commit { events, warning: None }),
-            Err(error) => self.after_failed_sync(&text, events, &error),
+        if let Err(error) = folder.sync() {
+            return self.after_failed_sync(&text, events, &error);
         }
+        // Only now: after a power cut, an index that still names them must find them.
+        if !unneeded.is_empty() {
+            self.let_go(&unneeded);
+        }
+        Ok(Commit { events, warning: None })
     }
 
     fn make_durable(&self) -> Result<(), StoreError> {
@@ -130,6 +149,54 @@ impl Store for JsonStore<'_> {
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
         Ok(Box::new(Doorbell::on_renames_into(self.root.folder())))
     }
+}
+
+/// What a change wrote.
+#[derive(Default)]
+struct Written {
+    events: Vec<Event>,
+    text: String,
+    /// Environments that no job needs any more.
+    unneeded: Vec<String>,
+}
+
+/// The job that an event is about.
+fn subject(event: &Event) -> &JobId {
+    match event {
+        Event::Submitted { job } => &job.id,
+        Event::Changed { id, .. } | Event::Edited { id, .. } | Event::Removed { id } => id,
+    }
+}
+
+/// The environments that these events make needed after a power cut: those of jobs that wait, or may be tried again.
+fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, Damage> {
+    let mut names = Vec::new();
+    for event in events.iter().filter(|event| !matches!(event, Event::Removed { .. } | Event::Edited { .. }))
+    {
+        let Some(job) = facts.job(subject(event))? else { continue };
+        let waits = matches!(job.status(), Status::Queued | Status::WaitingApproval);
+        let may_wait = job.status() == Status::Running && job.attempt < job.spec.attempts_max;
+        let Some(name) = job.spec.env.filter(|_| waits || may_wait) else { continue };
+        // Another that waits with it has made it durable.
+        let changed = |id: &JobId| events.iter().any(|event| subject(event) == id);
+        let others = facts.heads().filter(|head| head.status == Status::Queued && !changed(&head.id));
+        let is_kept = others.into_iter().any(|head| head.env.as_deref() == Some(&name));
+        if !is_kept && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The environments that no job needs any more since these events.
+fn environments_let_go(facts: &Facts, events: &[Event]) -> Vec<String> {
+    let ended = |id: &JobId| facts.heads().find(|head| head.id == *id && head.status.has_ended());
+    let mut names: Vec<String> =
+        events.iter().filter_map(|event| ended(subject(event))?.env.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| !environments::is_needed(facts, name));
+    names
 }
 
 fn not_utf8(error: &std::string::FromUtf8Error) -> Damage {

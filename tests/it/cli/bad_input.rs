@@ -447,6 +447,9 @@ fn a_full_disk_refuses_a_start_and_leaves_the_index_as_it_was() {
         fill() { quiet dd if=/dev/zero of="$BG_HOME/fill" bs=4k; }
         names() { (cd "$BG_HOME" && find . ! -name fill | sort); }
         id=$("$BGCTL" start -- true) && "$BGCTL" wait "$id" || exit 1
+        # One that runs on, so that its environment stays.
+        mkfifo gate
+        "$BGCTL" start -- sh -c 'read word < gate' > held
         fill
         cp "$BG_HOME/jobs.json" before
         names > names.before
@@ -457,6 +460,8 @@ fn a_full_disk_refuses_a_start_and_leaves_the_index_as_it_was() {
         names | diff names.before - && cmp before "$BG_HOME/jobs.json" && echo as before
         try "$BGCTL" wait "$id"
         rm "$BG_HOME/fill"
+        echo go > gate
+        "$BGCTL" wait "$(cat held)"
         "$BGCTL" start --wait -- true > out && echo works again
     "#;
     let user = User::new();
