@@ -26,6 +26,10 @@ pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
         decided.events.extend(removed.events);
         decided.warnings.extend(removed.warnings);
     }
+    // Logs of jobs that stay; those of jobs that went are gone.
+    if !dry_run && let Err(error) = pass.shed(&home.root) {
+        decided.warnings.push(error.to_string());
+    }
     if !dry_run && let Err(error) = sweep(&home) {
         decided.warnings.push(error.message);
     }

@@ -11,7 +11,7 @@ use crate::model::{
 use crate::os::{clock::SystemClock, detach, doorbell::wait_readable, reap, signal::Inbox};
 use crate::pass::{Decided, PassError};
 use crate::plan::{Action, Scope, rescue};
-use crate::store::json::JsonStore;
+use crate::store::{Store, json::JsonStore, logs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// After so many jobs in a row a watcher looks after retention; it also does so when it leaves.
 const JOBS_BETWEEN_RETENTIONS: u32 = 64;
+
+/// It also does so when the logs of its jobs took more than this part of what all may take.
+const LOG_SHARE_DIVISOR: u64 = 16;
 
 /// How far beyond the greatest count of ended jobs retention is put off, as a fraction of it.
 const RETENTION_SLACK_DIVISOR: usize = 4;
@@ -32,7 +35,7 @@ pub fn run(root: &Path, id: JobId) {
     let Ok(inbox) = Inbox::open() else { return };
     let Ok(mut home) = Home::open_at(root, BrokenConfig::Warns) else { return };
     let mut next = Some(id);
-    let mut count = 0;
+    let (mut count, mut logged) = (0, 0);
     while let Some(id) = next.take() {
         let store = home.store();
         let Ok(Some(mut watched)) = watch(&context(&home, &store, &inbox), &id) else { break };
@@ -43,8 +46,11 @@ pub fn run(root: &Path, id: JobId) {
         drop(watched);
         next = launch(&home, decided);
         count += 1;
-        if count % JOBS_BETWEEN_RETENTIONS == 0 {
+        logged += logs::allocated_bytes(&home.root, &id);
+        let share = home.config.log_bytes_total_max.map_or(u64::MAX, |most| most / LOG_SHARE_DIVISOR);
+        if count % JOBS_BETWEEN_RETENTIONS == 0 || logged > share {
             retain(&home);
+            logged = 0;
         }
     }
     if count > 0 {
@@ -138,7 +144,8 @@ fn retain(home: &Home) {
     let executor = home.local();
     let pass = home.pass(&store, &executor);
     let most = home.config.retention.jobs_max;
-    let Ok(facts) = crate::store::Store::read(&store) else { return };
+    let _ = pass.shed(&home.root);
+    let Ok(facts) = store.read() else { return };
     let ended = facts.heads().filter(|head| head.status.has_ended()).count();
     if ended > most + most / RETENTION_SLACK_DIVISOR
         && let Ok(ids) = pass.retained_no_longer()

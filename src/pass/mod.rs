@@ -19,10 +19,10 @@ use crate::os::clock::Clock;
 use crate::plan::{
     self, Action, Inputs, Scope,
     census::{Census, Sighting},
-    rescue, retain,
+    rescue, retain, shed,
 };
 use crate::store::{
-    Decide, Store, StoreError, environments,
+    Decide, Store, StoreError, environments, logs,
     root::{INDEX, Root, run_file_names},
 };
 
@@ -252,6 +252,21 @@ impl<C: Clock> Pass<'_, C> {
             actions: Vec::new(),
             warnings: commit.warning.into_iter().collect(),
         })
+    }
+
+    /// Removes the logs of the jobs that ended first, until all together are within their limit. Gives whose.
+    pub fn shed(&self, root: &Root) -> Result<Vec<JobId>, PassError> {
+        let Some(bytes_max) = self.config.log_bytes_total_max else { return Ok(Vec::new()) };
+        let facts = self.store.read()?;
+        // What this program must not change it does not remove files of.
+        facts
+            .writable()
+            .map_err(|reason| StoreError::Unreadable { path: root.path().join(INDEX), reason })?;
+        let gone = shed::shed(&logs::sizes(root, &facts), Some(bytes_max));
+        for id in &gone {
+            logs::let_go(root, id, bytes_max, self.clock.now())?;
+        }
+        Ok(gone)
     }
 
     /// The jobs that retention would let go now.

@@ -10,6 +10,7 @@ pub mod expire;
 pub mod pick;
 pub mod rescue;
 pub mod retain;
+pub mod shed;
 
 use crate::model::{
     Timestamp,

@@ -7,6 +7,7 @@
 pub mod environments;
 pub mod json;
 pub mod lock;
+pub mod logs;
 pub mod memory;
 pub mod root;
 

@@ -27,7 +27,12 @@ pub struct Ran {
 
 impl User {
     pub fn new() -> Self {
-        let user = Self { dir: tempfile::tempdir().unwrap() };
+        Self::on(&std::env::temp_dir())
+    }
+
+    /// The same with everything below that folder.
+    pub fn on(place: &Path) -> Self {
+        let user = Self { dir: tempfile::tempdir_in(place).unwrap() };
         std::fs::create_dir(user.path("home")).unwrap();
         user
     }

@@ -6,6 +6,7 @@
 mod crowd;
 mod hygiene;
 mod leftovers;
+mod logs;
 mod nested;
 mod orphans;
 mod stale;

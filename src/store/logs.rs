@@ -1,0 +1,55 @@
+//! The logs of all jobs together, and the space they take.
+
+use super::{
+    StoreError,
+    root::{Root, cut_name, log_name},
+};
+use crate::model::{
+    Timestamp,
+    facts::{Facts, Head},
+    id::JobId,
+    limit::format_bytes,
+};
+use crate::plan::shed::LogSize;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// The unit of `st_blocks` (`stat(2)`).
+const UNIT_BYTES: u64 = 512;
+
+/// The space that a job's log takes; 0 where there is none.
+pub fn allocated_bytes(root: &Root, id: &JobId) -> u64 {
+    let file = root.run_file(&log_name(id)).ok().flatten();
+    file.and_then(|file| file.metadata().ok()).map_or(0, |data| data.blocks() * UNIT_BYTES)
+}
+
+/// The space that each log takes.
+pub fn sizes(root: &Root, facts: &Facts) -> Vec<LogSize> {
+    let size = |head: &Head| LogSize {
+        id: head.id.clone(),
+        has_ended: head.status.has_ended(),
+        ended_at: head.ended_at,
+        bytes: allocated_bytes(root, &head.id),
+    };
+    facts.heads().map(size).collect()
+}
+
+/// Removes what a log of an ended job says and leaves a line that tells of it. Works on a full disk.
+pub fn let_go(root: &Root, id: &JobId, bytes_max: u64, now: Timestamp) -> Result<(), StoreError> {
+    let runs = root.runs()?;
+    let name = log_name(id);
+    let failed =
+        |error: io::Error| StoreError::System { doing: "remove", path: runs.path().join(&name), error };
+    let file = runs.open_or_create_file(&name, false).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    let text = format!(
+        "--- {} of output removed on {}: all logs together are limited to {} (log.total_bytes_max) ---\n",
+        format_bytes(bytes),
+        now.format("%Y-%m-%d %H:%M:%SZ"),
+        format_bytes(bytes_max)
+    );
+    // Emptied first, so that there is room for the line.
+    file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0)).map_err(failed)?;
+    runs.remove(&cut_name(id)).map_err(failed)?;
+    Ok(())
+}
