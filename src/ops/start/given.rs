@@ -1,0 +1,123 @@
+//! What was given on the command line, checked and with its defaults: the specification of a job.
+
+use super::{command, environment, input};
+use crate::model::{
+    bytes::Bytes,
+    config::Config,
+    id::JobId,
+    limit::{Limit, Seconds, Source},
+    spec::{Command, JobSpec, LeftoverPolicy},
+    wire::NAME_BYTES_MAX,
+};
+use crate::ops::fault::{Code, Fault, without_number};
+use crate::os::{inherited::Inherited, session};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Most labels of one job.
+const LABELS_MAX: usize = 64;
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Program and arguments, unless `shell` is given.
+    pub argv: Vec<OsString>,
+    /// A line for `sh -c`.
+    pub shell: Option<OsString>,
+    /// A name.
+    pub name: Option<String>,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// The working directory, relative to the present one.
+    pub cwd: Option<PathBuf>,
+    /// Variables to set: `NAME=value`.
+    pub env: Vec<OsString>,
+    /// Whether only the variables that every program expects are taken over.
+    pub clean_env: bool,
+    /// Run time.
+    pub timeout: Option<Seconds>,
+    /// Silence of the watcher.
+    pub stale_after: Option<Seconds>,
+    /// Time to end.
+    pub grace: Option<Seconds>,
+    /// The file to read as standard input; `-` is our own, read now to its end.
+    pub stdin: Option<PathBuf>,
+    /// Whether leftovers are left running.
+    pub leave_leftovers: bool,
+}
+
+/// What is to be submitted: everything checked, nothing changed.
+pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), Fault> {
+    let cwd = working_directory(request.cwd.as_deref())?;
+    let inherited = environment::assemble(request)?;
+    let command = command::given(request)?;
+    if request.shell.is_none()
+        && let Command::Argv(argv) = &command
+    {
+        command::check(&argv[0], argv.len(), &inherited, &cwd)?;
+    }
+    let mut spec = JobSpec::new(command, cwd);
+    if let Some(line) = &request.shell {
+        spec.display = line.to_string_lossy().into_owned();
+    }
+    spec.name = request.name.clone().map(|name| checked_name("name", name)).transpose()?;
+    if request.labels.len() > LABELS_MAX {
+        return Err(Fault::new(Code::Usage, format!("more than {LABELS_MAX} labels")));
+    }
+    for label in &request.labels {
+        spec.labels.push(checked_name("label", label.clone())?);
+    }
+    let flag = |given: Option<Seconds>, else_: Limit| {
+        given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
+    };
+    spec.limits.timeout = flag(request.timeout, config.limits.timeout);
+    spec.limits.stale_after = flag(request.stale_after, config.limits.stale_after);
+    spec.limits.grace = flag(request.grace, config.limits.grace);
+    spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
+    spec.session = session::terminal();
+    spec.parent = std::env::var("BG_JOB_ID").ok().and_then(|id| JobId::parse(&id).ok());
+    spec.stdin = request
+        .stdin
+        .as_deref()
+        .filter(|path| *path != Path::new("-"))
+        .map(input::checked_file)
+        .transpose()?;
+    Ok((spec, inherited))
+}
+
+fn checked_name(what: &str, text: String) -> Result<String, Fault> {
+    if text.is_empty() || text.len() > NAME_BYTES_MAX {
+        return Err(Fault::new(Code::Usage, format!("a {what} has 1 to {NAME_BYTES_MAX} bytes")));
+    }
+    Ok(text)
+}
+
+fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {
+    let here = std::env::current_dir().map_err(|error| {
+        Fault::new(Code::Failed, format!("the working directory is gone: {error}"))
+            .hint("give one with --cwd")
+    })?;
+    let path = given.map_or_else(|| here.clone(), |given| here.join(given));
+    let usable = std::fs::metadata(&path).and_then(|data| {
+        if data.is_dir() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
+    });
+    usable
+        .and_then(|()| rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).map_err(io::Error::from))
+        .map_err(|error| {
+            Fault::new(
+                Code::Failed,
+                format!(
+                    "could not use the directory {}: {}",
+                    path.display(),
+                    without_number(&error.to_string())
+                ),
+            )
+        })?;
+    bytes(path.into_os_string(), "the working directory")
+}
+
+/// A text that is kept byte for byte; `what` it is, for the message.
+pub fn bytes(text: OsString, what: &str) -> Result<Bytes, Fault> {
+    Bytes::try_from(text).map_err(|error| Fault::new(Code::Usage, format!("{what} {error}")))
+}

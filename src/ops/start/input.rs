@@ -1,0 +1,68 @@
+//! The standard input of a job: a file, or what its submitter was given, kept beside the log.
+
+use super::given::bytes;
+use crate::model::{bytes::Bytes, id::JobId};
+use crate::ops::fault::{Code, Fault, without_number};
+use crate::store::root::{Root, input_name};
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+/// A file that can be read when the job's turn comes.
+pub fn checked_file(path: &Path) -> Result<Bytes, Fault> {
+    let failed = |error: io::Error| {
+        Fault::new(
+            Code::Failed,
+            format!("could not read {}: {}", path.display(), without_number(&error.to_string())),
+        )
+    };
+    let absolute = std::path::absolute(path).map_err(failed)?;
+    let kind = std::fs::metadata(&absolute).map_err(failed)?.file_type();
+    if !(kind.is_file() || kind.is_char_device()) {
+        return Err(Fault::new(
+            Code::Failed,
+            format!("{} is no file that a job can read later", path.display()),
+        )
+        .hint("a pipe is kept for the job with --stdin - (read now, to its end)"));
+    }
+    rustix::fs::access(&absolute, rustix::fs::Access::READ_OK).map_err(|error| failed(error.into()))?;
+    bytes(absolute.into_os_string(), "--stdin")
+}
+
+/// Reads our own standard input to its end into a file of the job's, durable before the job is. Gives its path.
+pub fn keep(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
+    let runs = root.runs()?;
+    let path = runs.path().join(input_name(id));
+    let failed = |error: io::Error| {
+        Fault::new(
+            Code::Failed,
+            format!("could not keep the input in {}: {}", path.display(), without_number(&error.to_string())),
+        )
+    };
+    let mut file = runs.create_file(&input_name(id)).map_err(failed)?;
+    let mut keep = || -> io::Result<()> {
+        io::copy(&mut io::stdin().lock(), &mut file)?;
+        file.sync_all()?;
+        runs.sync()
+    };
+    keep().map_err(|error| {
+        forget(root, id);
+        failed(error)
+    })?;
+    bytes(path.into_os_string(), "the input's path")
+}
+
+/// Gives the kept input to another id.
+pub fn rename(root: &Root, from: &JobId, to: &JobId) -> Result<Bytes, Fault> {
+    let runs = root.runs()?;
+    runs.rename(&input_name(from), &input_name(to))?;
+    runs.sync()?;
+    bytes(runs.path().join(input_name(to)).into_os_string(), "the input's path")
+}
+
+/// Removes a kept input.
+pub fn forget(root: &Root, id: &JobId) {
+    if let Ok(runs) = root.runs() {
+        let _ = runs.remove(&input_name(id));
+    }
+}
