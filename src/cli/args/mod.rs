@@ -11,7 +11,7 @@ pub mod tick;
 pub mod wait;
 
 use crate::model::{
-    limit::{Seconds, parse_limit, parse_nonzero_limit, parse_seconds},
+    limit::{BytesMax, Seconds, parse_bytes_limit, parse_limit, parse_nonzero_limit, parse_seconds},
     outcome::signal_number,
 };
 use clap::{Args, Command};
@@ -86,6 +86,14 @@ fn nonzero_limit(text: &str) -> Result<LimitArg, String> {
 /// A limit that was given: seconds, or switched off.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitArg(pub Seconds);
+
+fn size_limit(text: &str) -> Result<SizeArg, String> {
+    parse_bytes_limit(text).map(SizeArg).map_err(|error| error.to_string())
+}
+
+/// A size that was given: bytes, or no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct SizeArg(pub BytesMax);
 
 fn within(text: &str) -> Result<u64, String> {
     parse_seconds(text).map_err(|error| error.to_string())

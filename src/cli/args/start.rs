@@ -1,17 +1,30 @@
 //! `bgctl start`: its arguments.
 
-use super::{CommonArgs, LimitArg, limit, nonzero_limit};
+use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit};
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// `bgctl start`
 #[derive(Clone, Debug, Args)]
+#[command(override_usage = "bgctl start [OPTIONS] [--] COMMAND [ARG]…
+       bgctl start [OPTIONS] --shell LINE")]
 #[command(after_long_help = "Examples:
   bgctl start -- make -j4
   bgctl start --name build --timeout 2h -- cargo build --release
   bgctl start --shell 'sort big.txt | uniq -c > counts.txt'
   bgctl start --wait -- ./deploy.sh
+
+Environment:
+  bgctl start --env RUST_LOG=debug -- ./serve
+  bgctl start --clean-env --env SSH_AUTH_SOCK -- git push
+  bgctl start --env-file .env --unset DEBUG -- ./serve
+  pass show deploy | bgctl start --env-file - -- ./deploy.sh
+What is inherited comes first, then files, then --env, then --unset. Values are kept in a file that only you can read
+and are never shown; while bgctl itself starts, others can see those of --env in the list of processes.
+
+Long-lived jobs:
+  bgctl start --service --name dev -- npm run dev
 
 A command that is not found exits with 127, one that cannot be executed with 126; nothing is queued then.")]
 pub struct StartArgs {
@@ -30,9 +43,20 @@ pub struct StartArgs {
     /// The working directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cwd: Option<PathBuf>,
-    /// Set a variable; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", help_heading = "Environment")]
+    /// Set a variable, or take its present value over: NAME; may be given several times
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Environment")]
     pub env: Vec<OsString>,
+    /// Set the variables of a file such as .env, or of standard input: -; may be given several times
+    ///
+    /// Lines are NAME=VALUE or export NAME=VALUE; empty lines and what follows a # are left out. A value with spaces is
+    /// quoted. Within 'single quotes' all stands for itself; within "double quotes" and without any, \n, \\, \" and \$
+    /// are read, and $NAME or ${NAME} is a variable of yours, or one from above in the file. Quoted values may go over
+    /// several lines. Of several files the later one counts, and --env before all of them.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
+    pub env_file: Vec<PathBuf>,
+    /// Leave a variable out, wherever it comes from; may be given several times
+    #[arg(long, value_name = "NAME", help_heading = "Environment")]
+    pub unset: Vec<OsString>,
     /// Take over only HOME, LANG, LOGNAME, PATH, SHELL, TMPDIR, TZ and USER
     #[arg(long, help_heading = "Environment")]
     pub clean_env: bool,
@@ -48,6 +72,12 @@ pub struct StartArgs {
     /// Time between asking processes to end and killing them [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub grace: Option<LimitArg>,
+    /// Keep the beginning and the end of a log beyond this size: 64MiB, 2GB, none [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size_limit, allow_hyphen_values = true, help_heading = "Limits")]
+    pub log_max: Option<SizeArg>,
+    /// Run outside the slots and without a time limit, until it is cancelled
+    #[arg(long, help_heading = "Limits")]
+    pub service: bool,
     /// What happens to processes that outlive the command
     #[arg(long, value_enum, default_value = "end", help_heading = "Limits")]
     pub leftovers: LeftoversArg,

@@ -27,11 +27,15 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         labels: args.label.clone(),
         cwd: args.cwd.clone(),
         env: args.env.clone(),
+        env_files: args.env_file.clone(),
+        unset: args.unset.clone(),
         clean_env: args.clean_env,
         timeout: args.timeout.map(|limit| limit.0),
         stale_after: args.stale_after.map(|limit| limit.0),
         grace: args.grace.map(|limit| limit.0),
         stdin: args.stdin.clone(),
+        log: args.log_max.map(|limit| limit.0),
+        service: args.service,
         leave_leftovers: args.leftovers == LeftoversArg::Leave,
     };
     if args.dry_run {

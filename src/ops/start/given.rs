@@ -5,7 +5,7 @@ use crate::model::{
     bytes::Bytes,
     config::Config,
     id::JobId,
-    limit::{Limit, Seconds, Source},
+    limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
     spec::{Command, JobSpec, LeftoverPolicy},
     wire::NAME_BYTES_MAX,
 };
@@ -31,8 +31,12 @@ pub struct Request {
     pub labels: Vec<String>,
     /// The working directory, relative to the present one.
     pub cwd: Option<PathBuf>,
-    /// Variables to set: `NAME=value`.
+    /// Variables to set: `NAME=VALUE`, or `NAME` to take its present value over.
     pub env: Vec<OsString>,
+    /// Files of variables to set before them; `-` is our own standard input.
+    pub env_files: Vec<PathBuf>,
+    /// Names of variables to leave out.
+    pub unset: Vec<OsString>,
     /// Whether only the variables that every program expects are taken over.
     pub clean_env: bool,
     /// Run time.
@@ -43,6 +47,10 @@ pub struct Request {
     pub grace: Option<Seconds>,
     /// The file to read as standard input; `-` is our own, read now to its end.
     pub stdin: Option<PathBuf>,
+    /// Size of the log.
+    pub log: Option<BytesMax>,
+    /// Whether it runs outside the slots, until it is ended.
+    pub service: bool,
     /// Whether leftovers are left running.
     pub leave_leftovers: bool,
 }
@@ -50,7 +58,7 @@ pub struct Request {
 /// What is to be submitted: everything checked, nothing changed.
 pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), Fault> {
     let cwd = working_directory(request.cwd.as_deref())?;
-    let inherited = environment::assemble(request)?;
+    let (inherited, variables) = environment::assemble(request)?;
     let command = command::given(request)?;
     if request.shell.is_none()
         && let Command::Argv(argv) = &command
@@ -58,6 +66,8 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
         command::check(&argv[0], argv.len(), &inherited, &cwd)?;
     }
     let mut spec = JobSpec::new(command, cwd);
+    spec.variables = variables;
+    spec.service = request.service;
     if let Some(line) = &request.shell {
         spec.display = line.to_string_lossy().into_owned();
     }
@@ -71,9 +81,13 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
     let flag = |given: Option<Seconds>, else_: Limit| {
         given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
     };
-    spec.limits.timeout = flag(request.timeout, config.limits.timeout);
+    let until_ended = Limit { seconds: None, source: Source::Service };
+    let timeout = if request.service { until_ended } else { config.limits.timeout };
+    spec.limits.timeout = flag(request.timeout, timeout);
     spec.limits.stale_after = flag(request.stale_after, config.limits.stale_after);
     spec.limits.grace = flag(request.grace, config.limits.grace);
+    spec.limits.log =
+        request.log.map_or(config.limits.log, |bytes| ByteLimit { bytes, source: Source::Flag });
     spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
     spec.session = session::terminal();
     spec.parent = std::env::var("BG_JOB_ID").ok().and_then(|id| JobId::parse(&id).ok());

@@ -4,6 +4,7 @@ mod command;
 mod environment;
 mod given;
 mod input;
+mod variables;
 
 pub use given::Request;
 

@@ -16,8 +16,15 @@ pub fn foreseen(job: &Job) -> String {
     let mut text = format!("would start: {}\n", safe::line(&job.spec.display));
     text.push_str(&format!("  in {}\n", safe::line(&job.spec.cwd.to_text())));
     text.push_str(&format!(
-        "  timeout {}, stale after {}, grace {}\n",
-        limits.timeout, limits.stale_after, limits.grace
+        "  timeout {}, stale after {}, grace {}, log at most {}\n",
+        limits.timeout, limits.stale_after, limits.grace, limits.log
     ));
+    if job.spec.service {
+        text.push_str("  a service: outside the slots, until it is cancelled\n");
+    }
+    if !job.spec.variables.is_empty() {
+        let names: Vec<String> = job.spec.variables.iter().map(|name| safe::line(name)).collect();
+        text.push_str(&format!("  with {} set\n", names.join(", ")));
+    }
     text
 }

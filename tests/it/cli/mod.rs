@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cancel;
+mod environment;
 mod json;
 mod list;
 mod logs;

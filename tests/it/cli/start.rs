@@ -133,86 +133,6 @@ fn a_line_for_a_shell_is_run_and_shown_as_it_was_typed() {
 
 // What the job gets from whoever submitted it.
 
-/// The variables in the form of `/proc/PID/environ`, sorted.
-fn variables(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut found: Vec<Vec<u8>> =
-        text.split(|byte| *byte == 0).filter(|one| !one.is_empty()).map(<[u8]>::to_vec).collect();
-    found.sort();
-    found
-}
-
-#[test]
-fn the_environment_reaches_the_job_byte_for_byte_and_the_jobs_own_variables_are_set_afresh() {
-    let user = User::new();
-    let mut command =
-        user.bgctl(["start", "--wait", "--env", "GIVEN=a=b  c", "--env", "EMPTY=", "--env", "BG_ATTEMPT=9"]);
-    command
-        .env("BG_JOB_ID", "bg_20260213_outer2")
-        .env("BG_ATTEMPT", "7")
-        .env("BG_APPROVED", "1")
-        .env("BG_ARRAY_INDEX", "3")
-        .env("GIVEN", "overridden")
-        .env("ODD", OsStr::from_bytes(b"\xff\n\xfe"))
-        .env(OsStr::from_bytes(b"N\xffME"), "value")
-        .args(["--", "cat", "/proc/self/environ"]);
-    let ran = Ran::of(&command.output().unwrap());
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    let id = ran.out.trim_end();
-    let mut wanted = vec![
-        b"PATH=/usr/local/bin:/usr/bin:/bin".to_vec(),
-        [b"HOME=", user.path("home").as_os_str().as_bytes()].concat(),
-        [b"BG_HOME=", user.root().as_os_str().as_bytes()].concat(),
-        b"LANG=C.UTF-8".to_vec(),
-        b"TZ=UTC".to_vec(),
-        b"GIVEN=a=b  c".to_vec(),
-        b"EMPTY=".to_vec(),
-        b"ODD=\xff\n\xfe".to_vec(),
-        b"N\xffME=value".to_vec(),
-        format!("BG_JOB_ID={id}").into_bytes(),
-        b"BG_ATTEMPT=1".to_vec(),
-    ];
-    wanted.sort();
-    let got = variables(&std::fs::read(user.root().join("runs").join(format!("{id}.log"))).unwrap());
-    assert_eq!(got, wanted);
-    assert_eq!(user.job(id)["parent"], "bg_20260213_outer2", "whose child it is stays known");
-}
-
-#[test]
-fn a_clean_environment_has_only_what_every_program_expects() {
-    let user = User::new();
-    let mut command = user.bgctl([
-        "start",
-        "--wait",
-        "--clean-env",
-        "--env",
-        "WANTED=1",
-        "--",
-        "cat",
-        "/proc/self/environ",
-    ]);
-    let ran = Ran::of(&command.env("SECRET", "x").env("USER", "ann").output().unwrap());
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    let log = std::fs::read(user.root().join("runs").join(format!("{}.log", ran.out.trim_end()))).unwrap();
-    let names: Vec<String> = variables(&log)
-        .iter()
-        .map(|one| String::from_utf8_lossy(one).split('=').next().unwrap().to_owned())
-        .collect();
-    assert_eq!(names, ["BG_ATTEMPT", "BG_JOB_ID", "HOME", "LANG", "PATH", "TZ", "USER", "WANTED"]);
-}
-
-#[test]
-fn a_captured_environment_is_readable_by_its_user_only() {
-    let user = User::new();
-    let id = user.start(["true"]);
-    user.wait(&id);
-    let mut checked = 0;
-    for (path, (mode, _)) in contents(&user.root()) {
-        checked += 1;
-        assert_eq!(mode & 0o077, 0, "{}", path.display());
-    }
-    assert!(checked >= 6, "index, lock, environment, log, record, meta: {checked}");
-}
-
 /// A script that prints its surroundings, and one that submits it from odd ones. What follows `$*` are flags.
 const SURROUNDINGS: &str =
     "umask; ulimit -Sn; ulimit -Hn; ulimit -Sc; nice; pwd; touch made; stat -c %a made";
@@ -475,6 +395,51 @@ fn a_limit_that_is_switched_off_is_switched_off_in_the_index_too() {
 }
 
 #[test]
+fn the_limit_of_a_log_comes_from_its_flag_before_the_settings() {
+    let user = User::new();
+    let shown = |flags: &[&str]| user.ok(["start", "--dry-run"].iter().chain(flags).chain(&["true"]));
+    assert!(shown(&[]).contains("log at most 64 MiB"));
+    configure(&user, "[log]\nmax_bytes = \"1MiB\"\n");
+    assert!(shown(&[]).contains("log at most 1 MiB"));
+    assert!(shown(&["--log-max", "2MiB"]).contains("log at most 2 MiB"));
+    assert!(shown(&["--log-max", "none"]).contains("log at most none"));
+    for (text, why) in [("much", "expected a size"), ("1KiB", "at least 64 KiB"), ("-1", "expected a size")] {
+        let ran = user.run(["start", "--log-max", text, "--", "true"]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{text}");
+        assert!(ran.err.contains(why), "{}", ran.err);
+    }
+}
+
+// Services.
+
+#[test]
+fn a_service_needs_no_slot_and_holds_none() {
+    let user = User::new();
+    let _held = hold_both_slots(&user);
+    let service = user.run(["start", "--service", "--", "sleep", "1000"]);
+    assert_eq!((service.code, service.err.as_str()), (0, ""), "it does not wait");
+    let id = service.out.trim_end();
+    until("the service runs", || has_started(&user, id));
+    user.ok(["cancel", id]);
+
+    let user = User::new();
+    user.start(["--service", "--", "sleep", "1000"]);
+    user.start(["--service", "--", "sleep", "1000"]);
+    let ran = user.run(["start", "--wait", "--", "true"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "both slots are free");
+}
+
+#[test]
+fn a_service_has_no_time_limit_unless_it_is_given_one() {
+    let user = User::new();
+    configure(&user, "[worker]\ntimeout = \"2h\"\n");
+    assert_eq!(limits_of(&user, &["--service"])[0], Value::Null);
+    assert_eq!(limits_of(&user, &["--service", "--timeout", "5m"])[0], 300);
+    let shown = user.ok(["start", "--dry-run", "--service", "--", "true"]);
+    assert!(shown.contains("timeout none") && shown.contains("a service: outside the slots"), "{shown}");
+}
+
+#[test]
 fn a_timeout_ends_the_job_and_names_who_set_it() {
     let user = User::new();
     let id = user.start(["--timeout", "1", "--", "sleep", "1000"]);
@@ -670,17 +635,6 @@ fn a_working_directory_that_is_not_there_exits_with_1() {
     let gone = shell(&user, "mkdir gone && cd gone && rmdir ../gone && \"$BGCTL\" start -- true");
     assert_eq!(gone.code, 1);
     assert!(gone.err.contains("--cwd"), "{}", gone.err);
-    assert_nothing_queued(&user);
-}
-
-#[test]
-fn a_variable_without_a_name_is_refused() {
-    let user = User::new();
-    for variable in ["NAME", "=value", ""] {
-        let ran = user.run(["start", "--env", variable, "--", "true"]);
-        assert_eq!(ran.code, 2, "{}", ran.err);
-        assert!(ran.err.contains("NAME=value"), "{}", ran.err);
-    }
     assert_nothing_queued(&user);
 }
 
