@@ -2,11 +2,13 @@
 //! here and nothing asked, and no clap type comes this far down.
 
 pub mod attend;
+pub mod called;
 pub mod cancel;
 pub mod fault;
 pub mod find;
 pub mod home;
 pub mod init;
+pub mod inside;
 pub mod list;
 pub mod logs;
 pub mod prune;

@@ -4,12 +4,14 @@ use super::{command, environment, input};
 use crate::model::{
     bytes::Bytes,
     config::Config,
-    id::JobId,
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
     spec::{Command, JobSpec, LeftoverPolicy},
     wire::NAME_BYTES_MAX,
 };
-use crate::ops::fault::{Code, Fault, without_number};
+use crate::ops::{
+    fault::{Code, Fault, without_number},
+    inside,
+};
 use crate::os::{inherited::Inherited, session};
 use std::ffi::OsString;
 use std::io;
@@ -90,7 +92,7 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
         request.log.map_or(config.limits.log, |bytes| ByteLimit { bytes, source: Source::Flag });
     spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
     spec.session = session::terminal();
-    spec.parent = std::env::var("BG_JOB_ID").ok().and_then(|id| JobId::parse(&id).ok());
+    spec.parent = inside::own_job();
     spec.stdin = request
         .stdin
         .as_deref()

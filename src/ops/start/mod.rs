@@ -9,6 +9,7 @@ mod variables;
 pub use given::Request;
 
 use super::{
+    called::{Called, called},
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
 };
@@ -37,6 +38,8 @@ pub struct Submitted {
     pub job: Job,
     /// Why it does not run at once, where it has to wait.
     pub waits: Option<Waits>,
+    /// What the jobs that hold the slots are called, where it waits for one.
+    pub holders: Vec<Called>,
     /// What was decided, for those who want to see it.
     pub decided: Decided,
     /// What the user should be told.
@@ -157,7 +160,7 @@ fn launch(
     }
     let claimed =
         decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
-    let mut waits = None;
+    let (mut waits, mut holders) = (None, Vec::new());
     if !claimed {
         // Slots may be held by jobs that are gone; without cron nobody else would look.
         if let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
@@ -166,9 +169,12 @@ fn launch(
         if let Ok(facts) = store.read() {
             job = facts.job(id).ok().flatten().unwrap_or(job);
             waits = pick::why_it_waits(&facts, id, home.clock.now(), &home.config, &home.site)?;
+            if let Some(Waits::ForSlot { held_by, .. }) = &waits {
+                holders = called(&facts, held_by);
+            }
         }
     }
-    Ok(Submitted { job, waits, decided, warnings })
+    Ok(Submitted { job, waits, holders, decided, warnings })
 }
 
 /// The job as this submission left it.

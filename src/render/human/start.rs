@@ -1,13 +1,13 @@
 //! A submission.
 
-use super::words::waiting;
+use super::words::waiting_named;
 use crate::model::{Timestamp, job::Job};
 use crate::ops::start::Submitted;
 use crate::render::safe;
 
 /// Why a submitted job does not run at once.
 pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
-    submitted.waits.as_ref().map(|waits| format!("queued: {}", waiting(waits, now)))
+    submitted.waits.as_ref().map(|waits| format!("queued: {}", waiting_named(waits, &submitted.holders, now)))
 }
 
 /// What would be submitted.

@@ -6,7 +6,10 @@ use crate::model::{
     limit::format_seconds,
     outcome::{Exit, Leftover, signal_name},
 };
-use crate::ops::list::{Observed, Row};
+use crate::ops::{
+    called::Called,
+    list::{Observed, Row},
+};
 use crate::plan::pick::Waits;
 use crate::render::safe;
 use chrono::Local;
@@ -123,6 +126,11 @@ pub fn moment(at: Timestamp, now: Timestamp) -> String {
 
 /// Why a job waits, and what comes before it.
 pub fn waiting(waits: &Waits, now: Timestamp) -> String {
+    waiting_named(waits, &[], now)
+}
+
+/// The same with the names of what holds the slots, as far as they are known.
+pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> String {
     match waits {
         Waits::Paused { since } => format!("it was paused {} ago", age(*since, now)),
         Waits::Until(at) => format!("it starts in {}, not before", brief(seconds_between(now, *at))),
@@ -130,8 +138,10 @@ pub fn waiting(waits: &Waits, now: Timestamp) -> String {
         Waits::ForSlot { held_by, ahead } => {
             let slots = match held_by.len() {
                 0 => "no slot is free".to_owned(),
-                1 => "the slot is held by a running job".to_owned(),
-                held => format!("{held} jobs hold the slots"),
+                1 if holders.is_empty() => "the slot is held by a running job".to_owned(),
+                1 => format!("{} holds the slot", names(holders)),
+                held if holders.is_empty() => format!("{held} jobs hold the slots"),
+                held => format!("{held} jobs hold the slots ({})", names(holders)),
             };
             let ahead = match ahead.len() {
                 0 => "it is next".to_owned(),
@@ -140,5 +150,28 @@ pub fn waiting(waits: &Waits, now: Timestamp) -> String {
             };
             format!("{slots}, {ahead}")
         }
+    }
+}
+
+/// Most jobs that a sentence names.
+const NAMED_MAX: usize = 4;
+
+/// Jobs as a short sentence calls them.
+pub fn names(jobs: &[Called]) -> String {
+    let shown = if jobs.len() > NAMED_MAX { NAMED_MAX - 1 } else { jobs.len() };
+    let mut names: Vec<String> = jobs[..shown].iter().map(name).collect();
+    if jobs.len() > shown {
+        names.push(format!("and {} more", jobs.len() - shown));
+    }
+    names.join(", ")
+}
+
+/// Longest name of a job in a sentence.
+const NAME_CHARS_MAX: usize = 24;
+
+fn name(job: &Called) -> String {
+    match &job.name {
+        Some(name) => format!("{} {}", shorten(&safe::line(name), NAME_CHARS_MAX), job.short),
+        None => job.short.clone(),
     }
 }

@@ -708,21 +708,60 @@ fn an_input_that_is_gone_when_its_turn_comes_fails_with_that_reason() {
 
 // The queue.
 
+/// Whether this is the beginning of a job's random part that a sentence calls it by.
+fn calls(short: &str, id: &str) -> bool {
+    short.len() >= 3 && id.rsplit('_').next().unwrap().starts_with(short)
+}
+
+/// The words of a message, with what holds the slots taken out of the brackets.
+#[track_caller]
+fn holders_in(message: &str) -> (String, Vec<String>) {
+    let (before, rest) = message.split_once(" (").expect("a bracket");
+    let (names, after) = rest.split_once(')').expect("its end");
+    (format!("{before}{after}"), names.split(", ").map(str::to_owned).collect())
+}
+
 #[test]
 fn a_third_job_waits_and_says_why_and_its_place() {
     let user = User::new();
     let held = hold_both_slots(&user);
     let third = user.run(["start", "--", "true"]);
     assert_eq!(third.code, 0);
-    assert_eq!(third.err, "queued: 2 jobs hold the slots, it is next\n");
+    let (words, names) = holders_in(&third.err);
+    assert_eq!(words, "queued: 2 jobs hold the slots, it is next\n");
+    assert_eq!(names.len(), 2);
+    assert!(names.iter().zip(&held).all(|(short, held)| calls(short, &held.id)), "{names:?}");
     let fourth = user.run(["start", "--", "true"]);
-    assert_eq!(fourth.err, "queued: 2 jobs hold the slots, 1 job is ahead of it\n");
+    assert_eq!(holders_in(&fourth.err).0, "queued: 2 jobs hold the slots, 1 job is ahead of it\n");
     let fifth = user.run(["start", "--quiet", "--", "true"]);
     assert_eq!(fifth.err, "");
     let id = third.out.trim_end();
     assert_eq!(user.status(id), "queued");
     held[0].let_go(0);
     assert_eq!(user.wait(id), 0, "its turn comes without anybody's doing");
+}
+
+#[test]
+fn what_holds_the_slots_is_called_by_name_and_the_beginning_of_its_id() {
+    let user = User::new();
+    configure(&user, "[queue]\nmax_concurrent = 1\n");
+    let held = Held::start_with(&user, "it", "", &["--name", "the\tbuild"]);
+    let second = user.run(["start", "--", "true"]);
+    let named = second.err.strip_prefix("queued: the\\tbuild ").expect(&second.err);
+    let (short, rest) = named.split_once(' ').unwrap();
+    assert!(calls(short, &held.id), "{short}");
+    assert_eq!(rest, "holds the slot, it is next\n");
+}
+
+#[test]
+fn of_many_that_hold_the_slots_some_are_named() {
+    let user = User::new();
+    configure(&user, "[queue]\nmax_concurrent = 6\n");
+    let _held = ["a", "b", "c", "d", "e", "f"].map(|name| Held::start(&user, name));
+    let ran = user.run(["start", "--", "true"]);
+    let (words, names) = holders_in(&ran.err);
+    assert_eq!(words, "queued: 6 jobs hold the slots, it is next\n");
+    assert_eq!((names.len(), names[3].as_str()), (4, "and 3 more"));
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! Waiting inside a job: it holds its slot for as long as the wait lasts, and what is waited for may need that very
+//! slot.
+
+use super::{
+    attend::Attendance,
+    called::{Called, called},
+    fault::Fault,
+    home::Home,
+};
+use crate::exec::local::tree::MARK;
+use crate::model::{facts::Facts, id::JobId};
+use crate::os::clock::Clock;
+use crate::plan::pick::{self, Waits};
+
+/// The job inside which this process runs, as its environment says.
+pub fn own_job() -> Option<JobId> {
+    std::env::var(MARK).ok().and_then(|id| JobId::parse(&id).ok())
+}
+
+/// A wait that may never end by itself.
+#[derive(Clone, Debug)]
+pub struct Circle {
+    /// The job that is waited for, and waits for a slot.
+    pub id: JobId,
+    /// What holds the slots, as it is called; first the jobs inside which this process runs.
+    pub held_by: Vec<Called>,
+    /// How many of those are jobs inside which this process runs.
+    pub own: usize,
+}
+
+/// Whether one of these jobs waits for a slot while this process waits inside a job that holds one.
+pub fn circle(home: &Home, attendance: &Attendance<'_>, ids: &[JobId]) -> Result<Option<Circle>, Fault> {
+    let Some(own) = own_job() else { return Ok(None) };
+    let facts = &attendance.read()?;
+    let own = running_around(facts, own)?;
+    let now = home.clock.now();
+    for id in ids {
+        let waits = pick::why_it_waits(facts, id, now, &home.config, &home.site)?;
+        let Some(Waits::ForSlot { held_by, .. }) = waits else { continue };
+        let (mut order, others): (Vec<JobId>, Vec<JobId>) =
+            held_by.into_iter().partition(|holder| own.contains(holder));
+        if order.is_empty() {
+            continue;
+        }
+        let own = order.len();
+        order.extend(others);
+        return Ok(Some(Circle { id: id.clone(), held_by: called(facts, &order), own }));
+    }
+    Ok(None)
+}
+
+/// The running jobs inside which this process runs: its own, that one's parent, and so on.
+fn running_around(facts: &Facts, own: JobId) -> Result<Vec<JobId>, Fault> {
+    let mut around: Vec<JobId> = Vec::new();
+    let mut next = Some(own);
+    while let Some(id) = next.take().filter(|id| !around.contains(id)) {
+        if let Some(job) = facts.job(&id)?
+            && job.run().is_some()
+        {
+            next.clone_from(&job.spec.parent);
+            around.push(id);
+        }
+    }
+    Ok(around)
+}
