@@ -5,6 +5,7 @@ use super::{
     fault::{Code, Fault},
     find::{find, home_of},
     home::Home,
+    inside::{self, Circle},
 };
 use crate::model::{
     facts::Facts,
@@ -13,6 +14,8 @@ use crate::model::{
     outcome::{Exit, Why},
     state::Verdict,
 };
+use crate::os::clock::Clock;
+use crate::plan::pick::{self, Waits};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -49,8 +52,38 @@ pub struct Waited {
     pub warnings: Vec<String>,
 }
 
-/// Waits. `progress` is told of each job that ends, once.
-pub fn wait(request: &Request, progress: &mut dyn FnMut(&Job)) -> Result<Waited, Fault> {
+/// What is told while a wait lasts.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// It may never end by itself. Told at its beginning.
+    Circle(Circle),
+    /// It goes on. Told before each sleep; a sleep ends only when something may have changed.
+    Left(Left<'a>),
+    /// A job ended. Told once of each.
+    Ended(&'a Job),
+}
+
+/// What a wait still waits for.
+#[derive(Debug)]
+pub struct Left<'a> {
+    /// The jobs that go on.
+    pub jobs: Vec<&'a Job>,
+    /// Of so many that were asked for.
+    pub of: usize,
+    home: &'a Home,
+    facts: &'a Facts,
+}
+
+impl Left<'_> {
+    /// Why a job of them waits, where it does.
+    pub fn waits(&self, job: &Job) -> Option<Waits> {
+        let Home { clock, config, site, .. } = self.home;
+        pick::why_it_waits(self.facts, &job.id, clock.now(), config, site).ok().flatten()
+    }
+}
+
+/// Waits, and tells `progress` how it goes.
+pub fn wait(request: &Request, progress: &mut dyn FnMut(News<'_>)) -> Result<Waited, Fault> {
     let home = home_of(&request.jobs)?;
     let attendance = Attendance::new(&home)?;
     let facts = attendance.read()?;
@@ -71,11 +104,14 @@ pub fn wait_for(
     ids: &[JobId],
     within: Option<Duration>,
     any: bool,
-    progress: &mut dyn FnMut(&Job),
+    progress: &mut dyn FnMut(News<'_>),
 ) -> Result<Waited, Fault> {
     let deadline = within.map(|within| Instant::now() + within);
     let mut told: Vec<JobId> = Vec::new();
     let mut ended: HashMap<JobId, Job> = HashMap::new();
+    if let Some(circle) = inside::circle(home, &attendance, ids)? {
+        progress(News::Circle(circle));
+    }
     loop {
         let facts = attendance.read()?;
         let jobs = jobs(&facts, ids, &ended)?;
@@ -83,7 +119,7 @@ pub fn wait_for(
             if !told.contains(&job.id) {
                 told.push(job.id.clone());
                 ended.insert(job.id.clone(), job.clone());
-                progress(job);
+                progress(News::Ended(job));
             }
         }
         let enough = if any { !told.is_empty() } else { told.len() == ids.len() };
@@ -95,6 +131,8 @@ pub fn wait_for(
             let warnings = home.warnings.iter().chain(attendance.warnings()).cloned().collect();
             return Ok(Waited { jobs, time_is_over, code, warnings });
         }
+        let going = jobs.iter().filter(|job| job.end().is_none()).collect();
+        progress(News::Left(Left { jobs: going, of: ids.len(), home, facts: &facts }));
         attendance.wait(&facts, ids, &[], left)?;
     }
 }

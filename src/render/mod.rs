@@ -5,6 +5,7 @@
 pub mod human;
 pub mod json;
 pub mod safe;
+pub mod spinner;
 
 use crate::ops::fault::Fault;
 use serde_json::{Value, json};

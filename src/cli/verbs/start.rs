@@ -1,6 +1,6 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::wait::{goes_on, tell_end};
+use super::wait::{attended, goes_on};
 use crate::cli::args::start::{LeftoversArg, StartArgs};
 use crate::cli::verbs::logs::copied;
 use crate::model::id::JobId;
@@ -8,7 +8,7 @@ use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
-    logs, start,
+    inside, logs, start,
     wait::{self, OWN_FAILURE},
 };
 use crate::os::{
@@ -80,11 +80,12 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
 }
 
 fn wait_for_one(id: &JobId, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let ids = std::slice::from_ref(id);
-    let waited = wait::wait_for(&home, attendance, ids, None, false, &mut |job| tell_end(&home, job, voice))?;
+    let waited = attended(&home, &[id.to_string()], voice, false, |tell| {
+        wait::wait_for(&home, attendance, ids, None, false, tell)
+    })?;
     voice.warn(&waited.warnings);
     if voice.json {
         voice.result("wait", "", &json::waited(&waited))?;
@@ -96,6 +97,9 @@ fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
     leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
+    if let Some(circle) = inside::circle(&home, &attendance, std::slice::from_ref(id))? {
+        voice.warn(&[human::circle(&circle)]);
+    }
     let mut out = io::stdout().lock();
     let job = logs::follow(&home, attendance, id, None, &mut out)?;
     let code = wait::exit_code(&job).unwrap_or(0);

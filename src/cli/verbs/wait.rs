@@ -7,25 +7,32 @@ use crate::ops::{
     find::home_of,
     home::Home,
     logs,
-    wait::{self, STILL_GOING_ON},
+    wait::{self, News, STILL_GOING_ON, Waited},
 };
-use crate::os::signal::leave_on_interrupt;
-use crate::render::{Voice, human, json, safe};
+use crate::os::{
+    clock::{Clock, SystemClock},
+    signal::leave_on_interrupt,
+};
+use crate::render::{Voice, human, json, safe, spinner::Spinner};
 use std::time::Duration;
 
 /// How many lines of a failed job's output a wait shows.
 const LAST_LINES: u64 = 10;
 
+/// Back to the first column, and nothing in the line (`console_codes(4)`).
+const CLEARED_LINE: &str = "\r\x1b[2K";
+
 /// `bgctl wait`
 pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&args.jobs));
     let request = wait::Request {
         jobs: args.jobs.clone(),
         within: args.within.map(Duration::from_secs),
         any: args.any,
     };
     let home = home_of(&args.jobs)?;
-    let waited = wait::wait(&request, &mut |job| tell_end(&home, job, voice))?;
+    // With --any the one that ended first is named on standard output.
+    let successes = args.jobs.len() > 1 && !args.any;
+    let waited = attended(&home, &args.jobs, voice, successes, |tell| wait::wait(&request, tell))?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {
         let going: Vec<String> =
@@ -41,20 +48,50 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     Ok(waited.code)
 }
 
+/// Waits while it tells what comes, and, at a terminal, what it waits for.
+pub fn attended(
+    home: &Home,
+    jobs: &[String],
+    voice: Voice,
+    successes: bool,
+    wait: impl FnOnce(&mut dyn FnMut(News<'_>)) -> Result<Waited, Fault>,
+) -> Result<Waited, Fault> {
+    let spinner = Spinner::open(voice);
+    let interrupted = goes_on(jobs);
+    leave_on_interrupt(match &spinner {
+        // In the place of the line that shows what is waited for.
+        Some(_) => format!("{CLEARED_LINE}{}", interrupted.trim_start()),
+        None => interrupted,
+    });
+    wait(&mut |news| match news {
+        News::Circle(circle) => voice.warn(&[human::circle(&circle)]),
+        News::Ended(job) => {
+            Spinner::aside(spinner.as_ref(), || tell_end(home, job, successes, voice));
+        }
+        News::Left(left) => {
+            if let Some(spinner) = &spinner {
+                let standing = human::Standing::new(&left);
+                spinner.show(move || standing.text(SystemClock.now()));
+            }
+        }
+    })
+}
+
 /// What an interrupted wait says.
 pub fn goes_on(jobs: &[String]) -> String {
     let jobs = jobs.join(" ");
     format!("\nbgctl: {jobs} goes on; bgctl wait {jobs} waits again, bgctl cancel {jobs} ends it\n")
 }
 
-/// On a failure, its reason and the last lines of its output; and that nothing was executed, where that is so.
-pub fn tell_end(home: &Home, job: &Job, voice: Voice) {
+/// On a failure, its reason and the last lines of its output; and that nothing was executed, where that is so. A
+/// success is worth words among several.
+fn tell_end(home: &Home, job: &Job, successes: bool, voice: Voice) {
     let failed = wait::exit_code(job).unwrap_or(0) != 0;
-    if voice.quiet || !(failed || human::nothing_was_executed(job)) {
+    if voice.quiet || !(failed || successes || human::nothing_was_executed(job)) {
         return;
     }
     voice.say(&human::end(job));
-    let lines = logs::last_lines(home, &job.id, LAST_LINES);
+    let lines = if failed { logs::last_lines(home, &job.id, LAST_LINES) } else { Vec::new() };
     if !lines.is_empty() {
         voice.say(&format!("the last lines of its output (bgctl logs {}):", job.id));
         voice.say(safe::lines(&String::from_utf8_lossy(&lines)).trim_end_matches('\n'));

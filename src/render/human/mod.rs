@@ -6,6 +6,7 @@ mod prune;
 mod start;
 mod status;
 mod tick;
+mod wait;
 pub mod words;
 
 pub use cancel::cancelled;
@@ -14,4 +15,5 @@ pub use prune::pruned;
 pub use start::{foreseen, place};
 pub use status::status;
 pub use tick::foreseen_pass;
+pub use wait::{Standing, circle};
 pub use words::{end, nothing_was_executed};

@@ -1,7 +1,7 @@
 //! `bgctl wait`
 
-use super::{Held, entry, hears_interrupts, hold_both_slots, index_of, interruptible};
-use crate::support::{Ran, User, kill, until};
+use super::{Held, configure, entry, hears_interrupts, hold_both_slots, index_of, interruptible};
+use crate::support::{BGCTL, Ran, User, kill, until};
 use serde_json::json;
 use std::process::Stdio;
 
@@ -131,6 +131,113 @@ fn several_are_all_waited_for() {
     assert!(child.try_wait().unwrap().is_none(), "one still goes on");
     two.let_go(6);
     assert_eq!(crate::support::ended(&mut child), 5);
+}
+
+#[test]
+fn of_several_each_end_is_told_as_it_comes() {
+    let user = User::new();
+    let [one, two] = hold_both_slots(&user);
+    let said = std::fs::File::create(user.path("said")).unwrap();
+    let mut child = user.bgctl(["wait", &one.id, &two.id]).stderr(said).spawn().unwrap();
+    two.let_go(0);
+    assert_eq!(user.line_in("said"), format!("{} completed\n", two.id));
+    one.let_go(6);
+    assert_eq!(crate::support::ended(&mut child), 6);
+    assert_eq!(user.line_in("said"), format!("{} completed\n{} failed: exit code 6\n", two.id, one.id));
+    let quiet = user.run(["wait", "--quiet", &one.id, &two.id]);
+    assert_eq!((quiet.code, quiet.err.as_str()), (6, ""));
+}
+
+#[test]
+fn off_a_terminal_a_wait_is_one_thread_and_says_nothing_of_itself() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let child = interruptible(&user, &["wait", &held.id])
+        .stderr(Stdio::piped())
+        .env("TERM", "xterm")
+        .spawn()
+        .unwrap();
+    until("it waits", || hears_interrupts(child.id()));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    assert!(status.contains("\nThreads:\t1\n"), "{status}");
+    held.let_go(0);
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
+
+// Inside a job.
+
+/// A job that runs this script, in which `bgctl` is the program, and what it has said once it says something of that.
+#[track_caller]
+fn said_in_a_job(user: &User, flags: &[&str], script: &str, of: &str) -> String {
+    let script = format!("bgctl() {{ '{BGCTL}' \"$@\"; }}\n{script}");
+    let id = user.start(flags.iter().copied().chain(["--name", "outer", "--", "sh", "-c", &script]));
+    let log = user.root().join("runs").join(format!("{id}.log"));
+    let mut said = String::new();
+    until(of, || {
+        said = std::fs::read_to_string(&log).unwrap_or_default();
+        said.contains(of)
+    });
+    user.ok(["cancel", &id]);
+    said
+}
+
+const WAYS_ON: &str = "bgctl start --service needs no slot, and queue.max_concurrent in config.toml";
+
+#[test]
+fn a_wait_inside_a_job_for_the_slot_it_holds_itself_is_warned_of() {
+    for script in
+        ["bgctl start --wait -- true", "bgctl start --follow -- true", "bgctl wait $(bgctl start -- true)"]
+    {
+        let user = User::new();
+        configure(&user, "[queue]\nmax_concurrent = 1\n");
+        let said = said_in_a_job(&user, &[], script, WAYS_ON);
+        let warning = said.lines().find(|line| line.starts_with("bgctl: warning: ")).expect(&said);
+        let wanted =
+            "waits for a slot, and the only slot is held by the job that would wait for it here: outer ";
+        assert!(warning.contains(wanted), "{warning}");
+    }
+}
+
+#[test]
+fn a_wait_inside_a_job_while_others_hold_the_other_slots_is_warned_of_too() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "", &["--name", "other"]);
+    let said = said_in_a_job(&user, &[], "bgctl start --wait -- true", WAYS_ON);
+    assert!(
+        said.contains("; outer ") && said.contains(" holds one while it waits here, and other "),
+        "{said}"
+    );
+    held.let_go(0);
+}
+
+#[test]
+fn jobs_within_jobs_are_all_named() {
+    let user = User::new();
+    let inner = format!("'{BGCTL}' start --name inner --wait -- sh -c \"'{BGCTL}' start --wait -- true\"");
+    let id = user.start(["--name", "outer", "--", "sh", "-c", &inner]);
+    let said = || user.ok(["logs", "inner"]);
+    until("both run", || user.run(["status", "inner"]).code == 0 && said().contains(WAYS_ON));
+    assert!(
+        said().contains("all slots are held by the jobs that would wait for it here: outer "),
+        "{}",
+        said()
+    );
+    user.ok(["cancel", &id]);
+    user.ok(["cancel", "inner"]);
+}
+
+#[test]
+fn a_wait_inside_a_job_that_stands_in_nobodys_way_is_not_warned_of() {
+    let user = User::new();
+    let said = said_in_a_job(&user, &[], "bgctl start --wait -- true; echo done", "done");
+    assert!(!said.contains("warning"), "a slot is free: {said}");
+    let _held = hold_both_slots(&user);
+    let said =
+        said_in_a_job(&user, &["--service"], "bgctl wait --within 0 $(bgctl start true); echo done", "done");
+    assert!(!said.contains("warning"), "a service holds no slot: {said}");
+    let ran = user.run(["wait", "--within", "0", &user.start(["true"])]);
+    assert!(!ran.err.contains("warning"), "outside of any job: {}", ran.err);
 }
 
 #[test]

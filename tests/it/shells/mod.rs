@@ -4,6 +4,7 @@ mod cron;
 mod function;
 mod prompt;
 mod terminal;
+mod waiting;
 
 use crate::support::{BGCTL, Ran, User};
 use std::ffi::OsStr;

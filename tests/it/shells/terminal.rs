@@ -9,6 +9,9 @@ use std::cell::RefCell;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 
+/// Ctrl-C.
+const INTERRUPT: &[u8] = b"\x03";
+
 /// Ctrl-Z.
 const SUSPEND: &[u8] = b"\x1a";
 
@@ -63,6 +66,16 @@ impl Terminal {
     pub fn enter(&self, line: &str) {
         self.until(&format!("a prompt for: {line}"), || self.is_at_prompt());
         self.press(format!("{line}\r").as_bytes());
+    }
+
+    /// Presses Ctrl-C.
+    pub fn interrupt(&self) {
+        self.press(INTERRUPT);
+    }
+
+    /// What the terminal was sent so far.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(&self.shown.borrow()).into_owned()
     }
 
     /// Presses Ctrl-Z.

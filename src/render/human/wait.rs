@@ -1,0 +1,92 @@
+//! A wait: what it still waits for, and how it may be in its own way.
+
+use super::words::{age, names, shorten};
+use crate::model::{Timestamp, job::Job};
+use crate::ops::{inside::Circle, wait::Left};
+use crate::plan::pick::Waits;
+use crate::render::safe;
+
+/// Longest name of a job beside others.
+const NAME_CHARS_MAX: usize = 24;
+
+/// What a wait waits for, as it was seen last; its text changes with the time.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    of: usize,
+    left: Vec<One>,
+}
+
+/// One job: what it is called, what it does, since when, and what else there is to say.
+#[derive(Clone, Debug)]
+struct One {
+    name: String,
+    does: &'static str,
+    since: Timestamp,
+    rest: String,
+}
+
+impl Standing {
+    /// What is left to wait for.
+    pub fn new(left: &Left<'_>) -> Self {
+        Self { of: left.of, left: left.jobs.iter().map(|job| One::new(job, left)).collect() }
+    }
+
+    /// One line.
+    pub fn text(&self, now: Timestamp) -> String {
+        let left: Vec<String> = self.left.iter().map(|one| one.text(now)).collect();
+        if self.of == 1 {
+            return format!("waiting for {}", left.concat());
+        }
+        format!("waiting for {} of {} jobs: {}", left.len(), self.of, left.join("; "))
+    }
+}
+
+impl One {
+    fn new(job: &Job, left: &Left<'_>) -> Self {
+        let name = job.spec.name.as_deref().map(|name| shorten(&safe::line(name), NAME_CHARS_MAX));
+        let name = name.unwrap_or_else(|| job.id.to_string());
+        let Some(run) = job.run() else {
+            let rest = left.waits(job).map(|waits| place(&waits)).unwrap_or_default();
+            return Self { name, does: "queued", since: job.created_at, rest };
+        };
+        let since = job.started_at().unwrap_or(job.created_at);
+        let rest = if run.ending.is_some() { ", being ended" } else { "" };
+        Self { name, does: "running", since, rest: rest.to_owned() }
+    }
+
+    fn text(&self, now: Timestamp) -> String {
+        format!("{}, {} {}{}", self.name, self.does, age(self.since, now), self.rest)
+    }
+}
+
+/// What comes before a queued job.
+fn place(waits: &Waits) -> String {
+    match waits {
+        Waits::Paused { .. } => ", paused".to_owned(),
+        Waits::Until(_) => ", its time has not come".to_owned(),
+        Waits::ForPass => String::new(),
+        Waits::ForSlot { ahead, .. } if ahead.is_empty() => ", next".to_owned(),
+        Waits::ForSlot { ahead, .. } => format!(", {} ahead", ahead.len()),
+    }
+}
+
+/// Why a wait inside a job may never end by itself, and the ways on.
+pub fn circle(circle: &Circle) -> String {
+    const WAYS_ON: &str = "bgctl start --service needs no slot, and queue.max_concurrent in config.toml allows more \
+                           jobs at the same time";
+    let Circle { id, held_by, own } = circle;
+    let (ours, others) = held_by.split_at(*own);
+    let ours = names(ours);
+    let what = if others.is_empty() {
+        let slots =
+            if *own == 1 { "the only slot is held by the job" } else { "all slots are held by the jobs" };
+        format!("{id} waits for a slot, and {slots} that would wait for it here: {ours}")
+    } else {
+        format!(
+            "{id} waits for a slot; {ours} holds one while it waits here, and {} the others: if those wait \
+             likewise, nothing goes on",
+            names(others)
+        )
+    };
+    format!("{what}; {WAYS_ON}")
+}
