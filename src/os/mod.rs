@@ -4,6 +4,7 @@
 //! index; it hands out types that are hard to misuse.
 
 pub mod clock;
+pub mod closed;
 pub mod detach;
 pub mod doorbell;
 pub mod extent;

@@ -15,18 +15,21 @@ use std::path::PathBuf;
   bgctl start --shell 'sort big.txt | uniq -c > counts.txt'
   bgctl start --wait -- ./deploy.sh
 
-Environment:
+Examples with an environment:
   bgctl start --env RUST_LOG=debug -- ./serve
   bgctl start --clean-env --env SSH_AUTH_SOCK -- git push
   bgctl start --env-file .env --unset DEBUG -- ./serve
   pass show deploy | bgctl start --env-file - -- ./deploy.sh
-What is inherited comes first, then files, then --env, then --unset. Values are kept in a file that only you can read
-and are never shown; while bgctl itself starts, others can see those of --env in the list of processes.
+What is inherited comes first, then files, then --env, then --unset. Values are
+kept in a file that only you can read, and shown nowhere; but while bgctl itself
+runs, others can read its arguments, and so --env NAME=VALUE.
 
-Long-lived jobs:
+Examples of long-lived jobs:
   bgctl start --service --name dev -- npm run dev
+  bgctl start --timeout 8h --log-max 1GiB -- ./train.sh
 
-A command that is not found exits with 127, one that cannot be executed with 126; nothing is queued then.")]
+A command that is not found exits with 127, one that cannot be executed
+with 126; nothing is queued then.")]
 pub struct StartArgs {
     /// The command and its arguments, byte for byte
     #[arg(trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, required_unless_present = "shell")]
@@ -49,9 +52,9 @@ pub struct StartArgs {
     /// Set the variables of a file such as .env, or of standard input: -; may be given several times
     ///
     /// Lines are NAME=VALUE or export NAME=VALUE; empty lines and what follows a # are left out. A value with spaces is
-    /// quoted. Within 'single quotes' all stands for itself; within "double quotes" and without any, \n, \\, \" and \$
-    /// are read, and $NAME or ${NAME} is a variable of yours, or one from above in the file. Quoted values may go over
-    /// several lines. Of several files the later one counts, and --env before all of them.
+    /// quoted. Within 'single quotes' all stands for itself; otherwise \n, \\, \" and \$ are read, and ${NAME} is a
+    /// variable of yours, or one from above in the file. Quoted values may go over several lines. Of several files the
+    /// later one counts, and --env before all of them.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
     pub env_file: Vec<PathBuf>,
     /// Leave a variable out, wherever it comes from; may be given several times

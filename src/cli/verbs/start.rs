@@ -13,6 +13,7 @@ use crate::ops::{
 };
 use crate::os::{
     clock::{Clock, SystemClock},
+    closed,
     signal::leave_on_interrupt,
 };
 use crate::render::{Voice, human, json};
@@ -42,6 +43,13 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         let job = start::foresee(&request)?;
         voice.result("start", &human::foreseen(&job), &json::foreseen(&job))?;
         return Ok(0);
+    }
+    if closed::standard_output() {
+        let fault = Fault::new(
+            Code::Failed,
+            "standard output is closed, so that the id would be lost; nothing was started",
+        );
+        return Err(fault.hint("who does not want the id sends it away: > /dev/null"));
     }
     let submitted = start::start(&request)?;
     voice.events(&submitted.decided.events);

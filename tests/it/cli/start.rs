@@ -558,6 +558,23 @@ fn start_wait_whose_index_is_damaged_meanwhile_is_122() {
     assert_eq!(user.wait("it"), 3, "the job is not touched by it");
 }
 
+#[test]
+fn a_start_whose_output_is_closed_starts_nothing_and_one_into_the_null_device_does() {
+    let user = User::new();
+    for flags in ["", "--wait", "--follow", "--json"] {
+        let ran = shell(&user, &format!("\"$BGCTL\" start {flags} -- touch made >&-"));
+        assert_eq!(ran.code, 1, "{flags}: {}", ran.err);
+        assert!(ran.err.contains("standard output is closed"), "{}", ran.err);
+    }
+    assert_nothing_queued(&user);
+    assert!(!user.path("made").exists());
+    for null in [">/dev/null", "1<>/dev/null", "1</dev/null 1<>/dev/null", ">/dev/null 2>&- <&-"] {
+        let ran = shell(&user, &format!("\"$BGCTL\" start --wait -- touch made {null}"));
+        assert_eq!(ran.code, 0, "{null}: {}", ran.err);
+        std::fs::remove_file(user.path("made")).unwrap();
+    }
+}
+
 // A dry run.
 
 #[test]
