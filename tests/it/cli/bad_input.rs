@@ -768,6 +768,9 @@ fn a_reader_of_the_id_that_goes_away_changes_nothing() {
 fn a_closed_standard_output_changes_nothing() {
     let user = User::new();
     let ran = shell(&user, "\"$BGCTL\" start -- sh -c 'echo said' >&- 2>&- <&-");
+    assert_eq!(ran.code, 1, "nobody would get the id");
+    assert!(!user.root().join("jobs.json").exists());
+    let ran = shell(&user, "\"$BGCTL\" start -- sh -c 'echo said' > id 2>&- <&-");
     assert_eq!(ran.code, 0);
     let id = assert_submitted(&user);
     assert_eq!(user.ok(["logs", &id]), "said\n", "no file of ours became the job's output");
