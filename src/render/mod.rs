@@ -4,7 +4,9 @@
 
 pub mod human;
 pub mod json;
+pub mod logs;
 pub mod safe;
+pub mod stream;
 
 use crate::ops::fault::Fault;
 use serde_json::{Value, json};

@@ -2,13 +2,14 @@
 
 use super::wait::{goes_on, tell_end};
 use crate::cli::args::start::{LeftoversArg, StartArgs};
-use crate::cli::verbs::logs::copied;
+use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
-    logs, start,
+    logs::Wanted,
+    start,
     wait::{self, OWN_FAILURE},
 };
 use crate::os::{
@@ -16,7 +17,6 @@ use crate::os::{
     signal::leave_on_interrupt,
 };
 use crate::render::{Voice, human, json};
-use std::io;
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -92,11 +92,13 @@ fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
     leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    let mut out = io::stdout().lock();
-    let job = logs::follow(&home, attendance, id, None, &mut out)?;
-    let code = wait::exit_code(&job).unwrap_or(0);
+    let ids = std::slice::from_ref(id);
+    let mut sink = sink(&[], manner(false, voice));
+    let ended = logs::follow(&home, attendance, ids, Wanted::default(), sink.as_mut(), voice)?;
+    let Some(job) = ended.first() else { return Ok(0) };
+    let code = wait::exit_code(job).unwrap_or(0);
     if code != 0 {
-        voice.say(&human::end(&job));
+        voice.say(&human::end(job));
     }
     Ok(code)
 }
