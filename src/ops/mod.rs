@@ -10,6 +10,7 @@ pub mod init;
 pub mod list;
 pub mod logs;
 pub mod prune;
+pub mod ready;
 pub mod start;
 pub mod status;
 pub mod tick;

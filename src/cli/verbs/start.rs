@@ -1,6 +1,7 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::wait::{goes_on, tell_end};
+use super::ready::Manner;
+use super::wait::{goes_on, still_goes_on, tell_end};
 use crate::cli::args::start::{LeftoversArg, StartArgs};
 use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
@@ -9,6 +10,7 @@ use crate::ops::{
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
     logs::Wanted,
+    ready::Pattern,
     start,
     wait::{self, OWN_FAILURE},
 };
@@ -17,6 +19,7 @@ use crate::os::{
     signal::leave_on_interrupt,
 };
 use crate::render::{Voice, human, json};
+use std::time::Duration;
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -39,15 +42,16 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         voice.result("start", &human::foreseen(&job), &json::foreseen(&job))?;
         return Ok(0);
     }
+    let pattern = args.ready.as_deref().map(Pattern::parse).transpose()?;
     let submitted = start::start(&request)?;
     voice.events(&submitted.decided.events);
     voice.warn(&submitted.warnings);
     let id = submitted.job.id.clone();
-    // With --follow, standard output is the job's; with --wait --json, it is the end's.
+    // With --follow, standard output is the job's; with --wait --json or --ready --json, it is the end's.
     let printed = if args.follow {
         voice.say(&id.to_string());
         Ok(())
-    } else if args.wait && voice.json {
+    } else if (args.wait || pattern.is_some()) && voice.json {
         Ok(())
     } else {
         voice.result("start", &format!("{id}\n"), &json::submitted(&submitted))
@@ -64,7 +68,9 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     let code = if args.follow {
         copied(follow(&id, voice))
     } else if args.wait {
-        wait_for_one(&id, voice)
+        wait_for_one(&id, args.within, voice)
+    } else if let Some(pattern) = &pattern {
+        wait_for_ready(&id, pattern, args.within, voice)
     } else {
         Ok(0)
     };
@@ -75,17 +81,30 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     }))
 }
 
-fn wait_for_one(id: &JobId, voice: Voice) -> Result<i32, Fault> {
+fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let ids = std::slice::from_ref(id);
-    let waited = wait::wait_for(&home, attendance, ids, None, false, &mut |job| tell_end(&home, job, voice))?;
+    let within = within.map(Duration::from_secs);
+    let waited =
+        wait::wait_for(&home, attendance, ids, within, false, &mut |job| tell_end(&home, job, voice))?;
     voice.warn(&waited.warnings);
+    if waited.time_is_over {
+        voice.say(&still_goes_on(&waited));
+    }
     if voice.json {
         voice.result("wait", "", &json::waited(&waited))?;
     }
     Ok(waited.code)
+}
+
+fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(&[id.to_string()]));
+    let home = Home::open(BrokenConfig::Warns)?;
+    let attendance = Attendance::new(&home)?;
+    let manner = Manner { pattern, within, any: false };
+    super::ready::wait_for(&home, attendance, std::slice::from_ref(id), manner, voice)
 }
 
 fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {

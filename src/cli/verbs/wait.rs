@@ -1,13 +1,16 @@
 //! `bgctl wait`: from its arguments to a use case, from the outcome to words and an exit code.
 
+use super::ready::Manner;
 use crate::cli::args::wait::WaitArgs;
-use crate::model::job::Job;
+use crate::model::{id::JobId, job::Job};
 use crate::ops::{
+    attend::Attendance,
     fault::Fault,
     find::home_of,
     home::Home,
     logs,
-    wait::{self, STILL_GOING_ON},
+    ready::Pattern,
+    wait::{self, STILL_GOING_ON, Waited},
 };
 use crate::os::signal::leave_on_interrupt;
 use crate::render::{Voice, human, json, safe};
@@ -18,6 +21,9 @@ const LAST_LINES: u64 = 10;
 
 /// `bgctl wait`
 pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
+    if let Some(pattern) = &args.ready {
+        return wait_for_ready(args, &Pattern::parse(pattern)?, voice);
+    }
     leave_on_interrupt(goes_on(&args.jobs));
     let request = wait::Request {
         jobs: args.jobs.clone(),
@@ -28,9 +34,7 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     let waited = wait::wait(&request, &mut |job| tell_end(&home, job, voice))?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {
-        let going: Vec<String> =
-            waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| job.id.to_string()).collect();
-        voice.say(&format!("the time is over, and it still goes on: {}", going.join(" ")));
+        voice.say(&still_goes_on(&waited));
     }
     let text = if args.any {
         waited.jobs.iter().filter(|job| job.end().is_some()).map(|job| format!("{}\n", job.id)).collect()
@@ -39,6 +43,22 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     };
     voice.result("wait", &text, &json::waited(&waited))?;
     Ok(waited.code)
+}
+
+/// What a wait says whose time is over.
+pub fn still_goes_on(waited: &Waited) -> String {
+    let going: Vec<String> =
+        waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| job.id.to_string()).collect();
+    format!("the time is over, and it still goes on: {}", going.join(" "))
+}
+
+fn wait_for_ready(args: &WaitArgs, pattern: &Pattern, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(&args.jobs));
+    let home = home_of(&args.jobs)?;
+    let attendance = Attendance::new(&home)?;
+    let ids: Vec<JobId> = logs::find_jobs(&home, &args.jobs)?.into_iter().map(|job| job.id).collect();
+    let manner = Manner { pattern, within: args.within, any: args.any };
+    super::ready::wait_for(&home, attendance, &ids, manner, voice)
 }
 
 /// What an interrupted wait says.
