@@ -1,6 +1,7 @@
 //! Jobs' output on standard output: as it is, made safe, with the names of several jobs, or kept for a JSON object.
 
 use super::{
+    human::words,
     safe,
     stream::{RESET, SafeStream},
 };
@@ -39,11 +40,8 @@ pub fn note(note: &Note) -> String {
 }
 
 fn size(bytes: u64) -> String {
-    match bytes {
-        1 => "1 byte".to_owned(),
-        0..1024 => format!("{bytes} bytes"),
-        _ => format!("{bytes} bytes ({})", ByteSize::b(bytes)),
-    }
+    let exact = words::bytes(bytes);
+    if bytes < 1024 { exact } else { format!("{exact} ({})", ByteSize::b(bytes)) }
 }
 
 /// The output of one job.
@@ -212,13 +210,7 @@ fn is_colour_alone(text: &[u8]) -> bool {
 fn names(jobs: &[Job]) -> Vec<String> {
     let same = |name: &str| jobs.iter().filter(|job| job.spec.name.as_deref() == Some(name)).count() > 1;
     let name = |job: &Job| match &job.spec.name {
-        Some(name) if !same(name) => {
-            let name = safe::line(name);
-            if name.chars().count() <= NAME_CHARS_MAX {
-                return name;
-            }
-            name.chars().take(NAME_CHARS_MAX - 1).chain(['…']).collect()
-        }
+        Some(name) if !same(name) => words::shorten(&safe::line(name), NAME_CHARS_MAX),
         _ => job.id.random_part().to_owned(),
     };
     jobs.iter().map(name).collect()

@@ -1,0 +1,1 @@
+//! `bgctl logs --follow`
