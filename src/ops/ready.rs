@@ -86,7 +86,7 @@ pub fn wait_for(
     let new = |id: &JobId| Search::new(id.clone(), request.pattern);
     let mut all: Vec<Search<'_>> = request.ids.iter().map(new).collect();
     let mut bell = Bell::new();
-    let mut last_ends: Option<Vec<u64>> = None;
+    let mut first_ends: Option<Vec<u64>> = None;
     let mut buffer = vec![0_u8; BLOCK_BYTES];
     loop {
         // Read in this order: what was written before the end is there once the end is.
@@ -106,13 +106,13 @@ pub fn wait_for(
         let mut decided = all.iter().map(Search::is_decided);
         let enough = if request.any { decided.any(|one| one) } else { decided.all(|one| one) };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left == Some(Duration::ZERO) && last_ends.is_none() {
-            last_ends = Some(all.iter_mut().map(Search::end).collect::<Result<_, _>>()?);
-        }
-        // What is there when the time is over is searched to its end; what a busy job writes after that is too late.
-        let searched =
-            |ends: &Vec<u64>| !more || all.iter().zip(ends).all(|(one, end)| one.has_come_to(*end));
-        let time_is_over = !enough && last_ends.as_ref().is_some_and(searched);
+        // What was there at the beginning is searched however short the time; what came since may be too late.
+        let ends = match &first_ends {
+            Some(ends) => ends,
+            None => first_ends.insert(all.iter_mut().map(Search::end).collect::<Result<_, _>>()?),
+        };
+        let searched = !more || all.iter().zip(ends).all(|(one, end)| one.has_come_to(*end));
+        let time_is_over = !enough && searched && left == Some(Duration::ZERO);
         if enough || time_is_over {
             let jobs: Vec<Looked> = all.into_iter().filter_map(|one| one.looked).collect();
             let first = jobs.iter().filter_map(Looked::code).find(|code| *code != 0).unwrap_or(0);

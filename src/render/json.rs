@@ -111,7 +111,8 @@ pub fn readied(readied: &Readied) -> Value {
             value
         })
         .collect();
-    let ready = readied.code == 0;
+    let mut decided = readied.jobs.iter().filter_map(|one| one.ready);
+    let ready = !readied.time_is_over && decided.all(|ready| ready);
     json!({ "jobs": jobs, "ready": ready, "time_is_over": readied.time_is_over, "exit_code": readied.code })
 }
 

@@ -202,7 +202,7 @@ fn several_jobs_lines_begin_with_their_names() {
     user.wait(&other);
     let short = &other[other.len() - 6..];
     let wide = "web\\u{1b}[2J";
-    let wanted = format!("{wide} | 1\n{wide} | 2\n{wide} | 3\n{short:12} | a\rb\n{short:12} | \n",);
+    let wanted = format!("{wide} | 1\n{wide} | 2\n{wide} | 3\n{short:12} | a\rb\n{short:12} | \n");
     assert_eq!(user.ok(["logs", &web, &other]), wanted);
     assert_eq!(user.ok(["logs", &other, &other]), "a\rb\n\n", "the same job twice is one");
     let said = user.run(["logs", "--json", &web, &other]).json();
