@@ -157,7 +157,7 @@ impl<W: Write> Prefixed<W> {
         self.to.write_all(lines.prefix.as_bytes())?;
         self.to.write_all(&lines.begun)?;
         // A job's colours end with its line: the next may be another job's.
-        if self.manner.safe && lines.begun.contains(&0x1b) {
+        if (self.manner.safe || self.manner.colours) && lines.begun.contains(&0x1b) {
             self.to.write_all(RESET)?;
         }
         lines.begun.clear();
