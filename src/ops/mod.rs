@@ -12,6 +12,7 @@ pub mod inside;
 pub mod list;
 pub mod logs;
 pub mod prune;
+pub mod ready;
 pub mod start;
 pub mod status;
 pub mod tick;

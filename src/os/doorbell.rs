@@ -18,17 +18,17 @@ pub struct Doorbell {
 impl Doorbell {
     /// Rings when a file is renamed into the folder.
     pub fn on_renames_into(folder: &Folder) -> Self {
-        Self { inotify: imp::watch(&folder.lasting_path(), imp::RENAMES) }
+        Self { inotify: imp::watch_all(&[(folder.lasting_path(), imp::RENAMES)]) }
     }
 
-    /// Rings when a file grows, or when anything comes into the folder.
-    pub fn on_writes_in(folder: &Folder) -> Self {
-        Self { inotify: imp::watch(&folder.lasting_path(), imp::WRITES) }
-    }
-
-    /// Rings when this file grows.
-    pub fn on_writes_to(folder: &Folder, name: &str) -> Self {
-        Self { inotify: imp::watch(&folder.lasting_path().join(name), imp::WRITES) }
+    /// Rings when one of these files of the folder grows, and, if asked, when a file comes into the folder.
+    pub fn on_growth_in(folder: &Folder, names: &[String], and_new_files: bool) -> Self {
+        let path = folder.lasting_path();
+        let mut watched: Vec<_> = names.iter().map(|name| (path.join(name), imp::WRITES)).collect();
+        if and_new_files {
+            watched.push((path, imp::ARRIVALS));
+        }
+        Self { inotify: imp::watch_all(&watched) }
     }
 
     /// Something to poll, where the system can tell; [`Doorbell::take_rings`] afterwards.
@@ -89,15 +89,18 @@ pub fn wait_readable(fd: impl AsFd, limit: Option<Duration>) -> io::Result<bool>
 mod imp {
     use super::OwnedFd;
     use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
-    use std::path::Path;
+    use std::path::PathBuf;
 
     pub const RENAMES: WatchFlags =
         WatchFlags::MOVED_TO.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
-    pub const WRITES: WatchFlags = WatchFlags::MODIFY.union(WatchFlags::CREATE).union(WatchFlags::MOVED_TO);
+    pub const WRITES: WatchFlags = WatchFlags::MODIFY;
+    pub const ARRIVALS: WatchFlags = WatchFlags::CREATE.union(WatchFlags::MOVED_TO);
 
-    pub fn watch(path: &Path, what: WatchFlags) -> Option<OwnedFd> {
+    pub fn watch_all(paths: &[(PathBuf, WatchFlags)]) -> Option<OwnedFd> {
         let fd = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
-        add_watch(&fd, path, what).ok()?;
+        for (path, what) in paths {
+            add_watch(&fd, path, *what).ok()?;
+        }
         Some(fd)
     }
 }
@@ -105,12 +108,13 @@ mod imp {
 #[cfg(not(target_os = "linux"))]
 mod imp {
     use super::OwnedFd;
-    use std::path::Path;
+    use std::path::PathBuf;
 
     pub const RENAMES: () = ();
     pub const WRITES: () = ();
+    pub const ARRIVALS: () = ();
 
-    pub fn watch(_path: &Path, (): ()) -> Option<OwnedFd> {
+    pub fn watch_all(_paths: &[(PathBuf, ())]) -> Option<OwnedFd> {
         None
     }
 }

@@ -1,7 +1,8 @@
 //! Pipes that no executed program inherits.
 
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// The reading and the writing end of a new pipe, both closed on exec.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -24,4 +25,12 @@ pub fn pipe_without_waiting() -> io::Result<(OwnedFd, OwnedFd)> {
     rustix::io::ioctl_fionbio(&read, true)?;
     rustix::io::ioctl_fionbio(&write, true)?;
     Ok((read, write))
+}
+
+/// A pipe's writing end, to be polled: it becomes readable once nobody reads the pipe any more (`poll(2)`, POLLERR).
+/// `None` for anything else, where being readable means something else.
+pub fn reader_gone(output: BorrowedFd<'_>) -> Option<BorrowedFd<'_>> {
+    let is_pipe = FileType::from_raw_mode(fstat(output).ok()?.st_mode) == FileType::Fifo;
+    let only_writes = fcntl_getfl(output).ok()? & OFlags::ACCMODE == OFlags::WRONLY;
+    (is_pipe && only_writes).then_some(output)
 }

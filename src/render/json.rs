@@ -5,6 +5,7 @@ use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Listed, Row},
     prune::Pruned,
+    ready::Readied,
     start::Submitted,
     status::Report,
     wait::{Waited, exit_code},
@@ -96,6 +97,23 @@ pub fn waited(waited: &Waited) -> Value {
         })
         .collect();
     json!({ "jobs": jobs, "time_is_over": waited.time_is_over, "exit_code": waited.code })
+}
+
+/// The end of a wait for a line.
+pub fn readied(readied: &Readied) -> Value {
+    let jobs: Vec<Value> = readied
+        .jobs
+        .iter()
+        .map(|one| {
+            let mut value = job(&one.job);
+            value["ready"] = (one.ready == Some(true)).into();
+            value["wait_code"] = one.code().into();
+            value
+        })
+        .collect();
+    let mut decided = readied.jobs.iter().filter_map(|one| one.ready);
+    let ready = !readied.time_is_over && decided.all(|ready| ready);
+    json!({ "jobs": jobs, "ready": ready, "time_is_over": readied.time_is_over, "exit_code": readied.code })
 }
 
 /// Cancels.

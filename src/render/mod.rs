@@ -4,8 +4,10 @@
 
 pub mod human;
 pub mod json;
+pub mod logs;
 pub mod safe;
 pub mod spinner;
+pub mod stream;
 
 use crate::ops::fault::Fault;
 use serde_json::{Value, json};

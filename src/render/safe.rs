@@ -11,10 +11,11 @@ pub fn lines(text: &str) -> String {
 }
 
 /// C0, DEL and C1 are obeyed by terminals; so are the marks that reverse the direction of text.
+pub(super) fn is_harmful(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn escape(text: &str, kept: impl Fn(char) -> bool) -> String {
-    let is_harmful = |character: char| {
-        character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if is_harmful(character) && !kept(character) {

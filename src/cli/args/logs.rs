@@ -5,20 +5,41 @@ use clap::Args;
 
 /// `bgctl logs`
 #[derive(Clone, Debug, Args)]
-#[command(after_long_help = "Examples:
+#[command(after_long_help = "\
+On a terminal, colours pass, and everything else that a terminal would obey is shown instead; a pipe or a file gets the
+output as it is. Of several jobs, each line begins with its job's name; a line longer than 64 KiB is broken there.
+Where the middle of a log was left out, a line says how much. With --json, the object is one job's, or has several under
+jobs; following does not answer in JSON.
+
+Examples:
   bgctl logs build
   bgctl logs -n 20 ab
-  bgctl logs -f build")]
+  bgctl logs -f build
+  bgctl logs -f web worker
+  bgctl logs --head 5 -n 5 build
+  grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
-    /// An id, the beginning of its random part, or a name
-    #[arg(value_name = "JOB")]
-    pub job: String,
-    /// Go on until the job has ended
-    #[arg(long, short)]
+    /// Ids, beginnings of their random part, or names
+    #[arg(required = true, value_name = "JOB")]
+    pub jobs: Vec<String>,
+    /// Go on until the jobs have ended
+    #[arg(long, short, conflicts_with_all = ["head", "path", "json"])]
     pub follow: bool,
     /// Only the last lines
     #[arg(long, short = 'n', value_name = "LINES")]
     pub lines: Option<u64>,
+    /// Only the first lines; with --lines, the first and the last
+    #[arg(long, value_name = "LINES")]
+    pub head: Option<u64>,
+    /// Only what this attempt wrote: 1 is the first
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub attempt: Option<u32>,
+    /// Print where the log is, and nothing else
+    #[arg(long, conflicts_with_all = ["lines", "head", "attempt", "raw"])]
+    pub path: bool,
+    /// As the job wrote it, also on a terminal
+    #[arg(long)]
+    pub raw: bool,
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,

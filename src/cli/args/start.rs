@@ -1,6 +1,6 @@
 //! `bgctl start`: its arguments.
 
-use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit};
+use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit, within};
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use std::path::PathBuf;
   bgctl start --name build --timeout 2h -- cargo build --release
   bgctl start --shell 'sort big.txt | uniq -c > counts.txt'
   bgctl start --wait -- ./deploy.sh
+  bgctl start --ready 'listening on' --within 30s -- ./server
 
 Examples with an environment:
   bgctl start --env RUST_LOG=debug -- ./serve
@@ -85,13 +86,19 @@ pub struct StartArgs {
     #[arg(long, value_enum, default_value = "end", help_heading = "Limits")]
     pub leftovers: LeftoversArg,
     /// Wait for the job to end, and exit with its code
-    #[arg(long)]
+    #[arg(long, group = "waiting")]
     pub wait: bool,
+    /// Wait until a line of the job's output matches; if it ends first, exit with its code
+    #[arg(long, value_name = "REGEX", group = "waiting", conflicts_with = "follow")]
+    pub ready: Option<String>,
+    /// Longest wait of --wait and --ready: 90, 30s, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, requires = "waiting")]
+    pub within: Option<u64>,
     /// Print the job's output as it comes, and exit with its code
     #[arg(long, short, conflicts_with = "json")]
     pub follow: bool,
     /// Check everything, and start nothing
-    #[arg(long, conflicts_with_all = ["wait", "follow"])]
+    #[arg(long, conflicts_with_all = ["wait", "ready", "follow"])]
     pub dry_run: bool,
     /// How to speak
     #[command(flatten)]

@@ -16,7 +16,8 @@ Of several jobs, the first code that is not 0, in the order of the arguments.
 Examples:
   bgctl wait build && ./deploy.sh
   bgctl wait --within 10m ab cd
-  bgctl wait --any ab cd")]
+  bgctl wait --any ab cd
+  bgctl wait --ready 'listening on' --within 30s web")]
 pub struct WaitArgs {
     /// Ids, beginnings of their random part, or names
     #[arg(required = true, value_name = "JOB")]
@@ -27,6 +28,9 @@ pub struct WaitArgs {
     /// Return when the first of them ends
     #[arg(long)]
     pub any: bool,
+    /// Return as soon as a line of the log matches; with the job's code if it ends first
+    #[arg(long, value_name = "REGEX")]
+    pub ready: Option<String>,
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,

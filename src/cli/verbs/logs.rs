@@ -2,31 +2,112 @@
 
 use super::wait::goes_on;
 use crate::cli::args::logs::LogsArgs;
-use crate::model::bytes;
-use crate::ops::{fault::Fault, logs};
-use crate::os::signal::leave_on_interrupt;
-use crate::render::Voice;
-use serde_json::json;
-use std::io;
+use crate::model::{bytes, id::JobId, job::Job};
+use crate::ops::{
+    attend::Attendance,
+    fault::Fault,
+    find::home_of,
+    home::Home,
+    logs::{self, Sink, Wanted},
+};
+use crate::os::{pipe::reader_gone, signal::leave_on_interrupt};
+use crate::render::{
+    Voice,
+    logs::{Kept, Manner, Plain, Prefixed},
+};
+use serde_json::{Value, json};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 
 /// `bgctl logs`
 pub fn run(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
     if args.follow {
-        leave_on_interrupt(goes_on(std::slice::from_ref(&args.job)));
+        leave_on_interrupt(goes_on(&args.jobs));
     }
-    let request = logs::Request { job: args.job.clone(), lines: args.lines, follow: args.follow };
+    let home = home_of(&args.jobs)?;
+    voice.warn(&home.warnings);
+    let wanted = Wanted { head: args.head, lines: args.lines, attempt: args.attempt };
+    // A wait begins before the first look, so that no change is missed.
+    let attendance = args.follow.then(|| Attendance::new(&home)).transpose()?;
+    let jobs = logs::find_jobs(&home, &args.jobs)?;
+    if args.path {
+        return print_paths(&home, &jobs, voice);
+    }
     if voice.json {
-        return logs_as_json(&request, voice);
+        return print_object(&home, &jobs, wanted, voice);
     }
-    copied(logs::logs(&request, &mut io::stdout().lock()).map(|_| 0))
+    let mut sink = sink(&jobs, manner(args.raw, voice));
+    copied(match attendance {
+        Some(attendance) => {
+            let ids: Vec<JobId> = jobs.into_iter().map(|job| job.id).collect();
+            follow(&home, attendance, &ids, wanted, sink.as_mut(), voice).map(|_| 0)
+        }
+        None => logs::show(&home, &jobs, wanted, sink.as_mut()).map(|()| 0),
+    })
 }
 
-fn logs_as_json(request: &logs::Request, voice: Voice) -> Result<i32, Fault> {
-    let mut bytes = Vec::new();
-    let job = logs::logs(request, &mut bytes)?;
-    let output = bytes::to_json(&bytes);
-    voice.result("logs", "", &json!({ "id": job.id, "status": job.status(), "output": output }))?;
+/// Follows jobs on standard output until they have ended. Gives them as they were then.
+pub fn follow(
+    home: &Home,
+    mut attendance: Attendance<'_>,
+    ids: &[JobId],
+    wanted: Wanted,
+    sink: &mut dyn Sink,
+    voice: Voice,
+) -> Result<Vec<Job>, Fault> {
+    let out = io::stdout();
+    let ended = logs::follow(home, &mut attendance, ids, wanted, reader_gone(out.as_fd()), sink);
+    voice.warn(attendance.warnings());
+    ended
+}
+
+/// How output is treated: safe on a terminal, as it is elsewhere.
+pub fn manner(raw: bool, voice: Voice) -> Manner {
+    Manner { safe: !raw && io::stdout().is_terminal(), colours: voice.colours() }
+}
+
+/// What prints the output of these jobs.
+pub fn sink(jobs: &[Job], manner: Manner) -> Box<dyn Sink> {
+    let out = BufWriter::with_capacity(logs::BLOCK_BYTES, io::stdout());
+    if jobs.len() > 1 {
+        Box::new(Prefixed::new(out, jobs, manner))
+    } else {
+        Box::new(Plain::new(out, manner))
+    }
+}
+
+fn print_paths(home: &Home, jobs: &[Job], voice: Voice) -> Result<i32, Fault> {
+    let paths = logs::paths(home, jobs)?;
+    if voice.json {
+        let object = |(job, path): (&Job, &std::path::PathBuf)| json!({ "id": job.id, "path": path.to_string_lossy() });
+        voice.result("logs", "", &of_all(jobs.iter().zip(&paths).map(object).collect()))?;
+        return Ok(0);
+    }
+    let mut text = Vec::new();
+    for path in paths {
+        text.extend_from_slice(path.as_os_str().as_bytes());
+        text.push(b'\n');
+    }
+    let mut out = io::stdout();
+    copied(out.write_all(&text).and_then(|()| out.flush()).map(|()| 0).map_err(Fault::from))
+}
+
+fn print_object(home: &Home, jobs: &[Job], wanted: Wanted, voice: Voice) -> Result<i32, Fault> {
+    let mut kept = Kept::new(jobs.len());
+    logs::show(home, jobs, wanted, &mut kept)?;
+    let object = |(job, (output, left_out)): (&Job, (&Vec<u8>, &u64))| {
+        let output = bytes::to_json(output);
+        json!({ "id": job.id, "status": job.status(), "output": output, "left_out_bytes": left_out })
+    };
+    let objects = jobs.iter().zip(kept.output.iter().zip(&kept.left_out)).map(object).collect();
+    voice.result("logs", "", &of_all(objects))?;
     Ok(0)
+}
+
+/// One job's object as it is; several under `jobs`.
+fn of_all(mut objects: Vec<Value>) -> Value {
+    if objects.len() == 1 { objects.swap_remove(0) } else { json!({ "jobs": objects }) }
 }
 
 /// A reader that has gone away has what it wanted.

@@ -5,6 +5,7 @@ mod init;
 mod list;
 mod logs;
 mod prune;
+mod ready;
 mod start;
 mod status;
 mod tick;

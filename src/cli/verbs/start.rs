@@ -1,14 +1,18 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::wait::{attended, goes_on};
+use super::ready::Manner;
+use super::wait::{attended, goes_on, still_goes_on};
 use crate::cli::args::start::{LeftoversArg, StartArgs};
-use crate::cli::verbs::logs::copied;
+use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
-    inside, logs, start,
+    inside,
+    logs::Wanted,
+    ready::Pattern,
+    start,
     wait::{self, OWN_FAILURE},
 };
 use crate::os::{
@@ -17,7 +21,7 @@ use crate::os::{
     signal::leave_on_interrupt,
 };
 use crate::render::{Voice, human, json};
-use std::io;
+use std::time::Duration;
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -51,15 +55,16 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         );
         return Err(fault.hint("who does not want the id sends it away: > /dev/null"));
     }
+    let pattern = args.ready.as_deref().map(Pattern::parse).transpose()?;
     let submitted = start::start(&request)?;
     voice.events(&submitted.decided.events);
     voice.warn(&submitted.warnings);
     let id = submitted.job.id.clone();
-    // With --follow, standard output is the job's; with --wait --json, it is the end's.
+    // With --follow, standard output is the job's; with --wait --json or --ready --json, it is the end's.
     let printed = if args.follow {
         voice.say(&id.to_string());
         Ok(())
-    } else if args.wait && voice.json {
+    } else if (args.wait || pattern.is_some()) && voice.json {
         Ok(())
     } else {
         voice.result("start", &format!("{id}\n"), &json::submitted(&submitted))
@@ -76,7 +81,9 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     let code = if args.follow {
         copied(follow(&id, voice))
     } else if args.wait {
-        wait_for_one(&id, voice)
+        wait_for_one(&id, args.within, voice)
+    } else if let Some(pattern) = &pattern {
+        wait_for_ready(&id, pattern, args.within, voice)
     } else {
         Ok(0)
     };
@@ -87,18 +94,30 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     }))
 }
 
-fn wait_for_one(id: &JobId, voice: Voice) -> Result<i32, Fault> {
+fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let ids = std::slice::from_ref(id);
+    let within = within.map(Duration::from_secs);
     let waited = attended(&home, &[id.to_string()], voice, false, |tell| {
-        wait::wait_for(&home, attendance, ids, None, false, tell)
+        wait::wait_for(&home, attendance, ids, within, false, tell)
     })?;
     voice.warn(&waited.warnings);
+    if waited.time_is_over {
+        voice.say(&still_goes_on(&waited));
+    }
     if voice.json {
         voice.result("wait", "", &json::waited(&waited))?;
     }
     Ok(waited.code)
+}
+
+fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(&[id.to_string()]));
+    let home = Home::open(BrokenConfig::Warns)?;
+    let attendance = Attendance::new(&home)?;
+    let manner = Manner { pattern, within, any: false };
+    super::ready::wait_for(&home, attendance, std::slice::from_ref(id), manner, voice)
 }
 
 fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
@@ -108,11 +127,13 @@ fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
     if let Some(circle) = inside::circle(&home, &attendance, std::slice::from_ref(id))? {
         voice.warn(&[human::circle(&circle)]);
     }
-    let mut out = io::stdout().lock();
-    let job = logs::follow(&home, attendance, id, None, &mut out)?;
-    let code = wait::exit_code(&job).unwrap_or(0);
+    let ids = std::slice::from_ref(id);
+    let mut sink = sink(&[], manner(false, voice));
+    let ended = logs::follow(&home, attendance, ids, Wanted::default(), sink.as_mut(), voice)?;
+    let Some(job) = ended.first() else { return Ok(0) };
+    let code = wait::exit_code(job).unwrap_or(0);
     if code != 0 {
-        voice.say(&human::end(&job));
+        voice.say(&human::end(job));
     }
     Ok(code)
 }

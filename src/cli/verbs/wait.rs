@@ -1,12 +1,15 @@
 //! `bgctl wait`: from its arguments to a use case, from the outcome to words and an exit code.
 
+use super::ready::Manner;
 use crate::cli::args::wait::WaitArgs;
-use crate::model::job::Job;
+use crate::model::{id::JobId, job::Job};
 use crate::ops::{
+    attend::Attendance,
     fault::Fault,
     find::home_of,
     home::Home,
     logs,
+    ready::Pattern,
     wait::{self, News, STILL_GOING_ON, Waited},
 };
 use crate::os::{
@@ -24,6 +27,9 @@ const CLEARED_LINE: &str = "\r\x1b[2K";
 
 /// `bgctl wait`
 pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
+    if let Some(pattern) = &args.ready {
+        return wait_for_ready(args, &Pattern::parse(pattern)?, voice);
+    }
     let request = wait::Request {
         jobs: args.jobs.clone(),
         within: args.within.map(Duration::from_secs),
@@ -35,9 +41,7 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     let waited = attended(&home, &args.jobs, voice, successes, |tell| wait::wait(&request, tell))?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {
-        let going: Vec<String> =
-            waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| job.id.to_string()).collect();
-        voice.say(&format!("the time is over, and it still goes on: {}", going.join(" ")));
+        voice.say(&still_goes_on(&waited));
     }
     let text = if args.any {
         waited.jobs.iter().filter(|job| job.end().is_some()).map(|job| format!("{}\n", job.id)).collect()
@@ -77,6 +81,22 @@ pub fn attended(
     })
 }
 
+/// What a wait says whose time is over.
+pub fn still_goes_on(waited: &Waited) -> String {
+    let going: Vec<String> =
+        waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| job.id.to_string()).collect();
+    format!("the time is over, and it still goes on: {}", going.join(" "))
+}
+
+fn wait_for_ready(args: &WaitArgs, pattern: &Pattern, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(&args.jobs));
+    let home = home_of(&args.jobs)?;
+    let attendance = Attendance::new(&home)?;
+    let ids: Vec<JobId> = logs::find_jobs(&home, &args.jobs)?.into_iter().map(|job| job.id).collect();
+    let manner = Manner { pattern, within: args.within, any: args.any };
+    super::ready::wait_for(&home, attendance, &ids, manner, voice)
+}
+
 /// What an interrupted wait says.
 pub fn goes_on(jobs: &[String]) -> String {
     let jobs = jobs.join(" ");
@@ -85,7 +105,7 @@ pub fn goes_on(jobs: &[String]) -> String {
 
 /// On a failure, its reason and the last lines of its output; and that nothing was executed, where that is so. A
 /// success is worth words among several.
-fn tell_end(home: &Home, job: &Job, successes: bool, voice: Voice) {
+pub fn tell_end(home: &Home, job: &Job, successes: bool, voice: Voice) {
     let failed = wait::exit_code(job).unwrap_or(0) != 0;
     if voice.quiet || !(failed || successes || human::nothing_was_executed(job)) {
         return;

@@ -159,7 +159,7 @@ fn logs() {
     let id = user.start_sh("echo a; echo b");
     user.wait(&id);
     let said = object(&user, 0, &["logs", "-n", "1", &id]);
-    assert_eq!(names(&said), ["command", "id", "output", "status", "version"]);
+    assert_eq!(names(&said), ["command", "id", "left_out_bytes", "output", "status", "version"]);
     assert_eq!(
         (&said["id"], &said["status"], &said["output"]),
         (&json!(id), &json!("completed"), &json!("b\n"))

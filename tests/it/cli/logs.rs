@@ -1,7 +1,10 @@
 //! `bgctl logs`
 
-use super::{Held, hears_interrupts, hold_both_slots, interruptible, shell};
+use super::{Held, configure, hears_interrupts, hold_both_slots, interruptible, retried, shell};
 use crate::support::{Ran, User, ended, kill, until};
+use bgctl::exec::local::cut::{Cut, CutFile};
+use bgctl::os::folder::Folder;
+use serde_json::json;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::process::Stdio;
@@ -154,9 +157,186 @@ fn output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn only_one_job_is_asked_for_and_it_must_be_there() {
+fn a_job_is_asked_for_and_it_must_be_there() {
     let user = User::new();
     assert_eq!(user.run(["logs"]).code, 2);
     assert_eq!(user.run(["logs", "nobody"]).code, 3);
     assert!(!user.root().exists(), "reading makes nothing");
+}
+
+#[test]
+fn the_first_lines_can_be_asked_for_and_both_ends() {
+    let user = User::new();
+    let id = user.start_sh("seq 9; printf end");
+    user.wait(&id);
+    for (lines, wanted) in [("0", ""), ("2", "1\n2\n"), ("99", "1\n2\n3\n4\n5\n6\n7\n8\n9\nend")] {
+        assert_eq!(user.ok(["logs", "--head", lines, &id]), wanted);
+    }
+    let both = user.ok(["logs", "--head", "2", "-n", "2", &id]);
+    assert_eq!(both, "1\n2\n[bg: not shown: 6 lines, 12 bytes]\n9\nend");
+    let both = user.ok(["logs", "--head", "5", "-n", "5", &id]);
+    assert_eq!(both, "1\n2\n3\n4\n5\n6\n7\n8\n9\nend", "nothing is between, and nothing twice");
+    assert_eq!(user.run(["logs", "--head", "2", "-f", &id]).code, 2);
+}
+
+#[test]
+fn a_path_is_printed_and_nothing_else() {
+    let user = User::new();
+    let id = user.start_sh("echo a");
+    user.wait(&id);
+    let path = user.root().join("runs").join(format!("{id}.log"));
+    assert_eq!(user.ok(["logs", "--path", &id]), format!("{}\n", path.display()));
+    let said = user.run(["logs", "--path", "--json", &id]).json();
+    assert_eq!((&said["id"], &said["path"]), (&json!(id), &json!(path)));
+    assert_eq!(user.run(["logs", "--path", "--raw", &id]).code, 2);
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(user.run(["logs", "--path", &id]).code, 1);
+}
+
+#[test]
+fn several_jobs_lines_begin_with_their_names() {
+    let user = User::new();
+    let web = user.start(["--name", "web\x1b[2J", "--", "sh", "-c", "seq 2; printf 3"]);
+    let other = user.start_sh("printf 'a\\rb\\n\\n'");
+    user.wait(&web);
+    user.wait(&other);
+    let short = &other[other.len() - 6..];
+    let wide = "web\\u{1b}[2J";
+    let wanted = format!("{wide} | 1\n{wide} | 2\n{wide} | 3\n{short:12} | a\rb\n{short:12} | \n");
+    assert_eq!(user.ok(["logs", &web, &other]), wanted);
+    assert_eq!(user.ok(["logs", &other, &other]), "a\rb\n\n", "the same job twice is one");
+    let said = user.run(["logs", "--json", &web, &other]).json();
+    assert_eq!(said["jobs"][0]["output"], "1\n2\n3");
+    assert_eq!(said["jobs"][1]["id"], json!(other));
+}
+
+#[test]
+fn a_log_that_is_gone_does_not_hide_the_others() {
+    let user = User::new();
+    let [gone, there] = ["gone", "there"].map(|word| user.start_sh(&format!("echo {word}")));
+    user.wait(&gone);
+    user.wait(&there);
+    std::fs::remove_file(user.root().join("runs").join(format!("{gone}.log"))).unwrap();
+    let ran = user.run(["logs", &gone, &there]);
+    assert_eq!((ran.code, ran.out), (1, format!("{} | there\n", &there[there.len() - 6..])));
+    assert_eq!(
+        ran.err,
+        format!("bgctl: the log of {gone} is gone\n  bgctl status {gone} shows what else is known of it\n")
+    );
+}
+
+#[test]
+fn what_one_attempt_wrote_can_be_asked_for() {
+    let user = User::new();
+    let id = retried(&user, "completed");
+    for (attempt, wanted) in [("1", "one\n"), ("2", "two\ntwo again\n")] {
+        assert_eq!(user.ok(["logs", "--attempt", attempt, &id]), wanted);
+    }
+    assert_eq!(user.ok(["logs", "--attempt", "2", "-n", "1", &id]), "two again\n");
+    assert_eq!(user.ok(["logs", "--attempt", "2", "--head", "1", &id]), "two\n");
+    assert_eq!(user.ok(["logs", &id]), "one\ntwo\ntwo again\n");
+    let ran = user.run(["logs", "--attempt", "3", &id]);
+    assert_eq!((ran.code, ran.out.as_str()), (4, ""));
+    assert_eq!(ran.err, format!("bgctl: {id} had 2 attempts; there is no attempt 3\n"));
+    assert_eq!(user.run(["logs", "--attempt", "0", &id]).code, 2);
+    let runs = user.root().join("runs");
+    std::fs::remove_file(runs.join(format!("{id}.meta.json"))).unwrap();
+    assert_eq!(user.ok(["logs", "--attempt", "1", &id]), "one\n", "the record tells it too");
+    std::fs::remove_file(runs.join(format!("{id}.lock"))).unwrap();
+    let ran = user.run(["logs", "--attempt", "1", &id]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("not known any more"), "{}", ran.err);
+}
+
+#[test]
+fn the_present_attempt_of_a_running_job_can_be_asked_for() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "echo now", &[]);
+    until("it wrote", || user.ok(["logs", "--attempt", "1", &held.id]) == "now\n");
+    let ran = user.run(["logs", "--attempt", "2", &held.id]);
+    assert_eq!(ran.code, 4);
+    assert!(ran.err.contains("has no attempt 2 yet"), "{}", ran.err);
+}
+
+#[test]
+fn a_terminal_is_not_commanded_unless_asked() {
+    let user = User::new();
+    let wild = "printf '\\033[31mred\\033[0m\\033[2Jx\\033]0;t\\007\\377 10%%\\r20%%\\n'";
+    let id = user.start_sh(wild);
+    user.wait(&id);
+    let safe = "\x1b[31mred\x1b[0m\\u{1b}[2Jx\\u{1b}]0;t\\u{7}\\xff 10%\r\n20%\r\n\x1b[0m";
+    assert_eq!(in_terminal(&user, &["logs", &id], false), safe);
+    let plain = safe.replace("\x1b[31m", "").replace("\x1b[0m", "");
+    assert_eq!(in_terminal(&user, &["logs", &id], true), plain, "without colours");
+    let raw = "\x1b[31mred\x1b[0m\x1b[2Jx\x1b]0;t\x07\u{fffd} 10%\r20%\r\n";
+    assert_eq!(in_terminal(&user, &["logs", "--raw", &id], false), raw);
+    let other = user.start_sh("printf '\\033[32mgreen\\nnext'");
+    user.wait(&other);
+    let said = in_terminal(&user, &["logs", "-n1", &id, &other], false);
+    let second = &other[other.len() - 6..];
+    let prefix = format!("\x1b[33m{second} | \x1b[0m");
+    assert!(said.ends_with(&format!("{prefix}next\r\n")), "{said:?}");
+    assert!(said.starts_with("\x1b[36m"), "{said:?}");
+}
+
+#[test]
+fn a_middle_that_was_left_out_is_said_and_never_shown_as_output() {
+    let user = User::new();
+    let id = user.start_sh("seq 100 199; seq 800 899");
+    user.wait(&id);
+    let runs = Folder::open(&user.root().join("runs")).unwrap().unwrap();
+    // As a punched log: the first 40 of 800 bytes, a line, a hole, the last 40 bytes at their old place.
+    let path = user.root().join("runs").join(format!("{id}.log"));
+    let mut log = std::fs::read(&path).unwrap();
+    log[40..760].fill(0);
+    log[40..50].copy_from_slice(b"[the line\n");
+    std::fs::write(&path, log).unwrap();
+    let job_id = bgctl::model::id::JobId::parse(&id).unwrap();
+    let cut = Cut { sequence: 2, head_end: 40, tail_begin: 760, removed: 0 };
+    CutFile::open(&runs, &job_id).unwrap().write(&cut).unwrap();
+    let lines =
+        |numbers: std::ops::RangeInclusive<u32>| numbers.map(|one| format!("{one}\n")).collect::<String>();
+    let note = "[bg: left out here: 720 bytes]\n";
+    assert_eq!(user.ok(["logs", &id]), format!("{}{note}{}", lines(100..=109), lines(890..=899)));
+    assert_eq!(user.ok(["logs", "-f", &id]), format!("{}{note}{}", lines(100..=109), lines(890..=899)));
+    assert_eq!(user.ok(["logs", "-n", "10", &id]), lines(890..=899));
+    assert_eq!(user.ok(["logs", "-n", "12", &id]), format!("109\n{note}{}", lines(890..=899)));
+    assert_eq!(user.ok(["logs", "--head", "11", &id]), format!("{}{note}", lines(100..=109)));
+    let both = user.ok(["logs", "--head", "1", "-n", "1", &id]);
+    assert_eq!(both, "100\n[bg: not shown: 792 bytes]\n899\n");
+    let said = user.run(["logs", "--json", &id]).json();
+    assert_eq!(said["left_out_bytes"], 720);
+}
+
+#[test]
+fn wrong_settings_are_told_beside_the_output() {
+    let user = User::new();
+    let id = user.start_sh("echo a");
+    user.wait(&id);
+    configure(&user, "[queue]\nmax_concurrent = 0\n");
+    let ran = user.run(["logs", &id]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "a\n"));
+    assert!(ran.err.contains("the built-in settings hold"), "{}", ran.err);
+}
+
+/// What a terminal is sent by `bgctl`.
+fn in_terminal(user: &User, arguments: &[&str], no_color: bool) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let control = openpt(flags).unwrap();
+    grantpt(&control).unwrap();
+    unlockpt(&control).unwrap();
+    let name = ptsname(&control, Vec::new()).unwrap();
+    let end = std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut command = user.bgctl(arguments);
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    let mut child = command.stdout(end).spawn().unwrap();
+    drop(command);
+    let mut shown = Vec::new();
+    // Once the last one who has the terminal open has left, reading it fails (EIO).
+    let _ = std::fs::File::from(control).read_to_end(&mut shown);
+    assert_eq!(ended(&mut child), 0);
+    String::from_utf8_lossy(&shown).into_owned()
 }

@@ -3,10 +3,12 @@
 mod bad_input;
 mod cancel;
 mod environment;
+mod follow;
 mod json;
 mod list;
 mod logs;
 mod prune;
+mod ready;
 mod start;
 mod status;
 mod tick;
@@ -17,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -181,4 +183,46 @@ fn index_of(entries: &[Value]) -> String {
 /// Whether a test runs as the superuser, who may read and write where others may not.
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// A job made by hand that is in, or had, its second attempt, on a machine that is not this one. Its first attempt wrote
+/// `one`, its second so far `two` and `two again`. Gives its id.
+#[track_caller]
+fn retried(user: &User, status: &str) -> String {
+    let has_ended = status == "completed";
+    let mut changes = json!({ "started_at": ago(60), "attempt": 2, "claim": elsewhere() });
+    if has_ended {
+        changes["ended_at"] = ago(30).into();
+        changes["exit_code"] = 0.into();
+    }
+    user.write_index(&index_of(&[entry("retryy", status, &changes)]));
+    let id = "bg_20260213_retryy";
+    let runs = user.root().join("runs");
+    std::fs::DirBuilder::new().mode(0o700).create(&runs).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(runs.join(format!("{id}.{name}")), text).unwrap();
+    write("log", "one\ntwo\ntwo again\n");
+    let mut record = String::new();
+    for (attempt, log_from) in [(1, 0), (2, 4)] {
+        let watcher = json!({ "line": "watcher", "attempt": attempt, "pid": 1, "start": 1, "boot": "b", "at": ago(60), "monotonic_ms": 1 });
+        let process =
+            json!({ "line": "process", "pid": 2, "start": 1, "log_from": log_from, "monotonic_ms": 1 });
+        record.push_str(&format!("{watcher}\n{process}\n{{\"line\":\"started\"}}\n"));
+    }
+    write("lock", &record);
+    let attempt = |number, log_from, log_to, code| {
+        let outcome = json!({ "exit": { "code": code }, "at": ago(30) });
+        json!({ "attempt": number, "started_at": null, "ended_at": ago(30), "log_from": log_from, "log_to": log_to, "ending": null, "outcome": outcome })
+    };
+    let mut attempts = vec![attempt(1, 0, 4, 1)];
+    if has_ended {
+        attempts.push(attempt(2, 4, 18, 0));
+    }
+    let meta = json!({ "version": 1, "id": id, "command": "true", "argv": ["true"], "cwd": "/", "host": "h", "umask": null, "timeout_seconds": null, "grace_seconds": null, "attempts": attempts });
+    write("meta.json", &meta.to_string());
+    id.to_owned()
+}
+
+/// The claim of a machine that is not this one.
+fn elsewhere() -> Value {
+    json!({ "host": "there", "machine": "m", "boot": "11111111-2222-3333-4444-555555555555", "pid_namespace": 1 })
 }

@@ -1,0 +1,57 @@
+//! `--ready` of `start` and `wait`: waiting until a log shows a line, in words and as an exit code.
+
+use super::wait::tell_end;
+use crate::model::id::JobId;
+use crate::ops::{
+    attend::Attendance,
+    fault::Fault,
+    home::Home,
+    ready::{self, Looked, Pattern, Request},
+};
+use crate::render::{Voice, human, json};
+use std::time::Duration;
+
+/// How to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner<'a> {
+    /// What a line has to match.
+    pub pattern: &'a Pattern,
+    /// Longest wait in seconds.
+    pub within: Option<u64>,
+    /// Whether the first is enough; it is named then.
+    pub any: bool,
+}
+
+/// Waits for the logs of jobs to show a line.
+pub fn wait_for(
+    home: &Home,
+    mut attendance: Attendance<'_>,
+    ids: &[JobId],
+    manner: Manner<'_>,
+    voice: Voice,
+) -> Result<i32, Fault> {
+    let within = manner.within.map(Duration::from_secs);
+    let request = Request { ids, pattern: manner.pattern, within, any: manner.any };
+    let readied = ready::wait_for(home, &mut attendance, request, &mut |one| tell(home, one, voice))?;
+    voice.warn(&readied.warnings);
+    if readied.time_is_over {
+        let open = readied.jobs.iter().filter(|one| one.ready.is_none());
+        let open: Vec<&str> = open.map(|one| one.job.id.as_str()).collect();
+        voice.say(&format!("the time is over, and its log has not shown the line: {}", open.join(" ")));
+    }
+    let decided = readied.jobs.iter().filter(|one| one.ready.is_some() && manner.any);
+    let text: String = decided.map(|one| format!("{}\n", one.job.id)).collect();
+    voice.result("wait", &text, &json::readied(&readied))?;
+    Ok(readied.code)
+}
+
+/// Says what is not as was hoped: that a job ended without the line, or after it.
+fn tell(home: &Home, looked: &Looked, voice: Voice) {
+    let job = &looked.job;
+    if looked.ready == Some(false) {
+        voice.say(&format!("{} ended before its log showed the line", job.id));
+        tell_end(home, job, false, voice);
+    } else if job.end().is_some() {
+        voice.say(&format!("its log showed the line, and then it ended: {}", human::end(job)));
+    }
+}
