@@ -1,12 +1,15 @@
 //! Outcomes as JSON values with stable names.
 
+mod status;
+
+pub use status::status;
+
 use crate::model::job::Job;
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Listed, Row},
     prune::Pruned,
     start::Submitted,
-    status::Report,
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
@@ -28,23 +31,6 @@ pub fn row(row: &Row) -> Value {
 /// A list.
 pub fn list(listed: &Listed) -> Value {
     json!({ "jobs": listed.rows.iter().map(row).collect::<Vec<_>>(), "left_out": listed.left_out })
-}
-
-/// Reports on jobs.
-pub fn status(reports: &[Report]) -> Value {
-    let jobs: Vec<Value> = reports
-        .iter()
-        .map(|report| {
-            let mut value = row(&report.row);
-            value["ahead"] = ahead(report.waits.as_ref()).into();
-            value["waits"] = waits(report.waits.as_ref());
-            value["log"] = json!({ "path": report.log.to_string_lossy(), "bytes": report.log_bytes });
-            value["meta"] = serde_json::to_value(&report.meta).unwrap_or_default();
-            value["still_running"] = serde_json::to_value(&report.still_running).unwrap_or_default();
-            value
-        })
-        .collect();
-    json!({ "jobs": jobs })
 }
 
 /// How many jobs come before one that waits.

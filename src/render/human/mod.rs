@@ -2,7 +2,9 @@
 
 mod cancel;
 mod list;
+mod measure;
 mod prune;
+pub mod screen;
 mod start;
 mod status;
 mod tick;

@@ -6,6 +6,7 @@ mod json;
 mod list;
 mod logs;
 mod prune;
+mod screen;
 mod start;
 mod status;
 mod tick;
