@@ -9,6 +9,7 @@ pub mod home;
 pub mod init;
 pub mod list;
 pub mod logs;
+pub mod overview;
 pub mod prune;
 pub mod start;
 pub mod status;

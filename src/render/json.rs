@@ -1,7 +1,9 @@
 //! Outcomes as JSON values with stable names.
 
+mod overview;
 mod status;
 
+pub use overview::overview;
 pub use status::status;
 
 use crate::model::job::Job;

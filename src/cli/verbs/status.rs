@@ -1,5 +1,6 @@
 //! `bgctl status`: from its arguments to a use case, from the outcome to words and an exit code.
 
+use super::overview;
 use crate::cli::args::status::StatusArgs;
 use crate::ops::{fault::Fault, status};
 use crate::os::clock::{Clock, SystemClock};
@@ -7,6 +8,9 @@ use crate::render::{Voice, human, human::screen::Screen, json};
 
 /// `bgctl status`
 pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
+    if args.jobs.is_empty() {
+        return overview::run(voice);
+    }
     let (reports, warnings) = status::status(&args.jobs)?;
     voice.warn(&warnings);
     let (now, screen) = (SystemClock.now(), Screen::of(voice));

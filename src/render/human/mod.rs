@@ -3,6 +3,7 @@
 mod cancel;
 mod list;
 mod measure;
+mod overview;
 mod prune;
 pub mod screen;
 mod start;
@@ -12,6 +13,7 @@ pub mod words;
 
 pub use cancel::cancelled;
 pub use list::{left_out, list};
+pub use overview::overview;
 pub use prune::pruned;
 pub use start::{foreseen, place};
 pub use status::status;

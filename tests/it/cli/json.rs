@@ -317,7 +317,7 @@ fn a_usage_error_is_an_object_too() {
     let user = User::new();
     for arguments in [
         vec!["start", "--nope", "--", "true"],
-        vec!["status"],
+        vec!["status", "--nope"],
         vec!["wait", "--within", "-5", "ab"],
     ] {
         let error = object(&user, 2, &arguments)["error"].clone();

@@ -5,6 +5,7 @@ mod cancel;
 mod json;
 mod list;
 mod logs;
+mod overview;
 mod prune;
 mod screen;
 mod start;
