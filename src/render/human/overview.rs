@@ -273,7 +273,7 @@ fn ids(jobs: &[JobId]) -> String {
     let mut ids: Vec<String> = jobs.iter().take(IDS_MAX).map(|id| id.random_part().to_owned()).collect();
     if jobs.len() > IDS_MAX {
         ids.truncate(IDS_MAX - 1);
-        ids.push(format!("{} more", jobs.len() - ids.len()));
+        ids.push(format!("and {} more", jobs.len() - ids.len()));
     }
     ids.join(", ")
 }

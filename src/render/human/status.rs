@@ -14,6 +14,7 @@ use crate::model::{
     limit::{Source, format_bytes},
     outcome::{Ending, Exit, Outcome, Usage, Why, signal_name},
     spec::{LeftoverPolicy, quote},
+    state::Status,
 };
 use crate::ops::status::{Attempt, Live, Report, claim_of};
 use crate::plan::pick::Waits;
@@ -110,6 +111,7 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     add("exit", job.end().map(|_| exit_words(job)));
     add("asked", run.filter(|run| run.asked_approval).map(|_| "for approval of what comes next".to_owned()));
     add("waits", report.waits.as_ref().map(|waits| waiting(waits, now)));
+    add("waits", (job.status() == Status::WaitingApproval).then(|| "for a person's approval".to_owned()));
     match &report.waits {
         Some(Waits::Until(at)) => add("not before", Some(local(*at))),
         Some(Waits::ForSlot { held_by, ahead }) => {

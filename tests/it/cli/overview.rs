@@ -200,7 +200,10 @@ fn fifty_jobs_and_everything_that_needs_attention_fit_one_screen() {
     for kind in ["settings", "approval", "paused"] {
         assert_line(&text, kind);
     }
-    assert!(text.contains("of 11; bgctl list)") && text.contains("7 more: waiting for"), "{text}");
+    assert!(
+        text.contains("of 11; bgctl list)") && text.contains("aa0014, and 7 more: waiting for"),
+        "{text}"
+    );
 }
 
 #[test]

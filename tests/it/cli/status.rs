@@ -241,13 +241,15 @@ fn a_queued_job_names_who_holds_the_slots_and_who_comes_before_it() {
 }
 
 #[test]
-fn a_paused_job_and_one_whose_time_has_not_come_say_so() {
+fn a_job_that_waits_for_a_time_or_a_person_says_so() {
     let user = User::new();
     let later = "2999-01-01T10:00:00Z";
     user.write_index(&index_of(&[
         entry("paused", "queued", &json!({ "paused_at": "2026-02-13T10:00:00Z" })),
         entry("laterr", "queued", &json!({ "not_before": later })),
+        entry("apprvl", "waiting_approval", &json!({})),
     ]));
+    assert_line(&user.ok(["status", "apprvl"]), "waits  for a person's approval");
     let text = user.ok(["status", "paused"]);
     assert!(text.contains("  paused  2026-02-13 10:00:00 +00:00 ("), "{text}");
     assert!(text.contains("waits  it was paused "), "{text}");
