@@ -27,7 +27,7 @@ pub fn main() -> ExitCode {
     };
     let answered = match matches.subcommand() {
         Some((name, matches)) => verbs::subcommand(name, matches),
-        None => None,
+        None => Some(verbs::overview(&matches)),
     };
     answered.unwrap_or(ExitCode::from(Code::Usage as u8))
 }
@@ -49,13 +49,15 @@ fn clap_says(error: &clap::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<OsString> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
-    if words.iter().skip(1).any(|word| word == "--json") {
+    // Flags without a subcommand are the overview's.
+    let command = words.first().map(|word| word.to_string_lossy()).filter(|word| !word.starts_with('-'));
+    if words.iter().skip(usize::from(command.is_some())).any(|word| word == "--json") {
         let text = error.render().to_string();
         // Up to the first empty line it says what is wrong; then come tips and the usage.
         let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
         let said = said.join(" ");
         print_fault(
-            &words[0].to_string_lossy(),
+            &command.unwrap_or(verbs::OVERVIEW.into()),
             &Fault::new(Code::Usage, said.trim_start_matches("error: ")),
             Code::Usage as i32,
         );

@@ -11,6 +11,7 @@ pub mod init;
 pub mod inside;
 pub mod list;
 pub mod logs;
+pub mod overview;
 pub mod prune;
 pub mod ready;
 pub mod start;

@@ -3,16 +3,34 @@
 use super::{
     fault::Fault,
     find::{find, home_of},
+    home::Home,
     list::{Row, observe},
 };
-use crate::exec::local::meta::Meta;
-use crate::model::outcome::Leftover;
+use crate::exec::{
+    LiveProcess,
+    local::{
+        cut,
+        meta::{AttemptMeta, Meta},
+        record::Record,
+    },
+};
+use crate::model::{
+    Timestamp,
+    claim::{Claim, Relation},
+    facts::{Facts, Head},
+    id::JobId,
+    job::Job,
+    limit::Source,
+    outcome::{Ending, Leftover, Outcome, summarize},
+    state::Status,
+};
 use crate::os::{clock::Clock, process::Identity};
 use crate::plan::pick::{self, Waits};
 use crate::store::{
     Store,
     root::{log_name, meta_name},
 };
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 const META_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -22,42 +40,231 @@ const META_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub struct Report {
     /// The job and what was seen of it.
     pub row: Row,
+    /// Its attempts, the present one included, in their order.
+    pub attempts: Vec<Attempt>,
     /// Why it waits, while it is queued.
     pub waits: Option<Waits>,
+    /// The jobs that were submitted from inside it.
+    pub children: Vec<JobId>,
+    /// What is to be said of the other jobs that this report mentions, where the index still has them.
+    pub mentioned: BTreeMap<JobId, Mention>,
+    /// How the place of its present or last attempt relates to this one; `None` where it never ran, or nobody says where.
+    pub relation: Option<Relation>,
+    /// Its living processes, while it runs here: the main process first, each before those that it made.
+    pub processes: Vec<LiveProcess>,
+    /// Its processes that live although its watcher tried to end them.
+    pub stuck: Vec<Leftover>,
+    /// Leftovers that were left running and still do.
+    pub still_running: Vec<Leftover>,
     /// Its log.
     pub log: PathBuf,
     /// The log's size; `None` where there is none.
     pub log_bytes: Option<u64>,
+    /// Bytes of its output that were left out of the log.
+    pub log_left_out_bytes: u64,
     /// Its execution snapshot, once there is one.
     pub meta: Option<Meta>,
-    /// Leftovers that were left running and still do.
-    pub still_running: Vec<Leftover>,
+}
+
+/// One execution of a job.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Which, from 1.
+    pub number: u32,
+    /// When it got its slot.
+    pub started_at: Option<Timestamp>,
+    /// When its last process was gone; `None` while it runs.
+    pub ended_at: Option<Timestamp>,
+    /// Why it was told to end.
+    pub ending: Option<Ending>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// The sentence about its end.
+    pub summary: Option<String>,
+    /// Where its output begins and ends in the log, where its snapshot says so.
+    pub log: Option<(u64, u64)>,
+}
+
+/// What the living processes of a job use together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// How many they are.
+    pub processes: usize,
+    /// Processor time so far, milliseconds.
+    pub cpu_ms: u64,
+    /// Resident memory, KiB; what they share counts for each.
+    pub resident_kib: u64,
+}
+
+impl Live {
+    /// What these use together; `None` where there are none.
+    pub fn of(processes: &[LiveProcess]) -> Option<Self> {
+        (!processes.is_empty()).then(|| Self {
+            processes: processes.len(),
+            cpu_ms: processes.iter().map(|one| one.cpu_ms).sum(),
+            resident_kib: processes.iter().map(|one| one.resident_kib).sum(),
+        })
+    }
+}
+
+/// Another job, in few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its state.
+    pub status: Status,
 }
 
 /// Reports on jobs, in the order asked.
 pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
     let home = home_of(jobs)?;
     let facts = home.store().read()?;
+    let ids: Vec<JobId> = jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
+    let heads: HashMap<&JobId, &Head> = facts.heads().map(|head| (&head.id, head)).collect();
+    let mut children = children_of(&facts, &ids);
+    let mut warnings = home.warnings.clone();
     let mut reports = Vec::new();
-    for text in jobs {
-        let id = find(&facts, text)?;
+    for id in ids {
         let Some(job) = facts.job(&id)? else { continue };
-        let log = home.root.run_file(&log_name(&id)).ok().flatten();
-        let log_bytes = log.and_then(|file| Some(file.metadata().ok()?.len()));
-        let runs = home.root.existing_runs()?;
-        let meta = runs.and_then(|runs| runs.read(&meta_name(&id), META_BYTES_MAX).ok().flatten());
         let waits = pick::why_it_waits(&facts, &id, home.clock.now(), &home.config, &home.site)?;
-        let left = job.end().and_then(|end| end.outcome.as_ref()).filter(|outcome| outcome.leftovers_left);
-        let lives = |left: &&Leftover| Identity { pid: left.pid, start: left.start }.is_alive();
-        let still_running = left.map(|outcome| outcome.leftovers.iter().filter(lives).cloned().collect());
-        reports.push(Report {
-            row: Row { observed: observe(&home, &job), job },
-            waits,
-            log: home.root.run_file_path(&log_name(&id)),
-            log_bytes,
-            meta: meta.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
-            still_running: still_running.unwrap_or_default(),
-        });
+        let children = children.remove(&id).unwrap_or_default();
+        let (held_by, ahead) = match &waits {
+            Some(Waits::ForSlot { held_by, ahead }) => (&held_by[..], &ahead[..]),
+            _ => (&[][..], &[][..]),
+        };
+        let mentioned = held_by
+            .iter()
+            .chain(ahead)
+            .chain(&children)
+            .chain(&job.spec.parent)
+            .filter_map(|id| heads.get(id))
+            .map(|head| (head.id.clone(), Mention { name: head.name.clone(), status: head.status }))
+            .collect();
+        let mut report = report(&home, job, &mut warnings)?;
+        (report.waits, report.children, report.mentioned) = (waits, children, mentioned);
+        reports.push(report);
     }
-    Ok((reports, home.warnings.clone()))
+    Ok((reports, warnings))
+}
+
+/// The jobs that were submitted from inside each of these. A job is submitted after its parent, so only what comes after
+/// the first of them is parsed; what cannot be parsed is nobody's child here.
+fn children_of(facts: &Facts, parents: &[JobId]) -> HashMap<JobId, Vec<JobId>> {
+    let mut children: HashMap<JobId, Vec<JobId>> = HashMap::new();
+    for head in facts.heads().skip_while(|head| !parents.contains(&head.id)) {
+        let parent = facts.job(&head.id).ok().flatten().and_then(|job| job.spec.parent);
+        if let Some(parent) = parent.filter(|parent| parents.contains(parent)) {
+            children.entry(parent).or_default().push(head.id.clone());
+        }
+    }
+    children
+}
+
+/// What is seen of the job itself: its files and its processes.
+fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, Fault> {
+    let id = &job.id;
+    let log = home.root.run_file(&log_name(id)).ok().flatten();
+    let runs = home.root.existing_runs()?;
+    let meta = runs.and_then(|runs| runs.read(&meta_name(id), META_BYTES_MAX).ok().flatten());
+    let meta: Option<Meta> = meta.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let cut = runs.and_then(|runs| cut::read(runs, id).ok().flatten());
+    let relation = claim_of(&job).map(|claim| home.site.relation(&claim.site));
+    let processes = processes(home, &job).unwrap_or_else(|fault| {
+        warnings.push(fault.message);
+        Vec::new()
+    });
+    let observed = observe(home, &job);
+    Ok(Report {
+        attempts: attempts(&job, meta.as_ref()),
+        waits: None,
+        children: Vec::new(),
+        mentioned: BTreeMap::new(),
+        relation,
+        processes,
+        stuck: stuck(home, &job),
+        still_running: still_running(&job, relation),
+        log: home.root.run_file_path(&log_name(id)),
+        log_bytes: log.and_then(|file| Some(file.metadata().ok()?.len())),
+        log_left_out_bytes: cut.map_or(0, |cut| cut.left_out()),
+        meta,
+        row: Row { job, observed },
+    })
+}
+
+/// Where its present or last attempt runs or ran.
+pub fn claim_of(job: &Job) -> Option<&Claim> {
+    job.run().and_then(|run| run.claim.as_ref()).or_else(|| job.end().and_then(|end| end.claim.as_ref()))
+}
+
+/// The living processes of a running job.
+pub fn processes(home: &Home, job: &Job) -> Result<Vec<LiveProcess>, Fault> {
+    let Some(claim) = job.run().and_then(|run| run.claim.as_ref()) else { return Ok(Vec::new()) };
+    Ok(home.executor(claim.executor).processes(job)?)
+}
+
+/// The processes that a running job's watcher could not end, as far as they still live.
+pub fn stuck(home: &Home, job: &Job) -> Vec<Leftover> {
+    if job.run().is_none() || home.relation(job) != Some(Relation::Same) {
+        return Vec::new();
+    }
+    let runs = home.root.existing_runs().ok().flatten();
+    let record = runs.and_then(|runs| Record::open(runs, &job.id).ok().flatten());
+    let named = record.and_then(|record| record.attempt(job.attempt).ok()).map(|attempt| attempt.stuck);
+    named.unwrap_or_default().into_iter().filter(lives).collect()
+}
+
+/// The leftovers of an ended job that were left running and still do. A process is known again only within its boot.
+fn still_running(job: &Job, relation: Option<Relation>) -> Vec<Leftover> {
+    let outcome = job.end().and_then(|end| end.outcome.as_ref());
+    let left = outcome.filter(|outcome| outcome.leftovers_left && relation == Some(Relation::Same));
+    left.map(|outcome| outcome.leftovers.iter().filter(|one| lives(one)).cloned().collect())
+        .unwrap_or_default()
+}
+
+fn lives(leftover: &Leftover) -> bool {
+    Identity { pid: leftover.pid, start: leftover.start }.is_alive()
+}
+
+/// Attempts as their snapshot tells them; of the present or last one the index knows best.
+fn attempts(job: &Job, meta: Option<&Meta>) -> Vec<Attempt> {
+    let told = meta.map(|meta| &meta.attempts[..]).unwrap_or_default();
+    let in_index = job.started_at().is_some() || job.end().is_some_and(|end| end.outcome.is_some());
+    // An entry made by hand may not count its attempts.
+    let last = if in_index { job.attempt.max(1) } else { job.attempt.saturating_add(1) };
+    let mut attempts: Vec<Attempt> =
+        told.iter().filter(|one| one.attempt < last).map(|one| of_snapshot(job, one)).collect();
+    attempts.sort_by_key(|one| one.number);
+    if in_index {
+        let log = told.iter().find(|one| one.attempt == last).map(|one| (one.log_from, one.log_to));
+        attempts.push(of_index(job, last, log));
+    }
+    attempts
+}
+
+fn of_snapshot(job: &Job, told: &AttemptMeta) -> Attempt {
+    let timeout = job.spec.limits.timeout;
+    let timeout = (timeout.seconds, timeout.source == Source::Default);
+    Attempt {
+        number: told.attempt,
+        started_at: told.started_at,
+        ended_at: Some(told.ended_at),
+        ending: told.ending.clone(),
+        summary: summarize(&told.outcome, told.ending.as_ref(), timeout),
+        outcome: Some(told.outcome.clone()),
+        log: Some((told.log_from, told.log_to)),
+    }
+}
+
+fn of_index(job: &Job, number: u32, log: Option<(u64, u64)>) -> Attempt {
+    let end = job.end();
+    Attempt {
+        number,
+        started_at: job.started_at(),
+        ended_at: job.ended_at(),
+        ending: job.run().map_or_else(|| end.and_then(|end| end.ending.clone()), |run| run.ending.clone()),
+        outcome: end.and_then(|end| end.outcome.clone()),
+        summary: job.end().and(job.summary()).map(str::to_owned),
+        log,
+    }
 }

@@ -1,5 +1,11 @@
 //! Outcomes as JSON values with stable names.
 
+mod overview;
+mod status;
+
+pub use overview::overview;
+pub use status::status;
+
 use crate::model::job::Job;
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
@@ -7,7 +13,6 @@ use crate::ops::{
     prune::Pruned,
     ready::Readied,
     start::Submitted,
-    status::Report,
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
@@ -29,23 +34,6 @@ pub fn row(row: &Row) -> Value {
 /// A list.
 pub fn list(listed: &Listed) -> Value {
     json!({ "jobs": listed.rows.iter().map(row).collect::<Vec<_>>(), "left_out": listed.left_out })
-}
-
-/// Reports on jobs.
-pub fn status(reports: &[Report]) -> Value {
-    let jobs: Vec<Value> = reports
-        .iter()
-        .map(|report| {
-            let mut value = row(&report.row);
-            value["ahead"] = ahead(report.waits.as_ref()).into();
-            value["waits"] = waits(report.waits.as_ref());
-            value["log"] = json!({ "path": report.log.to_string_lossy(), "bytes": report.log_bytes });
-            value["meta"] = serde_json::to_value(&report.meta).unwrap_or_default();
-            value["still_running"] = serde_json::to_value(&report.still_running).unwrap_or_default();
-            value
-        })
-        .collect();
-    json!({ "jobs": jobs })
 }
 
 /// How many jobs come before one that waits.

@@ -24,7 +24,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 pub const SUBCOMMANDS: [Subcommand; 9] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
-    ("status", "Show everything about jobs", arguments::<status::StatusArgs>),
+    ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
     ("logs", "Print a job's output, or follow it", arguments::<logs::LogsArgs>),
     ("cancel", "End jobs and all their processes", arguments::<cancel::CancelArgs>),
     ("wait", "Wait for jobs to end, and exit with their code", arguments::<wait::WaitArgs>),
@@ -48,11 +48,12 @@ const EXIT_CODES: &str = "Exit codes:
 
 /// The whole command line.
 pub fn command() -> Command {
-    let mut command = Command::new("bgctl")
+    let mut command = CommonArgs::augment_args(Command::new("bgctl"))
         .about("Run commands in the background, and know the truth about them later")
+        .long_about(None)
         .version(env!("CARGO_PKG_VERSION"))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
+        // Flags of the overview say nothing to a subcommand, which has its own.
+        .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .after_help(EXIT_CODES);
     for (name, about, arguments) in SUBCOMMANDS {

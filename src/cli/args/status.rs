@@ -6,11 +6,12 @@ use clap::Args;
 /// `bgctl status`
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = "Examples:
+  bgctl status
   bgctl status ab
   bgctl status build --json | jq '.jobs[0].exit_code'")]
 pub struct StatusArgs {
-    /// Ids, beginnings of their random part (two characters or more), or names
-    #[arg(required = true, value_name = "JOB")]
+    /// Ids, beginnings of their random part (two characters or more), or names; without one: the overview
+    #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
     /// How to speak
     #[command(flatten)]

@@ -4,6 +4,7 @@ mod cancel;
 mod init;
 mod list;
 mod logs;
+mod overview;
 mod prune;
 mod ready;
 mod start;
@@ -11,10 +12,17 @@ mod status;
 mod tick;
 mod wait;
 
+pub use overview::NAME as OVERVIEW;
+
 use super::args;
 use super::dispatch::run;
 use clap::ArgMatches;
 use std::process::ExitCode;
+
+/// Without a subcommand: how things stand.
+pub fn overview(matches: &ArgMatches) -> ExitCode {
+    run(overview::NAME, matches, |common: &args::CommonArgs| *common, |_, voice| overview::run(voice))
+}
 
 /// Runs a subcommand. `None`: there is none of that name.
 pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {

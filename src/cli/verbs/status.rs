@@ -1,16 +1,21 @@
 //! `bgctl status`: from its arguments to a use case, from the outcome to words and an exit code.
 
+use super::overview;
 use crate::cli::args::status::StatusArgs;
 use crate::ops::{fault::Fault, status};
 use crate::os::clock::{Clock, SystemClock};
-use crate::render::{Voice, human, json};
+use crate::render::{Voice, human, human::screen::Screen, json};
 
 /// `bgctl status`
 pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
+    if args.jobs.is_empty() {
+        return overview::run(voice);
+    }
     let (reports, warnings) = status::status(&args.jobs)?;
     voice.warn(&warnings);
-    let now = SystemClock.now();
-    let texts: Vec<String> = reports.iter().map(|report| human::status(report, now)).collect();
-    voice.result("status", &texts.join("\n"), &json::status(&reports))?;
+    let (now, screen) = (SystemClock.now(), Screen::of(voice));
+    let texts: Vec<String> = reports.iter().map(|report| human::status(report, now, screen)).collect();
+    // One empty line parts the groups of a job, two part the jobs.
+    voice.result("status", &texts.join("\n\n"), &json::status(&reports))?;
     Ok(0)
 }

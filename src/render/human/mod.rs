@@ -2,7 +2,10 @@
 
 mod cancel;
 mod list;
+mod measure;
+mod overview;
 mod prune;
+pub mod screen;
 mod start;
 mod status;
 mod tick;
@@ -11,6 +14,7 @@ pub mod words;
 
 pub use cancel::cancelled;
 pub use list::{left_out, list};
+pub use overview::overview;
 pub use prune::pruned;
 pub use start::{foreseen, place};
 pub use status::status;

@@ -1,63 +1,350 @@
 //! Everything about a job.
 
-use super::words::{bytes, exit_words, moment, named, run_time, status_words, waiting};
-use crate::model::Timestamp;
-use crate::ops::status::Report;
+use super::measure::{count_of, cpu, local, memory};
+use super::screen::{HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of};
+use super::words::{
+    age, brief, bytes, exit_words, moment, named, run_time, seconds_between, shorten, status_words, waiting,
+};
+use crate::exec::LiveProcess;
+use crate::model::{
+    Timestamp,
+    claim::{ExecutorName, Relation},
+    id::JobId,
+    job::Job,
+    limit::{Source, format_bytes},
+    outcome::{Ending, Exit, Outcome, Usage, Why, signal_name},
+    spec::{LeftoverPolicy, quote},
+    state::Status,
+};
+use crate::ops::status::{Attempt, Live, Report, claim_of};
+use crate::plan::pick::Waits;
 use crate::render::safe;
 
+/// Most other jobs that are named in one line.
+const NAMED_MAX: usize = 5;
+/// Longest name beside an id where other jobs are only mentioned.
+const NAME_CHARS_MAX: usize = 24;
+
+/// A label and the lines beside it.
+type Entry = (&'static str, Vec<String>);
+
 /// A job in full.
-pub fn status(report: &Report, now: Timestamp) -> String {
+pub fn status(report: &Report, now: Timestamp, screen: Screen) -> String {
+    let groups = [identity(report, screen), times(report, now), work(report, now), bounds(report)];
+    let width = groups.iter().flatten().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let mut texts: Vec<String> = groups
+        .iter()
+        .filter(|group| !group.is_empty())
+        .map(|group| group.iter().map(|entry| shown(entry, width, screen)).collect())
+        .collect();
+    if !report.processes.is_empty() {
+        texts.push(tree(&report.processes, screen));
+    }
+    texts.join("\n")
+}
+
+/// An entry: the label beside its first line, the others below that.
+fn shown((label, lines): &Entry, width: usize, screen: Screen) -> String {
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let label =
+            if number == 0 { screen.paint(LABEL, &pad_left(label, width)) } else { " ".repeat(width) };
+        text.push_str(&format!("{label}  {line}\n"));
+    }
+    text
+}
+
+fn one(label: &'static str, value: String) -> Entry {
+    (label, vec![value])
+}
+
+/// What it is.
+fn identity(report: &Report, screen: Screen) -> Vec<Entry> {
     let job = &report.row.job;
-    let mut lines: Vec<(&str, String)> = vec![("id", job.id.to_string())];
-    let mut add = |name: &'static str, value: String| lines.push((name, value));
-    add("status", status_words(&report.row));
-    if let Some(summary) = job.summary() {
-        add("summary", safe::line(summary));
-    }
-    if let Some(name) = &job.spec.name {
-        add("name", safe::line(name));
-    }
-    if !job.spec.labels.is_empty() {
-        add("labels", safe::line(&job.spec.labels.join(", ")));
-    }
-    add("command", safe::line(&job.spec.display));
-    add("cwd", safe::line(&job.spec.cwd.to_text()));
-    add("created", moment(job.created_at, now));
-    if let Some(at) = job.started_at() {
-        add("started", moment(at, now));
-    }
-    if let Some(at) = job.ended_at() {
-        add("ended", moment(at, now));
-    }
-    if job.started_at().is_some() {
-        add("run time", run_time(job, now));
-    }
-    if job.end().is_some() {
-        add("exit", exit_words(job));
-    }
-    if let Some(waits) = &report.waits {
-        add("waits", waiting(waits, now));
-    }
-    let limits = job.spec.limits;
+    let style = style_of(job.status(), report.row.observed);
+    let mut group = vec![
+        one("id", screen.paint(HEADING, job.id.as_str())),
+        one("status", screen.paint(style, &status_words(&report.row))),
+    ];
+    let mut add = |label, value: Option<String>| group.extend(value.map(|value| one(label, value)));
+    add("summary", job.summary().map(safe::line));
+    add("name", job.spec.name.as_deref().map(safe::line));
     add(
-        "limits",
-        format!("timeout {}, stale after {}, grace {}", limits.timeout, limits.stale_after, limits.grace),
+        "labels",
+        Some(&job.spec.labels).filter(|all| !all.is_empty()).map(|all| safe::line(&all.join(", "))),
     );
-    if let Some(usage) = job.end().and_then(|end| end.outcome.as_ref()).and_then(|outcome| outcome.usage) {
-        let cpu_ms = usage.cpu_user_ms + usage.cpu_system_ms;
-        let cpu = format!("{}.{:02} s", cpu_ms / 1_000, cpu_ms % 1_000 / 10);
-        add("used", format!("{cpu} of processor time, {} KiB at most", usage.memory_peak_kib));
+    add("command", Some(safe::line(&job.spec.display)));
+    add("cwd", Some(safe::line(&job.spec.cwd.to_text())));
+    add("stdin", job.spec.stdin.as_ref().map(|path| safe::line(&path.to_text())));
+    let variables = Some(&job.spec.variables).filter(|names| !names.is_empty());
+    add("variables", variables.map(|names| format!("{} (set by hand)", safe::line(&names.join(", ")))));
+    add("service", job.spec.service.then(|| "yes: it needs no slot and runs until it is ended".to_owned()));
+    add("parent", job.spec.parent.as_ref().map(|parent| mention(report, parent)));
+    if !report.children.is_empty() {
+        group.push(("children", report.children.iter().map(|child| mention(report, child)).collect()));
     }
+    group
+}
+
+/// Another job: its id, its name, its state.
+fn mention(report: &Report, id: &JobId) -> String {
+    match report.mentioned.get(id) {
+        None => format!("{id} (no longer in the index)"),
+        Some(other) => {
+            let name = other.name.as_deref().map(|name| format!(" {}", safe::line(name)));
+            format!("{id}{} ({})", name.unwrap_or_default(), other.status)
+        }
+    }
+}
+
+/// When it did what, and why it waits.
+fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
+    let job = &report.row.job;
+    let mut group = vec![one("created", moment(job.created_at, now))];
+    let mut add = |label, value: Option<String>| group.extend(value.map(|value| one(label, value)));
+    add("started", job.started_at().map(|at| moment(at, now)));
+    add("paused", job.paused_at().map(|at| moment(at, now)));
+    let run = job.run();
+    add("told to end", ending_of(job).map(|ending| ending_words(ending, now)));
+    add("ended", job.ended_at().map(|at| moment(at, now)));
+    add("run time", job.started_at().map(|_| run_time(job, now)));
+    add("exit", job.end().map(|_| exit_words(job)));
+    add("asked", run.filter(|run| run.asked_approval).map(|_| "for approval of what comes next".to_owned()));
+    add("waits", report.waits.as_ref().map(|waits| waiting(waits, now)));
+    add("waits", (job.status() == Status::WaitingApproval).then(|| "for a person's approval".to_owned()));
+    match &report.waits {
+        Some(Waits::Until(at)) => add("not before", Some(local(*at))),
+        Some(Waits::ForSlot { held_by, ahead }) => {
+            add("held by", several(report, held_by));
+            add("ahead", several(report, ahead));
+        }
+        _ => {}
+    }
+    let several_attempts = job.spec.attempts_max > 1 || report.attempts.len() > 1;
+    if several_attempts && !report.attempts.is_empty() {
+        group.push(("attempts", attempts(report, now)));
+    }
+    group
+}
+
+/// Why it was told to end.
+fn ending_of(job: &Job) -> Option<&Ending> {
+    job.run().and_then(|run| run.ending.as_ref()).or_else(|| job.end().and_then(|end| end.ending.as_ref()))
+}
+
+/// Other jobs in one line: the random parts by which they can be called, and their names.
+fn several(report: &Report, ids: &[JobId]) -> Option<String> {
+    let name = |id: &JobId| report.mentioned.get(id).and_then(|other| other.name.as_deref());
+    let mut named: Vec<String> = ids.iter().take(NAMED_MAX).map(|id| called(id, name(id))).collect();
+    if ids.len() > NAMED_MAX {
+        named.push(format!("and {} more", ids.len() - NAMED_MAX));
+    }
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
+/// Each attempt: when, how long, how it ended, and what it used.
+fn attempts(report: &Report, now: Timestamp) -> Vec<String> {
+    let max = report.row.job.spec.attempts_max;
+    let mut lines = Vec::new();
+    for attempt in &report.attempts {
+        let begin = attempt.started_at.map_or_else(|| "at an unknown time".to_owned(), local);
+        let time = attempt.started_at.map(|from| {
+            let time = brief(seconds_between(from, attempt.ended_at.unwrap_or(now)));
+            format!(", {time}")
+        });
+        let head = format!("{} of {max}: {begin}{}", attempt.number, time.unwrap_or_default());
+        lines.push(format!("{head}, {}", fate(attempt)));
+        if let Some(usage) = attempt.outcome.as_ref().and_then(|outcome| outcome.usage) {
+            lines.push(format!("  {}", used(usage).join("; ")));
+        }
+    }
+    lines
+}
+
+fn fate(attempt: &Attempt) -> String {
+    let Some(outcome) = &attempt.outcome else {
+        return if attempt.ended_at.is_some() { "ended".to_owned() } else { "goes on".to_owned() };
+    };
+    let exit = match &outcome.exit {
+        Exit::Code(code) => format!("exit code {code}"),
+        Exit::Signal(signal) => format!("killed by {}", signal_name(*signal)),
+        Exit::NotStarted { .. } => "could not start".to_owned(),
+        Exit::Unknown { .. } => "outcome unknown".to_owned(),
+        Exit::NotExecuted => "nothing was executed".to_owned(),
+    };
+    let summary = attempt.summary.as_deref().map(safe::line).filter(|summary| *summary != exit);
+    match summary {
+        Some(summary) if summary.contains(&exit) => summary,
+        Some(summary) => format!("{exit}; {summary}"),
+        None => exit,
+    }
+}
+
+/// Where it runs, what it uses, and what it left.
+fn work(report: &Report, now: Timestamp) -> Vec<Entry> {
+    let job = &report.row.job;
+    let outcome = job.end().and_then(|end| end.outcome.as_ref());
+    let mut group = Vec::new();
+    group.extend(place(report).map(|place| one("host", place)));
+    if let Some(usage) = outcome.and_then(|outcome| outcome.usage) {
+        let source = "by the kernel's account of each process as it was reaped".to_owned();
+        group.push(("used", used(usage).into_iter().chain([source]).collect()));
+    } else if outcome.is_some_and(|outcome| outcome.best_effort) {
+        group.push(one("used", "not known: its watcher had died".to_owned()));
+    }
+    group.extend(uses(&report.processes).map(|words| one("uses", words)));
+    if !report.stuck.is_empty() {
+        let since = ending_of(job).map(|ending| format!(" for {}", age(ending.at, now)));
+        let words = format!("{} could not be ended{}", named(&report.stuck), since.unwrap_or_default());
+        group.push(one("stuck", words));
+    }
+    group.extend(outcome.and_then(leftovers).map(|words| one("leftovers", words)));
     if !report.still_running.is_empty() {
-        add("left running", named(&report.still_running));
+        group.push(one("left running", named(&report.still_running)));
     }
-    if let Some(parent) = &job.spec.parent {
-        add("parent", parent.to_string());
+    group
+}
+
+/// Which processes outlived the main one, and what became of them.
+fn leftovers(outcome: &Outcome) -> Option<String> {
+    let fate = if outcome.leftovers_left { "left running" } else { "ended after it" };
+    (!outcome.leftovers.is_empty()).then(|| format!("{}: {fate}", named(&outcome.leftovers)))
+}
+
+fn place(report: &Report) -> Option<String> {
+    let claim = claim_of(&report.row.job)?;
+    let executor = match claim.executor {
+        ExecutorName::Local => "local executor",
+        ExecutorName::DryRun => "dry-run executor",
+    };
+    let relation = match report.relation {
+        Some(Relation::Same) | None => "",
+        Some(Relation::Earlier) => ", before this machine was started again",
+        Some(Relation::Other) => ", another machine or container",
+    };
+    Some(format!("{} ({executor}{relation})", safe::line(&claim.site.host)))
+}
+
+/// What ended processes used.
+fn used(usage: Usage) -> Vec<String> {
+    let total = cpu(usage.cpu_user_ms + usage.cpu_system_ms);
+    let (user, system) = (cpu(usage.cpu_user_ms), cpu(usage.cpu_system_ms));
+    vec![
+        format!("{total} of processor time ({user} user, {system} system)"),
+        format!("{} of memory at most in one process", memory(usage.memory_peak_kib)),
+    ]
+}
+
+/// What living processes use.
+fn uses(processes: &[LiveProcess]) -> Option<String> {
+    let live = Live::of(processes)?;
+    let count = count_of(live.processes, "process", "processes");
+    Some(format!(
+        "{} of processor time so far, {} of memory, {count}",
+        cpu(live.cpu_ms),
+        memory(live.resident_kib)
+    ))
+}
+
+/// What bounds it, and where its output is.
+fn bounds(report: &Report) -> Vec<Entry> {
+    let spec = &report.row.job.spec;
+    let limits = spec.limits;
+    let rows = [
+        ("timeout", limits.timeout.to_string(), limits.timeout.source),
+        ("stale after", limits.stale_after.to_string(), limits.stale_after.source),
+        ("grace", limits.grace.to_string(), limits.grace.source),
+        ("log", limits.log.to_string(), limits.log.source),
+    ];
+    let leftovers = match spec.leftovers {
+        LeftoverPolicy::End => "processes that outlive it are ended",
+        LeftoverPolicy::Leave => "processes that outlive it are left running",
+    };
+    let width = rows.iter().map(|(_, value, _)| columns(value)).max().unwrap_or(0);
+    let limit = |(name, value, source): &(&str, String, Source)| {
+        format!("{}  {}  {}", pad(name, 11), pad(value, width), source_words(*source))
+    };
+    let size = match (report.log_bytes, report.log_left_out_bytes) {
+        (None, _) => "none yet".to_owned(),
+        (Some(size), 0) => bytes(size),
+        (Some(size), out) => format!("{}; {} of its middle left out", bytes(size), format_bytes(out)),
+    };
+    vec![
+        ("limits", rows.iter().map(limit).collect()),
+        one("afterwards", leftovers.to_owned()),
+        one("log", format!("{} ({size})", safe::line(&report.log.display().to_string()))),
+    ]
+}
+
+fn source_words(source: Source) -> &'static str {
+    match source {
+        Source::Default => "the default",
+        Source::Config => "from config.toml",
+        Source::Flag => "set for this job",
+        Source::Service => "as for every service",
     }
-    add(
-        "log",
-        format!("{} ({})", report.log.display(), report.log_bytes.map_or("none yet".to_owned(), bytes)),
-    );
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    lines.iter().map(|(name, value)| format!("{name:>width$}  {value}\n")).collect()
+}
+
+/// The living processes as a tree, no line wider than the screen.
+fn tree(processes: &[LiveProcess], screen: Screen) -> String {
+    let rows: Vec<[String; 3]> = processes
+        .iter()
+        .map(|one| [one.pid.to_string(), cpu(one.cpu_ms), memory(one.resident_kib)])
+        .collect();
+    let header = ["PID", "CPU", "MEMORY"];
+    let width = |column: usize| {
+        rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0).max(header[column].len())
+    };
+    let widths = [width(0), width(1), width(2)];
+    let line = |cells: [&str; 3]| -> String {
+        cells.iter().zip(widths).map(|(cell, width)| format!("{}  ", pad_left(cell, width))).collect()
+    };
+    let taken = widths.iter().map(|width| width + 2).sum();
+    let head = screen.paint(HEADING, &screen.fit(&format!("{}PROCESS", line(header)), 0));
+    let mut text = format!("{head}\n");
+    for (process, row) in processes.iter().zip(&rows) {
+        let cells = line([&row[0], &row[1], &row[2]]);
+        let mark = if process.stopped { " (stopped)" } else { "" };
+        let command =
+            screen.fit(&format!("{}{}", indent(process, screen, taken), words(process)), taken + mark.len());
+        text.push_str(&format!("{cells}{command}{}\n", screen.paint(WARNING, mark)));
+    }
+    text
+}
+
+/// Two columns a level, as long as that leaves most of a line to the command.
+fn indent(process: &LiveProcess, screen: Screen, taken: usize) -> String {
+    let room = screen.columns.map_or(usize::MAX, |columns| columns.saturating_sub(taken) / 2);
+    " ".repeat((2 * process.depth).min(room))
+}
+
+/// A process's arguments as a person would type them; its name in brackets where they cannot be read.
+fn words(process: &LiveProcess) -> String {
+    if process.argv.is_empty() {
+        return format!("[{}]", safe::line(&process.name));
+    }
+    let words: Vec<String> = process.argv.iter().map(|word| quote(&word.to_text())).collect();
+    safe::line(&words.join(" "))
+}
+
+/// A job as others mention it: the part of its id by which it can be called, and its name.
+fn called(id: &JobId, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{} {}", id.random_part(), safe::line(&shorten(name, NAME_CHARS_MAX))),
+        None => id.random_part().to_owned(),
+    }
+}
+
+/// Why and when a job was told to end.
+fn ending_words(ending: &Ending, now: Timestamp) -> String {
+    let why = match ending.why {
+        Why::Cancel => "by a cancel",
+        Why::Timeout => "because its time was over",
+        Why::Stale => "because its watcher was silent",
+        Why::Replace => "because a newer run took its place",
+        Why::Dependency => "because a job it waited for did not complete",
+    };
+    let signal = ending.signal.map(|signal| format!(", with {}", signal_name(signal))).unwrap_or_default();
+    let note = ending.note.as_deref().map(|note| format!(": {}", safe::line(note))).unwrap_or_default();
+    format!("{why}{signal}, {}{note}", moment(ending.at, now))
 }

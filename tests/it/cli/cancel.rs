@@ -151,7 +151,7 @@ fn one_unknown_job_among_several_cancels_none() {
     let ran = user.run(["cancel", &held.id, "nobody"]);
     assert_eq!((ran.code, ran.out.as_str()), (3, ""));
     assert_eq!(user.status(&held.id), "running");
-    assert!(user.job(&held.id).get("ending").is_none());
+    assert!(user.job(&held.id)["ending"].is_null());
 }
 
 #[test]

@@ -111,6 +111,34 @@ fn list() {
     assert!(job["usage"]["memory_peak_kib"].as_u64().unwrap() > 0);
 }
 
+/// The fields that `status` shows beside these, whether or not they say something.
+const STATUS: [&str; 24] = [
+    "ahead",
+    "attempts",
+    "children",
+    "ending",
+    "env_names",
+    "limits",
+    "live",
+    "log",
+    "max_attempts",
+    "mentioned",
+    "meta",
+    "name",
+    "observed",
+    "on_leftovers",
+    "parent",
+    "paused_at",
+    "place",
+    "processes",
+    "run_seconds",
+    "service",
+    "stdin",
+    "stuck",
+    "usage",
+    "waits",
+];
+
 #[test]
 fn status() {
     let user = User::new();
@@ -123,6 +151,9 @@ fn status() {
     assert_eq!(job["log"]["bytes"], 5);
     assert_eq!(job["log"]["path"], json!(user.root().join("runs").join(format!("{id}.log"))));
     assert_eq!((&job["ahead"], &job["still_running"]), (&Value::Null, &json!([])));
+    for name in STATUS {
+        assert!(job.get(name).is_some(), "{name} in {job}");
+    }
     let meta = &job["meta"];
     let wanted = [
         "argv",
@@ -284,9 +315,11 @@ fn an_error_is_an_object_too_with_the_code_it_exits_with() {
 #[test]
 fn a_usage_error_is_an_object_too() {
     let user = User::new();
-    for arguments in
-        [vec!["start", "--nope", "--", "true"], vec!["status"], vec!["wait", "--within", "-5", "ab"]]
-    {
+    for arguments in [
+        vec!["start", "--nope", "--", "true"],
+        vec!["status", "--nope"],
+        vec!["wait", "--within", "-5", "ab"],
+    ] {
         let error = object(&user, 2, &arguments)["error"].clone();
         assert_eq!((&error["code"], &error["exit_code"]), (&json!("usage"), &json!(2)));
         assert!(!error["message"].as_str().unwrap().is_empty());

@@ -1,0 +1,16 @@
+//! `bgctl` alone and `bgctl status` without a job: how things stand.
+
+use crate::ops::{fault::Fault, overview};
+use crate::os::clock::{Clock, SystemClock};
+use crate::render::{Voice, human, human::screen::Screen, json};
+
+/// What its object is called, whichever way it was asked for.
+pub const NAME: &str = "overview";
+
+/// `bgctl`
+pub fn run(voice: Voice) -> Result<i32, Fault> {
+    let overview = overview::overview()?;
+    let text = human::overview(&overview, SystemClock.now(), Screen::of(voice));
+    voice.result(NAME, &text, &json::overview(&overview))?;
+    Ok(0)
+}

@@ -1,0 +1,123 @@
+//! A screen: how wide it is, what fits, and colours by state.
+
+use crate::model::state::Status;
+use crate::ops::list::Observed;
+use crate::render::Voice;
+use anstyle::{AnsiColor, Style};
+use std::io::{self, IsTerminal};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Where text is shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Screen {
+    /// Its width in columns; `None` where it is no terminal, or does not say.
+    pub columns: Option<usize>,
+    /// Whether text may have colours.
+    pub colours: bool,
+}
+
+impl Screen {
+    /// Standard output.
+    pub fn of(voice: Voice) -> Self {
+        let size =
+            io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
+        let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        Self { columns, colours: voice.colours() }
+    }
+
+    /// A text in a style, where there are colours.
+    pub fn paint(self, style: Style, text: &str) -> String {
+        if self.colours && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    /// A text made to fit between `taken` columns and the right edge, if there is one.
+    pub fn fit(self, text: &str, taken: usize) -> String {
+        self.columns
+            .map_or_else(|| text.to_owned(), |columns| fit(text, columns.saturating_sub(taken).max(1)))
+    }
+}
+
+/// The style of headings.
+pub const HEADING: Style = Style::new().bold();
+/// The style of what only labels something.
+pub const LABEL: Style = Style::new().dimmed();
+/// The style of what a person should look at.
+pub const WARNING: Style = colour(AnsiColor::Yellow);
+
+/// The colour of a state, and of what was seen beside it.
+pub const fn style_of(status: Status, observed: Option<Observed>) -> Style {
+    match (status, observed) {
+        (Status::Running, None | Some(Observed::Alive | Observed::Starting)) => colour(AnsiColor::Cyan),
+        (Status::Running | Status::WaitingApproval, _) => WARNING,
+        (Status::Queued, _) => colour(AnsiColor::Blue),
+        (Status::Completed, _) => colour(AnsiColor::Green),
+        (Status::Failed, _) => colour(AnsiColor::Red),
+        (Status::Cancelled, _) => colour(AnsiColor::Magenta),
+    }
+}
+
+const fn colour(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
+}
+
+/// How many columns a text takes.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// A text of at most so many columns; what is cut off leaves an ellipsis.
+pub fn fit(text: &str, columns_max: usize) -> String {
+    if columns(text) <= columns_max {
+        return text.to_owned();
+    }
+    let mut taken = 1;
+    let fits = text.chars().take_while(|character| {
+        taken += character.width().unwrap_or(0);
+        taken <= columns_max
+    });
+    let mut short: String = fits.collect();
+    if columns_max > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// A text filled up with spaces to so many columns.
+pub fn pad(text: &str, columns_min: usize) -> String {
+    format!("{text}{}", " ".repeat(columns_min.saturating_sub(columns(text))))
+}
+
+/// A text filled up with spaces in front of it.
+pub fn pad_left(text: &str, columns_min: usize) -> String {
+    format!("{}{text}", " ".repeat(columns_min.saturating_sub(columns(text))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_cut_by_columns_and_says_so() {
+        assert_eq!(fit("abc", 3), "abc");
+        assert_eq!(fit("abcd", 3), "ab…");
+        assert_eq!(fit("日本語", 6), "日本語");
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(fit("abc", 1), "…");
+        assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn padding_counts_columns() {
+        assert_eq!(pad("日", 4), "日  ");
+        assert_eq!(pad_left("ab", 4), "  ab");
+        assert_eq!(pad("abc", 2), "abc");
+    }
+
+    #[test]
+    fn without_colours_a_text_stays_as_it_is() {
+        let plain = Screen::default();
+        assert_eq!(plain.paint(HEADING, "a"), "a");
+        assert_eq!(Screen { colours: true, ..plain }.paint(HEADING, "a"), "\x1b[1ma\x1b[0m");
+    }
+}

@@ -1,0 +1,42 @@
+//! How things stand, as JSON.
+
+use super::{row, status::live, waits};
+use crate::model::id::JobId;
+use crate::ops::overview::{Attention, Overview};
+use serde_json::{Map, Value, json};
+
+/// How things stand.
+pub fn overview(overview: &Overview) -> Value {
+    let counts: Map<String, Value> =
+        overview.counts.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
+    let running = overview.running.iter().map(|one| {
+        let mut value = row(&one.row);
+        value["live"] = live(one.live.as_ref());
+        value
+    });
+    let queued = overview.queued.iter().map(|(job, why)| {
+        let mut value = super::job(job);
+        value["waits"] = waits(Some(why));
+        value
+    });
+    json!({
+            "root": overview.root.to_string_lossy(),
+            "counts": counts,
+            "slots": {
+                "held": overview.slots_held,
+                "max": overview.slots_max,
+                "services": overview.services,
+            },
+            "running": running.collect::<Vec<_>>(),
+            "queued": queued.collect::<Vec<_>>(),
+            "failed": overview.failed.iter()
+    .map(super::job).collect::<Vec<_>>(),
+            "attention": overview.attention.iter().map(attention).collect::<Vec<_>>(),
+        })
+}
+
+fn attention(attention: &Attention) -> Value {
+    let jobs: &[JobId] = attention.jobs().unwrap_or_default();
+    let message = if let Attention::Settings(message) = attention { Some(message) } else { None };
+    json!({ "kind": attention.kind(), "jobs": jobs, "message": message })
+}
