@@ -2,9 +2,11 @@
 //!
 //! Results go to standard output, talk to standard error. Nothing here decides anything.
 
+pub mod column;
 pub mod human;
 pub mod json;
 pub mod safe;
+pub mod template;
 
 use crate::ops::fault::Fault;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ mod tick;
 pub mod words;
 
 pub use cancel::cancelled;
-pub use list::{left_out, list};
+pub use list::{Look, left_out, list, no_jobs};
 pub use prune::pruned;
 pub use start::{foreseen, place};
 pub use status::status;
