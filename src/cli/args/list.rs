@@ -61,8 +61,9 @@ pub struct ListArgs {
     /// Print a line a job in this form: '{id} {status}'
     ///
     /// A placeholder is a column or a field; both are named below. Columns give values for programs: whole seconds,
-    /// percent, KiB, times in UTC, nothing where there is nothing to say. {{ and }} stand for braces, \t, \n and \\ for
-    /// a tab, a line end and a backslash.
+    /// percent, KiB, times in UTC, nothing where there is nothing to say. The status is the index's word; observed tells
+    /// what was seen of a job that runs. {{ and }} stand for braces, \t, \n and \\ for a tab, a line end and a
+    /// backslash.
     #[arg(
         long,
         value_name = "TEMPLATE",
@@ -98,11 +99,14 @@ fn after_long_help() -> String {
     let mut width = 0;
     for name in FIELDS {
         let fits = width + 2 + name.len() <= 76;
-        fields.push_str(if fields.is_empty() || !fits { "\n  " } else { ", " });
+        fields.push_str(match fits {
+            _ if fields.is_empty() => "  ",
+            true => ", ",
+            false => ",\n  ",
+        });
         width = if fits { width + 2 + name.len() } else { name.len() };
         fields.push_str(name);
     }
-    let fields = fields.trim_start_matches('\n');
     format!(
         "Columns:\n{columns}
 Unless told otherwise, id, status, age, time and command are shown, name, cpu,

@@ -4,7 +4,7 @@ use crate::model::{Timestamp, state::Status};
 use crate::ops::list::{Entry, Listed, Observed, Request};
 use crate::render::column::Column;
 use anstyle::AnsiColor;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::UnicodeWidthChar;
 
 /// What stands between columns.
 const GAP: &str = "  ";
@@ -57,35 +57,36 @@ pub fn list(listed: &Listed, now: Timestamp, look: &Look) -> String {
         None => usual(&listed.entries, now, look.width),
     };
     let strips = fit(strips, look.width.unwrap_or(usize::MAX));
-    let header = strips.iter().map(|strip| strip.in_place(&strip.column.header(), None)).collect();
-    let mut text = line(header);
+    let header: Vec<String> =
+        strips.iter().map(|strip| strip.in_place(&strip.column.header(), None)).collect();
+    let mut text = line(&header);
     for (number, entry) in listed.entries.iter().enumerate() {
         let cells = strips.iter().map(|strip| {
             let is_coloured = look.colours && strip.column == Column::Status;
             strip.in_place(&strip.texts[number], is_coloured.then(|| colour(entry)))
         });
-        text.push_str(&line(cells.collect()));
+        text.push_str(&line(&cells.collect::<Vec<_>>()));
     }
     text
 }
 
 /// Cells as a line of the table.
-fn line(cells: Vec<String>) -> String {
+fn line(cells: &[String]) -> String {
     format!("{}\n", cells.join(GAP).trim_end())
 }
 
 impl Strip {
     fn new(column: Column, entries: &[Entry], now: Timestamp) -> Self {
         let texts: Vec<String> = entries.iter().map(|entry| column.words(entry, now)).collect();
-        let widest = texts.iter().map(|text| text.width()).max().unwrap_or(0);
-        let width = widest.max(column.header().width()).min(WIDTH_MAX);
+        let widest = texts.iter().map(|text| room(text)).max().unwrap_or(0);
+        let width = widest.max(column.header().len()).min(WIDTH_MAX);
         Self { column, texts, width }
     }
 
     /// A text cut and filled up to its width.
     fn in_place(&self, text: &str, colour: Option<AnsiColor>) -> String {
         let text = shorten(text, self.width);
-        let room = " ".repeat(self.width.saturating_sub(text.width()));
+        let room = " ".repeat(self.width.saturating_sub(room(&text)));
         let text = match colour {
             Some(colour) => {
                 let style = colour.on_default();
@@ -169,21 +170,32 @@ fn sum(strips: &[Strip], width: impl Fn(&Strip) -> usize) -> usize {
     strips.iter().map(|strip| width(strip) + GAP.len()).sum::<usize>().saturating_sub(GAP.len())
 }
 
-/// A text that is at most so wide on a terminal, where some characters take two columns and some none.
+/// The columns of a terminal that a text may take.
+fn room(text: &str) -> usize {
+    text.chars().map(room_of).sum()
+}
+
+/// The columns that a character may take: none, one or two. Terminals disagree about characters that join to one, so
+/// each counts for itself, and the mark that asks for a picture counts, for pictures are wide: better a gap than a
+/// broken line.
+fn room_of(character: char) -> usize {
+    if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
+}
+
+/// A text that takes at most so many columns.
 fn shorten(text: &str, width: usize) -> String {
-    if text.len() <= width || text.width() <= width {
+    if room(text) <= width {
         return text.to_owned();
     }
-    let mut end = 0;
-    for (place, character) in text.char_indices() {
-        let after = place + character.len_utf8();
-        // The whole is measured, for the width of some characters depends on the one before.
-        if text[..after].width() >= width {
-            break;
-        }
-        end = after;
-    }
-    format!("{}…", &text[..end])
+    let mut left = width.saturating_sub(1);
+    let fits = |character: &char| {
+        let rest = left.checked_sub(room_of(*character));
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    short.push('…');
+    short
 }
 
 fn colour(entry: &Entry) -> AnsiColor {
@@ -230,6 +242,8 @@ mod tests {
         assert_eq!(shorten("日本語", 5), "日本…");
         assert_eq!(shorten("日本語", 4), "日…");
         assert_eq!(shorten("日本語", 1), "…");
+        assert_eq!(shorten("\u{1f3f3}\u{fe0f}ab", 4), "\u{1f3f3}\u{fe0f}ab");
+        assert_eq!(shorten("\u{1f3f3}\u{fe0f}ab", 3), "\u{1f3f3}\u{fe0f}…");
         assert_eq!(shorten("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
     }
 

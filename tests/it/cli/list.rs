@@ -251,7 +251,8 @@ fn columns_leave_in_a_sensible_order() {
     for (columns, wanted) in [
         (120, vec!["ID", "NAME", "STATUS", "AGE", "TIME", "EXIT", "COMMAND"]),
         (80, vec!["ID", "NAME", "STATUS", "AGE", "TIME", "EXIT", "COMMAND"]),
-        (70, vec!["ID", "NAME", "STATUS", "TIME", "EXIT", "COMMAND"]),
+        (75, vec!["ID", "NAME", "STATUS", "TIME", "EXIT", "COMMAND"]),
+        (70, vec!["ID", "NAME", "STATUS", "TIME", "COMMAND"]),
         (60, vec!["ID", "NAME", "STATUS", "COMMAND"]),
         (40, vec!["ID", "STATUS", "COMMAND"]),
         (30, vec!["ID", "STATUS"]),
@@ -511,7 +512,7 @@ fn forms_of_output_exclude_each_other() {
 fn running_jobs_show_what_they_use() {
     let user = User::new();
     // Two processes besides the shell; one of them has used processor time when it says so.
-    let busy = "sleep 60 & (i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo done; exec sleep 60) &";
+    let busy = "sleep 60 & (i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo done; exec sleep 60) &";
     let held = Held::start_with(&user, "busy", busy, &[]);
     let job = || user.run(["list", "--json"]).json()["jobs"][0].clone();
     until("its processor time is seen", || {
