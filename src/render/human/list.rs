@@ -1,4 +1,7 @@
 //! The table of jobs, made to fit the terminal.
+//!
+//! It is laid out here and not by a library of tables: these break a text that is too long into lines, and took half of
+//! the time that a list of a thousand jobs takes.
 
 use crate::model::{Timestamp, state::Status};
 use crate::ops::list::{Entry, Listed, Observed, Request};

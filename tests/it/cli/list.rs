@@ -536,6 +536,52 @@ fn running_jobs_show_what_they_use() {
 }
 
 #[test]
+fn what_a_job_uses_is_seen_although_its_watcher_died() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let watcher = user.recorded_pid(&held.id, "watcher");
+    crate::support::kill(watcher, rustix::process::Signal::KILL);
+    until("its watcher is gone", || !crate::support::is_alive(watcher));
+    let job = user.run(["list", "--json"]).json()["jobs"][0].clone();
+    assert_eq!((&job["observed"], &job["live"]["processes"]), (&json!("unwatched"), &json!(1)));
+    assert!(user.ok(["list"]).contains("running (unwatched)"));
+}
+
+#[test]
+fn all_processes_are_looked_at_once_and_only_where_that_is_shown() {
+    if !crate::sweeps::can_trace() {
+        return;
+    }
+    let user = User::new();
+    let looks = |arguments: &[&str]| {
+        let log = user.path("strace.log");
+        let mut command = user.command("strace");
+        command
+            .arg("-o")
+            .arg(&log)
+            .args(["-e", "trace=openat", crate::support::BGCTL, "list"])
+            .args(arguments);
+        let ran = super::bounded(command);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        std::fs::read_to_string(log).unwrap().matches("\"/proc\", ").count()
+    };
+    user.write_index(&index_of(&[entry("queued", "queued", &json!({ "paused_at": ago(60) }))]));
+    assert_eq!(looks(&[]), 0, "nothing runs");
+    let _held = hold_both_slots(&user);
+    for (arguments, wanted) in [
+        (&[][..], 1),
+        (&["--json"], 1),
+        (&["--sort", "cpu"], 1),
+        (&["--format", "{id} {status} {observed}"], 0),
+        (&["--columns", "id,status"], 0),
+        (&["--columns", "id,processes"], 1),
+        (&["--status", "queued"], 0),
+    ] {
+        assert_eq!(looks(arguments), wanted, "{arguments:?}");
+    }
+}
+
+#[test]
 fn jobs_are_sorted_by_what_they_use() {
     let user = User::new();
     let idle = Held::start(&user, "idle");
