@@ -1,6 +1,6 @@
 //! The dry-run executor: everything but the execution. Each job it is given completes at once, and says so.
 
-use super::{ExecError, Executor, Hold, Launch, LiveProcess};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse};
 use crate::model::{
     claim::{ExecutorName, Site},
     id::JobId,
@@ -52,6 +52,10 @@ impl<C: Clock> Executor for DryRun<'_, C> {
 
     fn processes(&self, _job: &Job) -> Result<Vec<LiveProcess>, ExecError> {
         Ok(Vec::new())
+    }
+
+    fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>> {
+        vec![None; jobs.len()]
     }
 
     fn evict(&self, _id: &JobId) -> Result<(), ExecError> {

@@ -48,6 +48,10 @@ pub trait Executor {
     /// that it made.
     fn processes(&self, job: &Job) -> Result<Vec<LiveProcess>, ExecError>;
 
+    /// What the living processes of each of these jobs use together, in the order asked; `None` where none is seen.
+    /// Looking at many costs little more than looking at one.
+    fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>>;
+
     /// Takes the job away from a watcher that is silent.
     fn evict(&self, id: &JobId) -> Result<(), ExecError>;
 }
@@ -73,6 +77,17 @@ pub struct LiveProcess {
     pub cpu_ms: u64,
     /// Resident memory, KiB.
     pub resident_kib: u64,
+}
+
+/// What the living processes of a job use together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LiveUse {
+    /// How many they are.
+    pub processes: usize,
+    /// Processor time so far, that of children which they have let go included, milliseconds.
+    pub cpu_ms: u64,
+    /// Resident memory, KiB; what they share counts for each.
+    pub memory_kib: u64,
 }
 
 /// What a launch came to.

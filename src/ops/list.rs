@@ -4,9 +4,22 @@ use super::{
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
 };
-use crate::model::{claim::Relation, facts::Facts, job::Job, state::Status};
-use crate::plan::census::Sighting;
+use crate::exec::LiveUse;
+use crate::model::{
+    Timestamp,
+    claim::{ExecutorName, Relation},
+    facts::Facts,
+    id::JobId,
+    job::Job,
+    limit::parse_seconds,
+    state::Status,
+};
+use crate::os::clock::Clock;
+use crate::plan::{census::Sighting, pick};
 use crate::store::Store;
+use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +30,152 @@ pub struct Request {
     pub statuses: Vec<Status>,
     /// Only jobs that have all these labels.
     pub labels: Vec<String>,
+    /// Only jobs that have one of these names; empty is every job.
+    pub names: Vec<NamePattern>,
+    /// Only jobs submitted since.
+    pub since: Option<Since>,
+    /// At most so many jobs, once they are sorted.
+    pub limit: Option<usize>,
+    /// By what they are sorted; active ones first, then the latest that ended, where nothing is said.
+    pub sort: Option<Key>,
+    /// Whether the order is turned round.
+    pub reverse: bool,
+    /// Whether the processes of running jobs are looked at.
+    pub live: bool,
 }
 
-/// How many ended jobs are listed unless all are asked for.
+impl Request {
+    /// Whether only some jobs are wanted. Who chooses wants all that he chose, not only the latest.
+    pub fn chooses(&self) -> bool {
+        let Self { statuses, labels, names, since, .. } = self;
+        !(statuses.is_empty() && labels.is_empty() && names.is_empty() && since.is_none())
+    }
+
+    fn wants(&self, job: &Job, now: Timestamp) -> bool {
+        let named = |name: &str| self.names.iter().any(|pattern| pattern.matches(name));
+        self.labels.iter().all(|label| job.spec.labels.contains(label))
+            && (self.names.is_empty() || job.spec.name.as_deref().is_some_and(named))
+            && self.since.is_none_or(|since| job.created_at >= since.at(now))
+    }
+}
+
+/// How many ended jobs are listed unless more are asked for.
 pub const ENDED_SHOWN: usize = 10;
+
+/// A name, or a pattern of names with `*`, `?` and `[…]`.
+#[derive(Clone, Debug)]
+pub struct NamePattern {
+    exact: String,
+    pattern: Option<glob::Pattern>,
+}
+
+impl NamePattern {
+    /// Reads one. A text without `*`, `?` and `[` is a name and nothing else.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let pattern = if text.contains(['*', '?', '[']) {
+            let bad = |error: glob::PatternError| format!("{} at character {}", error.msg, error.pos + 1);
+            Some(glob::Pattern::new(text).map_err(bad)?)
+        } else {
+            None
+        };
+        Ok(Self { exact: text.to_owned(), pattern })
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.exact == name || self.pattern.as_ref().is_some_and(|pattern| pattern.matches(name))
+    }
+}
+
+/// An instant, or how long before now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// So many seconds before now.
+    Ago(u64),
+    /// Then.
+    At(Timestamp),
+}
+
+impl Since {
+    /// Reads a duration (`2h`), a day (`2026-11-21`), a local time (`2026-11-21 14:30`) or RFC 3339.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const FORMS: &str = "expected a duration such as 2h, or a time such as 2026-11-21, \
+            '2026-11-21 14:30' or 2026-11-21T14:30:00Z";
+        let text = text.trim();
+        if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::At(at.to_utc()));
+        }
+        let is_time = text.contains(':') || text.matches('-').count() > 1;
+        if !is_time {
+            return parse_seconds(text).map(Self::Ago).map_err(|error| match error {
+                crate::model::limit::BadDuration::Form => FORMS.to_owned(),
+                other => other.to_string(),
+            });
+        }
+        let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+            .into_iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+            .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)))
+            .ok_or(FORMS)?;
+        let at = Local.from_local_datetime(&local).earliest();
+        at.map(|at| Self::At(at.to_utc()))
+            .ok_or_else(|| "the clocks were put forward then: there is no such local time".to_owned())
+    }
+
+    fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(seconds) => {
+                let span = TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+                span.and_then(|span| now.checked_sub_signed(span)).unwrap_or(Timestamp::MIN_UTC)
+            }
+            Self::At(at) => at,
+        }
+    }
+}
+
+/// By what jobs can be sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// When they were submitted, the latest first.
+    Created,
+    /// When they began to run, the latest first.
+    Started,
+    /// When they ended, the latest first.
+    Ended,
+    /// From a to z.
+    Name,
+    /// Running, queued, waiting for approval, completed, failed, cancelled.
+    Status,
+    /// How long they run or ran, the longest first.
+    Time,
+    /// The share of a processor that they use now, the largest first.
+    Cpu,
+    /// The memory that they use now, the largest first.
+    Memory,
+}
+
+impl Key {
+    /// All of them, with their words.
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("created", Self::Created),
+        ("started", Self::Started),
+        ("ended", Self::Ended),
+        ("name", Self::Name),
+        ("status", Self::Status),
+        ("time", Self::Time),
+        ("cpu", Self::Cpu),
+        ("memory", Self::Memory),
+    ];
+
+    /// Whether the largest comes first, as with `ls -t` and `ls -S`: amounts, and times with the latest first.
+    const fn is_largest_first(self) -> bool {
+        !matches!(self, Self::Name | Self::Status)
+    }
+
+    /// Whether what running jobs use decides.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Cpu | Self::Memory)
+    }
+}
 
 /// A job and what was seen of it.
 #[derive(Debug)]
@@ -31,12 +186,32 @@ pub struct Row {
     pub observed: Option<Observed>,
 }
 
+/// A job of a list.
+#[derive(Debug)]
+pub struct Entry {
+    /// The job and what was seen of it.
+    pub row: Row,
+    /// What it uses now, while it runs here and that was asked.
+    pub live: Option<Live>,
+    /// Its place in the queue, from 1, where it stands in line for a slot.
+    pub place: Option<usize>,
+}
+
+/// What a running job uses now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Live {
+    /// Its living processes together.
+    pub sum: LiveUse,
+    /// Processor time over run time, as `ps(1)` counts it: 100 is one processor all the time.
+    pub cpu_percent: f64,
+}
+
 /// What the list shows.
 #[derive(Debug)]
 pub struct Listed {
-    /// Active jobs first, then ended ones, the latest first.
-    pub rows: Vec<Row>,
-    /// How many ended jobs were left out.
+    /// In the order asked.
+    pub entries: Vec<Entry>,
+    /// How many jobs were left out.
     pub left_out: usize,
     /// What the user should be told.
     pub warnings: Vec<String>,
@@ -102,37 +277,123 @@ pub fn observe(home: &Home, job: &Job) -> Option<Observed> {
 /// Lists jobs. A root that is not there has none.
 pub fn list(request: &Request) -> Result<Listed, Fault> {
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
-        return Ok(Listed { rows: Vec::new(), left_out: 0, warnings: Vec::new() });
+        return Ok(Listed { entries: Vec::new(), left_out: 0, warnings: Vec::new() });
     };
     let facts = home.store().read()?;
-    let (active, mut ended) = wanted(&facts, request)?;
+    let now = home.clock.now();
+    let (mut jobs, mut left_out) = wanted(&facts, request, now)?;
+    // Where what they use decides the order, all are looked at before, else only those that are shown.
+    let sorts_by_use = request.sort.is_some_and(Key::is_live);
+    let mut live = if sorts_by_use { look(&home, &jobs, now) } else { HashMap::new() };
+    if let Some(key) = request.sort {
+        sort(&mut jobs, key, request.reverse, now, &live);
+    } else if request.reverse {
+        jobs.reverse();
+    }
+    if let Some(limit) = request.limit {
+        left_out += jobs.len().saturating_sub(limit);
+        jobs.truncate(limit);
+    }
+    if request.live && !sorts_by_use {
+        live = look(&home, &jobs, now);
+    }
+    let has_queued = jobs.iter().any(|job| job.status() == Status::Queued);
+    let places = if has_queued { places(&facts, now) } else { HashMap::new() };
+    let entry = |job: Job| Entry {
+        live: live.get(&job.id).copied(),
+        place: places.get(&job.id).copied(),
+        row: Row { observed: observe(&home, &job), job },
+    };
+    let entries = jobs.into_iter().map(entry).collect();
+    Ok(Listed { entries, left_out, warnings: home.warnings.clone() })
+}
+
+/// The jobs that are asked for, active ones first, then the latest that ended; and how many of these are left out.
+fn wanted(facts: &Facts, request: &Request, now: Timestamp) -> Result<(Vec<Job>, usize), Fault> {
+    let jobs = facts.jobs(|head| request.statuses.is_empty() || request.statuses.contains(&head.status))?;
+    let (mut active, mut ended): (Vec<Job>, Vec<Job>) =
+        jobs.into_iter().filter(|job| request.wants(job, now)).partition(|job| !job.status().has_ended());
+    active.sort_by_key(|job| rank(job.status()));
+    ended.reverse();
+    ended.sort_by_key(|job| Reverse(job.ended_at()));
     let before = ended.len();
-    if !request.all && request.statuses.is_empty() {
+    if !request.all && !request.chooses() && request.limit.is_none() {
         ended.truncate(ENDED_SHOWN);
     }
     let left_out = before - ended.len();
-    let rows = active
-        .into_iter()
-        .chain(ended)
-        .map(|job| {
-            let observed = observe(&home, &job);
-            Row { job, observed }
-        })
-        .collect();
-    Ok(Listed { rows, left_out, warnings: home.warnings.clone() })
+    active.append(&mut ended);
+    Ok((active, left_out))
 }
 
-/// Active jobs in the order of submission with running ones first, and ended ones with the latest end first.
-fn wanted(facts: &Facts, request: &Request) -> Result<(Vec<Job>, Vec<Job>), Fault> {
-    let jobs = facts.jobs(|head| request.statuses.is_empty() || request.statuses.contains(&head.status))?;
-    let (mut active, mut ended): (Vec<Job>, Vec<Job>) = jobs
-        .into_iter()
-        .filter(|job| request.labels.iter().all(|label| job.spec.labels.contains(label)))
-        .partition(|job| !job.status().has_ended());
-    active.sort_by_key(|job| job.status() != Status::Running);
-    ended.reverse();
-    ended.sort_by_key(|job| std::cmp::Reverse(job.ended_at()));
-    Ok((active, ended))
+/// States in the order in which they matter to somebody who looks.
+fn rank(status: Status) -> u8 {
+    match status {
+        Status::Running => 0,
+        Status::Queued => 1,
+        Status::WaitingApproval => 2,
+        Status::Completed => 3,
+        Status::Failed => 4,
+        Status::Cancelled => 5,
+    }
+}
+
+/// Sorts jobs; those of which the key says nothing come last, whichever way round. Equal ones keep their order.
+fn sort(jobs: &mut [Job], key: Key, reverse: bool, now: Timestamp, live: &HashMap<JobId, Live>) {
+    let run_time = |job: &Job| {
+        let until = if job.status().has_ended() { job.ended_at()? } else { now };
+        Some(until - job.started_at()?)
+    };
+    let percent = |job: &Job| Some(live.get(&job.id)?.cpu_percent);
+    let memory = |job: &Job| Some(live.get(&job.id)?.sum.memory_kib);
+    let turned = reverse != key.is_largest_first();
+    jobs.sort_by(|a, b| match key {
+        Key::Created => by(Some(a.created_at), Some(b.created_at), Ord::cmp, turned),
+        Key::Started => by(a.started_at(), b.started_at(), Ord::cmp, turned),
+        Key::Ended => by(a.ended_at(), b.ended_at(), Ord::cmp, turned),
+        Key::Name => by(a.spec.name.as_ref(), b.spec.name.as_ref(), Ord::cmp, turned),
+        Key::Status => by(Some(rank(a.status())), Some(rank(b.status())), Ord::cmp, turned),
+        Key::Time => by(run_time(a), run_time(b), Ord::cmp, turned),
+        Key::Cpu => by(percent(a), percent(b), f64::total_cmp, turned),
+        Key::Memory => by(memory(a), memory(b), Ord::cmp, turned),
+    });
+}
+
+/// From the smallest to the largest, or turned round.
+fn by<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Ordering, turned: bool) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) if turned => compare(&b, &a),
+        (Some(a), Some(b)) => compare(&a, &b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
+}
+
+/// What the running ones of these jobs use.
+fn look(home: &Home, jobs: &[Job], now: Timestamp) -> HashMap<JobId, Live> {
+    let is_local = |job: &&Job| {
+        let claim = job.run().and_then(|run| run.claim.as_ref());
+        claim.is_some_and(|claim| claim.executor == ExecutorName::Local)
+    };
+    let running: Vec<&Job> = jobs.iter().filter(is_local).collect();
+    let seen = home.executor(ExecutorName::Local).usage(&running);
+    let live = |(job, seen): (&Job, Option<LiveUse>)| {
+        let since = job.started_at().unwrap_or(job.created_at);
+        Some((job.id.clone(), Live { sum: seen?, cpu_percent: percent(seen?.cpu_ms, now - since) }))
+    };
+    running.into_iter().zip(seen).filter_map(live).collect()
+}
+
+/// A share of run time with one digit after the point. What ran for less than a second is taken to have run for one:
+/// the kernel counts processor time in ticks, and a share of one tick says nothing.
+fn percent(cpu_ms: u64, run_time: TimeDelta) -> f64 {
+    let run_ms = u64::try_from(run_time.num_milliseconds()).unwrap_or(0).max(1_000);
+    let tenths = cpu_ms.saturating_mul(1_000) / run_ms;
+    f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
+}
+
+/// The places of the jobs that stand in line for a slot, as slots are given ([`pick::pick`]).
+fn places(facts: &Facts, now: Timestamp) -> HashMap<JobId, usize> {
+    let in_line = facts.heads().filter(|head| pick::is_due(head, now) && !head.service);
+    in_line.enumerate().map(|(before, head)| (head.id.clone(), before + 1)).collect()
 }
 
 /// The states that a word names: a state, a synonym, `active` or `ended`.
@@ -153,5 +414,58 @@ pub fn parse_status(text: &str) -> Result<Vec<Status>, Fault> {
                 ),
             }
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_matched_exactly_or_by_pattern() {
+        let matches = |pattern: &str, name: &str| NamePattern::parse(pattern).unwrap().matches(name);
+        assert!(matches("build", "build") && !matches("build", "builds"));
+        assert!(matches("build*", "builds") && matches("*/x", "a/b/x") && matches("b?", "bü"));
+        assert!(
+            matches("[ab]1", "a1") && matches("[ab]1", "[ab]1"),
+            "what looks like a pattern can be a name"
+        );
+        assert!(!matches("Build*", "build"));
+        assert!(NamePattern::parse("a[").unwrap_err().contains("at character 2"));
+    }
+
+    #[test]
+    fn a_moment_is_read_as_people_type_it() {
+        assert_eq!(Since::parse("2h"), Ok(Since::Ago(7_200)));
+        assert_eq!(Since::parse("90"), Ok(Since::Ago(90)));
+        let utc = "2026-11-21T14:30:00Z".parse().unwrap();
+        assert_eq!(Since::parse("2026-11-21T14:30:00Z"), Ok(Since::At(utc)));
+        assert_eq!(Since::parse("2026-11-21T16:30:00+02:00"), Ok(Since::At(utc)));
+        let noon = NaiveDate::from_ymd_opt(2026, 6, 1).unwrap().and_hms_opt(12, 0, 0).unwrap();
+        let noon = Local.from_local_datetime(&noon).earliest().unwrap().to_utc();
+        for text in ["2026-06-01 12:00", "2026-06-01T12:00:00", " 2026-06-01T12:00 "] {
+            assert_eq!(Since::parse(text), Ok(Since::At(noon)), "{text}");
+        }
+        assert!(Since::parse("yesterday").unwrap_err().contains("2026-11-21T14:30:00Z"));
+        assert!(Since::parse("2026-13-41").unwrap_err().contains("expected"));
+        assert_eq!(Since::parse("-2h").unwrap_err(), "a duration cannot be negative");
+    }
+
+    #[test]
+    fn a_share_of_the_processor_counts_as_ps_does() {
+        assert!((percent(1_500, TimeDelta::seconds(10)) - 15.0).abs() < 1e-9);
+        assert!((percent(10, TimeDelta::milliseconds(5)) - 1.0).abs() < 1e-9, "a tick is not all there is");
+        assert!((percent(10, TimeDelta::seconds(-5)) - 1.0).abs() < 1e-9, "a clock may have been put back");
+    }
+
+    #[test]
+    fn what_has_nothing_to_be_sorted_by_comes_last_whichever_way_round() {
+        let order = |turned| {
+            let mut list = vec![None, Some(1), Some(3), None, Some(2)];
+            list.sort_by(|a, b| by(*a, *b, Ord::cmp, turned));
+            list
+        };
+        assert_eq!(order(false), [Some(1), Some(2), Some(3), None, None]);
+        assert_eq!(order(true), [Some(3), Some(2), Some(1), None, None]);
     }
 }

@@ -9,7 +9,7 @@ pub use status::status;
 use crate::model::job::Job;
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
-    list::{Listed, Row},
+    list::{Entry, Listed, Row},
     prune::Pruned,
     ready::Readied,
     start::Submitted,
@@ -31,9 +31,24 @@ pub fn row(row: &Row) -> Value {
     value
 }
 
+/// A job of a list.
+pub fn entry(entry: &Entry) -> Value {
+    let mut value = row(&entry.row);
+    value["place"] = entry.place.into();
+    value["live"] = entry.live.map_or(Value::Null, |live| {
+        json!({
+            "processes": live.sum.processes,
+            "cpu_ms": live.sum.cpu_ms,
+            "cpu_percent": live.cpu_percent,
+            "memory_kib": live.sum.memory_kib,
+        })
+    });
+    value
+}
+
 /// A list.
 pub fn list(listed: &Listed) -> Value {
-    json!({ "jobs": listed.rows.iter().map(row).collect::<Vec<_>>(), "left_out": listed.left_out })
+    json!({ "jobs": listed.entries.iter().map(entry).collect::<Vec<_>>(), "left_out": listed.left_out })
 }
 
 /// How many jobs come before one that waits.

@@ -2,12 +2,14 @@
 //!
 //! Results go to standard output, talk to standard error. Nothing here decides anything.
 
+pub mod column;
 pub mod human;
 pub mod json;
 pub mod logs;
 pub mod safe;
 pub mod spinner;
 pub mod stream;
+pub mod template;
 
 use crate::ops::fault::Fault;
 use serde_json::{Value, json};

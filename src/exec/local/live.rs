@@ -1,6 +1,6 @@
 //! The living processes of a job, in the order of a tree.
 
-use crate::exec::LiveProcess;
+use crate::exec::{LiveProcess, LiveUse};
 use crate::model::bytes::Bytes;
 use crate::os::process::{self, Identity, Process};
 
@@ -14,6 +14,16 @@ pub fn in_order(members: &[Process], main: Option<Identity>) -> Vec<LiveProcess>
         add(root, 0, members, &mut found);
     }
     found
+}
+
+/// What these processes use together; `None` for nobody.
+pub fn usage(members: &[Process]) -> Option<LiveUse> {
+    let sum = members.iter().fold(LiveUse::default(), |sum, one| LiveUse {
+        processes: sum.processes + 1,
+        cpu_ms: sum.cpu_ms + one.usage.cpu_ms + one.usage.reaped_cpu_ms,
+        memory_kib: sum.memory_kib + one.usage.resident_kib,
+    });
+    (sum.processes > 0).then_some(sum)
 }
 
 fn add(process: &Process, depth: usize, members: &[Process], found: &mut Vec<LiveProcess>) {

@@ -17,7 +17,7 @@ pub mod start;
 pub mod tree;
 pub mod watch;
 
-use super::{ExecError, Executor, Hold, Launch, LiveProcess};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse};
 use crate::model::{
     Timestamp,
     claim::{Claim, ExecutorName, Relation, Site},
@@ -112,26 +112,22 @@ impl<C: Clock> Executor for Local<'_, C> {
     }
 
     fn processes(&self, job: &Job) -> Result<Vec<LiveProcess>, ExecError> {
-        let here = |claim: &Claim| self.site.relation(&claim.site) == Relation::Same;
-        if !job.run().and_then(|run| run.claim.as_ref()).is_some_and(here) {
+        if !self.runs_here(job) {
             return Ok(Vec::new());
         }
-        let read = || -> io::Result<Vec<LiveProcess>> {
-            let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else {
-                return Ok(Vec::new());
-            };
-            let Some(record) = Record::open(runs, &job.id)? else { return Ok(Vec::new()) };
-            let attempt = record.attempt(job.attempt)?;
-            let tree = tree::Tree { id: &job.id, runs };
-            // Below its watcher where that lives; by its mark where it does not.
-            let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
-            let members = match watcher {
-                Some(watcher) if record.is_held()? => tree.members_below(watcher.pid)?,
-                _ => tree.members_by_mark(attempt.process)?,
-            };
-            Ok(live::in_order(&members, attempt.process))
+        let read = || self.members(job, &process::all()?);
+        let (members, main) = read().map_err(|error| failed("look at the processes", &job.id, error))?;
+        Ok(live::in_order(&members, main))
+    }
+
+    fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>> {
+        let all = if jobs.iter().any(|job| self.runs_here(job)) { process::all().ok() } else { None };
+        let of = |job: &&Job| {
+            let all = all.as_ref().filter(|_| self.runs_here(job))?;
+            let (members, _main) = self.members(job, all).ok()?;
+            live::usage(&members)
         };
-        read().map_err(|error| failed("look at the processes", &job.id, error))
+        jobs.iter().map(of).collect()
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {
@@ -148,6 +144,32 @@ impl<C: Clock> Executor for Local<'_, C> {
 }
 
 impl<C: Clock> Local<'_, C> {
+    /// Whether a job runs on this machine, in this boot and namespace.
+    fn runs_here(&self, job: &Job) -> bool {
+        let here = |claim: &Claim| self.site.relation(&claim.site) == Relation::Same;
+        job.run().and_then(|run| run.claim.as_ref()).is_some_and(here)
+    }
+
+    /// Of all processes, the living ones of a job that runs here, and which is its main one.
+    fn members(
+        &self,
+        job: &Job,
+        all: &[process::Process],
+    ) -> io::Result<(Vec<process::Process>, Option<process::Identity>)> {
+        let nobody = (Vec::new(), None);
+        let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(nobody) };
+        let Some(record) = Record::open(runs, &job.id)? else { return Ok(nobody) };
+        let attempt = record.attempt(job.attempt)?;
+        let tree = tree::Tree { id: &job.id, runs };
+        // Below its watcher where that lives; by its mark where it does not.
+        let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
+        let members = match watcher {
+            Some(watcher) if record.is_held()? => tree.below(watcher.pid, all),
+            _ => tree.by_mark(attempt.process, all),
+        };
+        Ok((members, attempt.process))
+    }
+
     /// Who watches the job now: the record's latest watcher, if the record is held.
     fn watcher(&self, id: &JobId) -> Result<Option<process::Identity>, ExecError> {
         let read = || -> io::Result<Option<process::Identity>> {

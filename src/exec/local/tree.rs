@@ -39,9 +39,13 @@ impl Tree<'_> {
     /// Watchers of other jobs, and processes of jobs that were started inside this one, are not: a job started inside a
     /// job is independent, even where its own watcher died and its processes fell to this one.
     pub fn members_below(&self, own: i32) -> io::Result<Vec<Process>> {
-        let all = process::all()?;
+        Ok(self.below(own, &process::all()?))
+    }
+
+    /// The same of these processes, which are all that there were a moment ago.
+    pub fn below(&self, own: i32, all: &[Process]) -> Vec<Process> {
         let mut children: HashMap<i32, Vec<&Process>> = HashMap::new();
-        for process in &all {
+        for process in all {
             children.entry(process.parent).or_default().push(process);
         }
         let mut found = Vec::new();
@@ -57,7 +61,7 @@ impl Tree<'_> {
                 }
             }
         }
-        Ok(found)
+        found
     }
 
     /// Of these children of a watcher, the living ones that are its job's.
@@ -72,7 +76,11 @@ impl Tree<'_> {
 
     /// The living processes that carry the job's mark, are in its main process's session, or descend from one of these.
     pub fn members_by_mark(&self, main: Option<Identity>) -> io::Result<Vec<Process>> {
-        let all = process::all()?;
+        Ok(self.by_mark(main, &process::all()?))
+    }
+
+    /// The same of these processes, which are all that there were a moment ago.
+    pub fn by_mark(&self, main: Option<Identity>, all: &[Process]) -> Vec<Process> {
         let own = std::process::id().cast_signed();
         let is_marked = |process: &Process| {
             process::variable(process.identity.pid, MARK)
@@ -94,7 +102,7 @@ impl Tree<'_> {
             .collect();
         loop {
             let known = members.len();
-            for process in &all {
+            for process in all {
                 if members.contains(&process.parent) && !self.is_of_another_job(process) {
                     members.insert(process.identity.pid);
                 }
@@ -103,11 +111,11 @@ impl Tree<'_> {
                 break;
             }
         }
-        Ok(all
-            .into_iter()
+        all.iter()
             .filter(|process| members.contains(&process.identity.pid) && !process.zombie)
             .filter(|process| process.identity.pid != own && !self.is_of_another_job(process))
-            .collect())
+            .cloned()
+            .collect()
     }
 
     /// Whether a process is another job's: its watcher, or marked as one of its processes.

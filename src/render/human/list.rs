@@ -1,72 +1,273 @@
-//! The table of jobs.
+//! The table of jobs, made to fit the terminal.
+//!
+//! It is laid out here and not by a library of tables: these break a text that is too long into lines, and took half of
+//! the time that a list of a thousand jobs takes.
 
-use super::words::{age, exit_words, run_time, shorten, status_words, title};
 use crate::model::{Timestamp, state::Status};
-use crate::ops::list::{Listed, Observed, Row};
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use crate::ops::list::{Entry, Listed, Observed, Request};
+use crate::render::column::Column;
+use anstyle::AnsiColor;
+use unicode_width::UnicodeWidthChar;
 
-/// Narrowest command column before the table is allowed to be wider than the terminal.
-const COMMAND_CHARS_MIN: usize = 16;
+/// What stands between columns.
+const GAP: &str = "  ";
 
-/// Widest text of a command where the width is unknown: output that is not a terminal is not shortened.
-const COMMAND_CHARS_MAX: usize = 4_096;
+/// The columns that are shown unless others are asked for.
+const USUAL: [Column; 9] = [
+    Column::Id,
+    Column::Name,
+    Column::Status,
+    Column::Age,
+    Column::Time,
+    Column::Cpu,
+    Column::Memory,
+    Column::Exit,
+    Column::Command,
+];
+
+/// Which of them go first where the terminal is too narrow for all; id and status stay.
+const LEAVE_FIRST: [Column; 6] =
+    [Column::Memory, Column::Cpu, Column::Age, Column::Exit, Column::Time, Column::Name];
+
+/// Widest column where the width is unknown: output that is not a terminal is not shortened.
+const WIDTH_MAX: usize = 4_096;
+
+/// How a table is shown.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The columns that were asked for; the usual ones otherwise.
+    pub columns: Option<Vec<Column>>,
+    /// Columns of the terminal; `None` where the output is none.
+    pub width: Option<usize>,
+    /// Whether there are colours.
+    pub colours: bool,
+}
+
+/// A column with its texts.
+struct Strip {
+    column: Column,
+    texts: Vec<String>,
+    width: usize,
+}
 
 /// The table of jobs.
-pub fn list(listed: &Listed, now: Timestamp, width: Option<usize>, colours: bool) -> String {
-    if listed.rows.is_empty() {
+pub fn list(listed: &Listed, now: Timestamp, look: &Look) -> String {
+    if listed.entries.is_empty() {
         return String::new();
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if colours {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_header(["ID", "STATUS", "AGE", "TIME", "EXIT", "COMMAND"]);
-    let room = command_room(listed, now, width);
-    for row in &listed.rows {
-        let status = status_words(row);
-        let cell = Cell::new(status).fg(colour(row.job.status(), row.observed));
-        table.add_row(vec![
-            Cell::new(&row.job.id),
-            if colours { cell } else { Cell::new(status_words(row)) },
-            Cell::new(age(row.job.created_at, now)),
-            Cell::new(run_time(&row.job, now)),
-            Cell::new(exit_words(&row.job)),
-            Cell::new(shorten(&title(&row.job), room)),
-        ]);
-    }
-    table.column_mut(0).map(|column| column.set_padding((0, 1)));
-    let text: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!("{}\n", text.join("\n"))
-}
-
-fn command_room(listed: &Listed, now: Timestamp, width: Option<usize>) -> usize {
-    let Some(width) = width else { return COMMAND_CHARS_MAX };
-    let widest = |of: &dyn Fn(&Row) -> usize, header: usize| {
-        listed.rows.iter().map(of).max().unwrap_or(0).max(header) + 2
+    let strips = match &look.columns {
+        Some(columns) => columns.iter().map(|column| Strip::new(*column, &listed.entries, now)).collect(),
+        None => usual(&listed.entries, now, look.width),
     };
-    let taken = widest(&|row| row.job.id.as_str().len(), 2)
-        + widest(&|row| status_words(row).chars().count(), 6)
-        + widest(&|row| age(row.job.created_at, now).len(), 3)
-        + widest(&|row| run_time(&row.job, now).len(), 4)
-        + widest(&|row| exit_words(&row.job).len(), 4);
-    width.saturating_sub(taken + 1).max(COMMAND_CHARS_MIN)
+    let strips = fit(strips, look.width.unwrap_or(usize::MAX));
+    let header: Vec<String> =
+        strips.iter().map(|strip| strip.in_place(&strip.column.header(), None)).collect();
+    let mut text = line(&header);
+    for (number, entry) in listed.entries.iter().enumerate() {
+        let cells = strips.iter().map(|strip| {
+            let is_coloured = look.colours && strip.column == Column::Status;
+            strip.in_place(&strip.texts[number], is_coloured.then(|| colour(entry)))
+        });
+        text.push_str(&line(&cells.collect::<Vec<_>>()));
+    }
+    text
 }
 
-fn colour(status: Status, observed: Option<Observed>) -> Color {
-    match (status, observed) {
-        (Status::Running, Some(Observed::Alive | Observed::Starting)) => Color::Cyan,
-        (Status::Running | Status::WaitingApproval, _) => Color::Yellow,
-        (Status::Queued, _) => Color::Blue,
-        (Status::Completed, _) => Color::Green,
-        (Status::Failed, _) => Color::Red,
-        (Status::Cancelled, _) => Color::Magenta,
+/// Cells as a line of the table.
+fn line(cells: &[String]) -> String {
+    format!("{}\n", cells.join(GAP).trim_end())
+}
+
+impl Strip {
+    fn new(column: Column, entries: &[Entry], now: Timestamp) -> Self {
+        let texts: Vec<String> = entries.iter().map(|entry| column.words(entry, now)).collect();
+        let widest = texts.iter().map(|text| room(text)).max().unwrap_or(0);
+        let width = widest.max(column.header().len()).min(WIDTH_MAX);
+        Self { column, texts, width }
+    }
+
+    /// A text cut and filled up to its width.
+    fn in_place(&self, text: &str, colour: Option<AnsiColor>) -> String {
+        let text = shorten(text, self.width);
+        let room = " ".repeat(self.width.saturating_sub(room(&text)));
+        let text = match colour {
+            Some(colour) => {
+                let style = colour.on_default();
+                format!("{style}{text}{style:#}")
+            }
+            None => text,
+        };
+        if self.column.is_amount() { room + &text } else { text + &room }
+    }
+
+    /// Whether it says nothing of any job.
+    fn is_empty(&self) -> bool {
+        self.texts.iter().all(|text| text == "-")
+    }
+
+    /// The width below which it is better to leave another column out.
+    fn comfortable(&self) -> usize {
+        self.width.min(match self.column {
+            Column::Command => 16,
+            Column::Name => 10,
+            Column::Status => 20,
+            _ => self.width,
+        })
+    }
+
+    /// The width below which it says too little.
+    fn least(&self) -> usize {
+        self.width.min(match self.column {
+            Column::Command | Column::Name | Column::Cwd | Column::Summary | Column::Labels => 6,
+            Column::Status => 9,
+            _ => self.width,
+        })
+    }
+}
+
+/// The usual columns that say something, and for which there is room.
+fn usual(entries: &[Entry], now: Timestamp, width: Option<usize>) -> Vec<Strip> {
+    let can_be_missing =
+        |column| matches!(column, Column::Name | Column::Cpu | Column::Memory | Column::Exit);
+    let mut strips: Vec<Strip> = USUAL
+        .into_iter()
+        .map(|column| Strip::new(column, entries, now))
+        .filter(|strip| !(can_be_missing(strip.column) && strip.is_empty()))
+        .collect();
+    let Some(width) = width else { return strips };
+    for column in LEAVE_FIRST {
+        if sum(&strips, Strip::comfortable) <= width {
+            return strips;
+        }
+        strips.retain(|strip| strip.column != column);
+    }
+    if sum(&strips, Strip::least) > width {
+        strips.retain(|strip| strip.column != Column::Command);
+    }
+    strips
+}
+
+/// Makes columns narrower until they fit: the widest that can spare something first. Where that is not enough, the
+/// last ones go.
+fn fit(mut strips: Vec<Strip>, width: usize) -> Vec<Strip> {
+    for strip in &mut strips {
+        strip.width = strip.width.min(width);
+    }
+    let least: Vec<usize> = strips.iter().map(Strip::least).collect();
+    for _ in width..sum(&strips, |strip| strip.width).max(width) {
+        let spare = strips.iter_mut().zip(&least).filter(|(strip, least)| strip.width > **least);
+        if let Some((widest, _)) = spare.max_by_key(|(strip, _)| strip.width) {
+            widest.width -= 1;
+        }
+    }
+    let mut left = width;
+    strips.retain_mut(|strip| {
+        strip.width = strip.width.min(left);
+        left = left.saturating_sub(strip.width + GAP.len());
+        strip.width > 0
+    });
+    strips
+}
+
+fn sum(strips: &[Strip], width: impl Fn(&Strip) -> usize) -> usize {
+    strips.iter().map(|strip| width(strip) + GAP.len()).sum::<usize>().saturating_sub(GAP.len())
+}
+
+/// The columns of a terminal that a text may take.
+fn room(text: &str) -> usize {
+    text.chars().map(room_of).sum()
+}
+
+/// The columns that a character may take: none, one or two. Terminals disagree about characters that join to one, so
+/// each counts for itself, and the mark that asks for a picture counts, for pictures are wide: better a gap than a
+/// broken line.
+fn room_of(character: char) -> usize {
+    if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
+}
+
+/// A text that takes at most so many columns.
+fn shorten(text: &str, width: usize) -> String {
+    if room(text) <= width {
+        return text.to_owned();
+    }
+    let mut left = width.saturating_sub(1);
+    let fits = |character: &char| {
+        let rest = left.checked_sub(room_of(*character));
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let mut short: String = text.chars().take_while(fits).collect();
+    short.push('…');
+    short
+}
+
+fn colour(entry: &Entry) -> AnsiColor {
+    let job = &entry.row.job;
+    match (job.status(), entry.row.observed) {
+        (Status::Running | Status::Queued, _) if job.paused_at().is_some() => AnsiColor::Yellow,
+        (Status::Running, Some(Observed::Alive | Observed::Starting)) => AnsiColor::Cyan,
+        (Status::Running | Status::WaitingApproval, _) => AnsiColor::Yellow,
+        (Status::Queued, _) => AnsiColor::Blue,
+        (Status::Completed, _) => AnsiColor::Green,
+        (Status::Failed, _) => AnsiColor::Red,
+        (Status::Cancelled, _) => AnsiColor::Magenta,
+    }
+}
+
+/// What is said where no job is listed.
+pub fn no_jobs(request: &Request) -> &'static str {
+    if request.chooses() {
+        "no job is like that; bgctl list --all shows all there are"
+    } else {
+        "no jobs; bgctl start -- COMMAND starts one"
     }
 }
 
 /// What was left out of a list.
-pub fn left_out(count: usize) -> Option<String> {
-    (count > 0).then(|| format!("{count} more ended; bgctl list --all shows them"))
+pub fn left_out(listed: &Listed, request: &Request) -> Option<String> {
+    let count = listed.left_out;
+    match request.limit {
+        _ if count == 0 => None,
+        Some(_) => Some(format!("{count} more; a larger --limit shows them")),
+        None => Some(format!("{count} more ended; bgctl list --all shows them")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_shortened_by_the_room_it_takes() {
+        assert_eq!(shorten("abcdef", 6), "abcdef");
+        assert_eq!(shorten("abcdef", 5), "abcd…");
+        assert_eq!(shorten("日本語", 6), "日本語");
+        assert_eq!(shorten("日本語", 5), "日本…");
+        assert_eq!(shorten("日本語", 4), "日…");
+        assert_eq!(shorten("日本語", 1), "…");
+        assert_eq!(shorten("\u{1f3f3}\u{fe0f}ab", 4), "\u{1f3f3}\u{fe0f}ab");
+        assert_eq!(shorten("\u{1f3f3}\u{fe0f}ab", 3), "\u{1f3f3}\u{fe0f}…");
+        assert_eq!(shorten("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+    }
+
+    #[test]
+    fn widest_columns_give_first_and_the_last_go_where_nothing_is_left_to_give() {
+        let strips = |widths: &[(Column, usize)]| -> Vec<Strip> {
+            let strip = |(column, width): &(Column, usize)| Strip {
+                column: *column,
+                texts: vec!["x".repeat(*width)],
+                width: *width,
+            };
+            widths.iter().map(strip).collect()
+        };
+        let fitted = |widths: &[(Column, usize)], width| -> Vec<usize> {
+            fit(strips(widths), width).iter().map(|strip| strip.width).collect()
+        };
+        let columns = [(Column::Id, 18), (Column::Name, 30), (Column::Command, 80)];
+        assert_eq!(fitted(&columns, 132), [18, 30, 80]);
+        assert_eq!(fitted(&columns, 80), [18, 29, 29]);
+        assert_eq!(fitted(&columns, 34), [18, 6, 6]);
+        assert_eq!(fitted(&columns, 25), [18, 5]);
+        assert_eq!(fitted(&columns, 10), [10]);
+    }
 }

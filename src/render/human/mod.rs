@@ -13,7 +13,7 @@ mod wait;
 pub mod words;
 
 pub use cancel::cancelled;
-pub use list::{left_out, list};
+pub use list::{Look, left_out, list, no_jobs};
 pub use overview::overview;
 pub use prune::pruned;
 pub use start::{foreseen, place};
