@@ -10,6 +10,7 @@ use crate::model::{
     event::Event,
     id::JobId,
     job::Job,
+    limit::Seconds,
     outcome::{Ending, Exit, Outcome, Why},
     state::Change,
 };
@@ -263,10 +264,10 @@ impl<C: Clock> Watch<'_, C> {
     fn wait_for_turn(&self, family: &Family<'_>, began: Duration) -> Turn {
         let clock = self.context.clock;
         let mut limits = self.job.spec.limits;
-        let beat_interval = beat_interval(limits.stale_after.seconds);
-        let mut next_beat = clock.monotonic() + beat_interval;
+        let mut last_beat = clock.monotonic();
         while !family.main_has_ended() {
             let deadline = limits.timeout.seconds.map(|limit| began + Duration::from_secs(limit));
+            let next_beat = last_beat + beat_interval(limits.stale_after.seconds);
             let wake = deadline.map_or(next_beat, |deadline| deadline.min(next_beat));
             let poked = family.wait(wake.saturating_sub(clock.monotonic())).poke;
             let now = clock.monotonic();
@@ -274,7 +275,7 @@ impl<C: Clock> Watch<'_, C> {
             let beat = now >= next_beat;
             if beat {
                 self.beat();
-                next_beat = now + beat_interval;
+                last_beat = now;
             }
             if !(poked || beat || over) {
                 continue;
@@ -318,6 +319,12 @@ impl<C: Clock> Watch<'_, C> {
     pub(super) fn standing_intent(&self) -> Option<Ending> {
         let job = claimed_job(self.context, &self.job.id).ok().flatten();
         job.and_then(|job| job.run().and_then(|run| run.ending.clone()))
+    }
+
+    /// The time to end as the index has it now; where it cannot be read, what was last known holds.
+    pub(super) fn grace(&self) -> Seconds {
+        let job = claimed_job(self.context, &self.job.id).ok().flatten();
+        job.as_ref().unwrap_or(&self.job).spec.limits.grace.seconds
     }
 
     /// A sign of life. A full disk takes the line; then the record's time of change is the sign.
