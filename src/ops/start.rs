@@ -2,6 +2,7 @@
 
 use super::{
     fault::{Code, Fault, without_number},
+    given,
     home::{BrokenConfig, Home},
 };
 use crate::exec::local::start::{JOB_VARIABLES, candidates};
@@ -13,7 +14,6 @@ use crate::model::{
     job::Job,
     limit::{Limit, Seconds, Source},
     spec::{Command, JobSpec, LeftoverPolicy, quote},
-    wire::NAME_BYTES_MAX,
 };
 use crate::os::{
     clock::{Clock, SystemClock},
@@ -39,9 +39,6 @@ use std::path::{Path, PathBuf};
 
 /// How often an id is drawn anew when one is taken. With 887 million ids a day, once is already rare.
 const DRAWS_MAX: usize = 16;
-
-/// Most labels of one job.
-const LABELS_MAX: usize = 64;
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -115,13 +112,8 @@ fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), F
     if let Some(line) = &request.shell {
         spec.display = line.to_string_lossy().into_owned();
     }
-    spec.name = request.name.clone().map(|name| checked_name("name", name)).transpose()?;
-    if request.labels.len() > LABELS_MAX {
-        return Err(Fault::new(Code::Usage, format!("more than {LABELS_MAX} labels")));
-    }
-    for label in &request.labels {
-        spec.labels.push(checked_name("label", label.clone())?);
-    }
+    spec.name = request.name.as_deref().map(given::name).transpose()?;
+    spec.labels = given::labels(&request.labels)?;
     let flag = |given: Option<Seconds>, else_: Limit| {
         given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
     };
@@ -134,13 +126,6 @@ fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), F
     spec.stdin =
         request.stdin.as_deref().filter(|path| *path != Path::new("-")).map(input_file).transpose()?;
     Ok((spec, inherited))
-}
-
-fn checked_name(what: &str, text: String) -> Result<String, Fault> {
-    if text.is_empty() || text.len() > NAME_BYTES_MAX {
-        return Err(Fault::new(Code::Usage, format!("a {what} has 1 to {NAME_BYTES_MAX} bytes")));
-    }
-    Ok(text)
 }
 
 fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {

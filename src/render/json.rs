@@ -18,6 +18,17 @@ pub fn job(job: &Job) -> Value {
     serde_json::to_value(job).unwrap_or_default()
 }
 
+/// A job that may have been meant.
+pub fn candidate(job: &Job) -> Value {
+    json!({
+        "id": job.id,
+        "status": job.status(),
+        "created_at": job.created_at,
+        "name": job.spec.name,
+        "command": job.spec.display,
+    })
+}
+
 /// A job and what was seen of it.
 pub fn row(row: &Row) -> Value {
     let mut value = job(&row.job);

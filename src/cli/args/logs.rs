@@ -10,7 +10,7 @@ use clap::Args;
   bgctl logs -n 20 ab
   bgctl logs -f build")]
 pub struct LogsArgs {
-    /// An id, the beginning of its random part, or a name
+    /// An id, the beginning of its random part, a name, or @ for the newest
     #[arg(value_name = "JOB")]
     pub job: String,
     /// Go on until the job has ended

@@ -75,6 +75,23 @@ pub struct CommonArgs {
     pub verbose: bool,
 }
 
+/// Which jobs a change is for.
+#[derive(Clone, Debug, Args)]
+pub struct ChosenArgs {
+    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "all"], conflicts_with_all = ["label", "status", "all"])]
+    pub jobs: Vec<String>,
+    /// Every active job with this label; given several times, with all of them
+    #[arg(long, value_name = "LABEL", help_heading = "Many jobs")]
+    pub label: Vec<String>,
+    /// Every active job in this state: queued, running or waiting; may be given several times
+    #[arg(long, value_name = "STATE", help_heading = "Many jobs")]
+    pub status: Vec<String>,
+    /// Every active job
+    #[arg(long, conflicts_with_all = ["label", "status"], help_heading = "Many jobs")]
+    pub all: bool,
+}
+
 fn limit(text: &str) -> Result<LimitArg, String> {
     parse_limit(text).map(LimitArg).map_err(|error| error.to_string())
 }

@@ -9,7 +9,7 @@ use clap::Args;
   bgctl status ab
   bgctl status build --json | jq '.jobs[0].exit_code'")]
 pub struct StatusArgs {
-    /// Ids, beginnings of their random part (two characters or more), or names
+    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// How to speak

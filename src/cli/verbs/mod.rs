@@ -1,6 +1,7 @@
 //! One file a subcommand: from its arguments to a use case, from the outcome to words and an exit code.
 
 mod cancel;
+mod chosen;
 mod init;
 mod list;
 mod logs;

@@ -1,13 +1,19 @@
 //! `bgctl status`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use crate::cli::args::status::StatusArgs;
-use crate::ops::{fault::Fault, status};
+use crate::ops::{fault::Fault, find::given, status};
 use crate::os::clock::{Clock, SystemClock};
 use crate::render::{Voice, human, json};
 
 /// `bgctl status`
 pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
-    let (reports, warnings) = status::status(&args.jobs)?;
+    let jobs = given(&args.jobs)?;
+    if jobs.is_empty() {
+        voice.say(human::NONE_NAMED);
+        voice.result("status", "", &json::status(&[]))?;
+        return Ok(0);
+    }
+    let (reports, warnings) = status::status(&jobs)?;
     voice.warn(&warnings);
     let now = SystemClock.now();
     let texts: Vec<String> = reports.iter().map(|report| human::status(report, now)).collect();

@@ -4,10 +4,10 @@ use crate::cli::args::wait::WaitArgs;
 use crate::model::job::Job;
 use crate::ops::{
     fault::Fault,
-    find::home_of,
+    find::{given, home_of},
     home::Home,
     logs,
-    wait::{self, STILL_GOING_ON},
+    wait::{self, STILL_GOING_ON, Waited},
 };
 use crate::os::signal::leave_on_interrupt;
 use crate::render::{Voice, human, json, safe};
@@ -18,13 +18,16 @@ const LAST_LINES: u64 = 10;
 
 /// `bgctl wait`
 pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&args.jobs));
-    let request = wait::Request {
-        jobs: args.jobs.clone(),
-        within: args.within.map(Duration::from_secs),
-        any: args.any,
-    };
-    let home = home_of(&args.jobs)?;
+    let jobs = given(&args.jobs)?;
+    if jobs.is_empty() {
+        voice.say(human::NONE_NAMED);
+        let nothing = Waited { jobs: Vec::new(), time_is_over: false, code: 0, warnings: Vec::new() };
+        voice.result("wait", "", &json::waited(&nothing))?;
+        return Ok(nothing.code);
+    }
+    leave_on_interrupt(goes_on(&jobs));
+    let home = home_of(&jobs)?;
+    let request = wait::Request { jobs, within: args.within.map(Duration::from_secs), any: args.any };
     let waited = wait::wait(&request, &mut |job| tell_end(&home, job, voice))?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {

@@ -1,6 +1,7 @@
 //! Outcomes as text for people, one file a subcommand.
 
 mod cancel;
+mod candidates;
 mod list;
 mod prune;
 mod start;
@@ -8,10 +9,11 @@ mod status;
 mod tick;
 pub mod words;
 
-pub use cancel::cancelled;
+pub use cancel::{cancelled, cancelled_in_all};
+pub use candidates::candidates;
 pub use list::{left_out, list};
 pub use prune::pruned;
 pub use start::{foreseen, place};
 pub use status::status;
 pub use tick::foreseen_pass;
-pub use words::{end, nothing_was_executed};
+pub use words::{NONE_NAMED, end, jobs, nothing_was_executed};

@@ -2,12 +2,14 @@
 
 mod bad_input;
 mod cancel;
+mod find;
 mod json;
 mod list;
 mod logs;
 mod prune;
 mod start;
 mod status;
+mod terminal;
 mod tick;
 mod wait;
 
