@@ -140,8 +140,13 @@ fn was_cancelled(job: &Job) -> bool {
 
 /// What retention did.
 pub fn pruned(pruned: &Pruned, dry_run: bool) -> Value {
-    let ids: Vec<&str> = pruned.jobs.iter().map(|job| job.id.as_str()).collect();
-    json!({ "dry_run": dry_run, "removed": ids })
+    let ids: Vec<&str> = pruned.jobs.iter().map(|(job, _)| job.id.as_str()).collect();
+    let jobs: Vec<Value> = pruned
+        .jobs
+        .iter()
+        .map(|(job, bytes)| json!({ "id": job.id, "status": job.status(), "bytes": bytes }))
+        .collect();
+    json!({ "dry_run": dry_run, "removed": ids, "jobs": jobs, "bytes": pruned.bytes() })
 }
 
 /// What a pass did.

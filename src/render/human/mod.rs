@@ -12,7 +12,7 @@ pub mod words;
 pub use cancel::{cancelled, cancelled_in_all};
 pub use candidates::candidates;
 pub use list::{left_out, list};
-pub use prune::pruned;
+pub use prune::{pruned, pruned_in_all};
 pub use start::{foreseen, place};
 pub use status::status;
 pub use tick::foreseen_pass;

@@ -219,7 +219,7 @@ fn prune() {
     for dry_run in [true, false] {
         let arguments: &[&str] = if dry_run { &["prune", "--dry-run"] } else { &["prune"] };
         let pruned = object(&user, 0, arguments);
-        assert_eq!(names(&pruned), ["command", "dry_run", "removed", "version"]);
+        assert_eq!(names(&pruned), ["bytes", "command", "dry_run", "jobs", "removed", "version"]);
         assert_eq!(
             (&pruned["dry_run"], &pruned["removed"]),
             (&json!(dry_run), &json!(["bg_20260213_aaaaaa"]))
