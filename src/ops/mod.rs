@@ -12,6 +12,7 @@ pub mod list;
 pub mod logs;
 pub mod prune;
 pub mod select;
+pub mod set;
 pub mod start;
 pub mod status;
 pub mod tick;

@@ -5,13 +5,14 @@ use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Listed, Row},
     prune::Pruned,
+    set::{Set, SetResult},
     start::Submitted,
     status::Report,
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
 use crate::plan::pick::Waits;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A job with the fields of the index.
 pub fn job(job: &Job) -> Value {
@@ -136,6 +137,46 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
 
 fn was_cancelled(job: &Job) -> bool {
     job.status() == crate::model::state::Status::Cancelled
+}
+
+/// Changes of what was asked, each by the name that the field has in the index.
+pub fn set(results: &[Set]) -> Value {
+    let jobs: Vec<Value> = results
+        .iter()
+        .map(|one| {
+            let result = match one.result {
+                SetResult::Done => "changed",
+                SetResult::WasSo => "was_so",
+                SetResult::HadEnded => "had_ended",
+            };
+            let (before, after) = (settable(&one.before), settable(&one.after));
+            let changes: Map<String, Value> = before
+                .into_iter()
+                .zip(after)
+                .filter(|((_, from), (_, to))| from != to)
+                .map(|((name, from), (_, to))| (name.to_owned(), json!({ "from": from, "to": to })))
+                .collect();
+            json!({
+                "id": one.after.id,
+                "status": one.after.status(),
+                "result": result,
+                "changes": changes,
+            })
+        })
+        .collect();
+    json!({ "jobs": jobs })
+}
+
+fn settable(job: &Job) -> [(&'static str, Value); 6] {
+    let limits = &job.spec.limits;
+    [
+        ("name", json!(job.spec.name)),
+        ("labels", json!(job.spec.labels)),
+        ("timeout_seconds", json!(limits.timeout.seconds)),
+        ("stale_after_seconds", json!(limits.stale_after.seconds)),
+        ("grace_seconds", json!(limits.grace.seconds)),
+        ("log_max_bytes", json!(limits.log.bytes)),
+    ]
 }
 
 /// What retention did.

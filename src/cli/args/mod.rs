@@ -5,6 +5,7 @@ pub mod init;
 pub mod list;
 pub mod logs;
 pub mod prune;
+pub mod set;
 pub mod start;
 pub mod status;
 pub mod tick;
@@ -21,7 +22,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 9] = [
+pub const SUBCOMMANDS: [Subcommand; 10] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs", arguments::<status::StatusArgs>),
@@ -29,6 +30,7 @@ pub const SUBCOMMANDS: [Subcommand; 9] = [
     ("cancel", "End jobs and all their processes", arguments::<cancel::CancelArgs>),
     ("wait", "Wait for jobs to end, and exit with their code", arguments::<wait::WaitArgs>),
     ("prune", "Remove ended jobs that retention lets go", arguments::<prune::PruneArgs>),
+    ("set", "Change name, labels or limits of jobs that have not ended", arguments::<set::SetArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];

@@ -6,6 +6,7 @@ mod init;
 mod list;
 mod logs;
 mod prune;
+mod set;
 mod start;
 mod status;
 mod tick;
@@ -26,6 +27,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "cancel" => run(name, matches, |args: &args::cancel::CancelArgs| args.common, cancel::run),
         "wait" => run(name, matches, |args: &args::wait::WaitArgs| args.common, wait::run),
         "prune" => run(name, matches, |args: &args::prune::PruneArgs| args.common, prune::run),
+        "set" => run(name, matches, |args: &args::set::SetArgs| args.common, set::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,

@@ -137,7 +137,7 @@ fn a_dash_is_replaced_by_what_standard_input_names() {
 #[test]
 fn a_standard_input_that_names_nobody_is_nothing_to_do() {
     let user = User::new();
-    let commands = ["cancel", "wait", "wait --any", "status", "cancel --json"];
+    let commands = ["cancel", "wait", "wait --any", "status", "set --name x", "cancel --json"];
     for command in commands {
         let ran = shell(&user, &format!("$BGCTL {command} - < /dev/null"));
         assert_eq!((ran.code, ran.err.as_str()), (0, "no job was named\n"), "{command}");

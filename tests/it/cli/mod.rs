@@ -7,6 +7,7 @@ mod json;
 mod list;
 mod logs;
 mod prune;
+mod set;
 mod start;
 mod status;
 mod terminal;
