@@ -10,6 +10,7 @@ pub mod home;
 pub mod init;
 pub mod list;
 pub mod logs;
+pub mod pause;
 pub mod prune;
 pub mod select;
 pub mod set;

@@ -4,6 +4,7 @@ use crate::model::job::Job;
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Listed, Row},
+    pause::{PauseResult, Paused, Wanted},
     prune::Pruned,
     set::{Set, SetResult},
     start::Submitted,
@@ -137,6 +138,27 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
 
 fn was_cancelled(job: &Job) -> bool {
     job.status() == crate::model::state::Status::Cancelled
+}
+
+/// Pauses or resumes.
+pub fn paused(results: &[Paused], wanted: Wanted) -> Value {
+    let is_pause = wanted == Wanted::Paused;
+    let result = |one: &Paused| match &one.result {
+        PauseResult::Done if is_pause => "paused",
+        PauseResult::Done => "resumed",
+        PauseResult::WasSo if is_pause => "was_paused",
+        PauseResult::WasSo => "was_not_paused",
+        PauseResult::Asked => "asked",
+        PauseResult::HadEnded => "had_ended",
+        PauseResult::BeingEnded => "being_ended",
+        PauseResult::WaitsForApproval => "waits_for_approval",
+        PauseResult::OutOfReach(_) => "out_of_reach",
+    };
+    let jobs: Vec<Value> = results
+        .iter()
+        .map(|one| json!({ "id": one.job.id, "status": one.job.status(), "result": result(one) }))
+        .collect();
+    json!({ "jobs": jobs })
 }
 
 /// Changes of what was asked, each by the name that the field has in the index.

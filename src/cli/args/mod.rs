@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod init;
 pub mod list;
 pub mod logs;
+pub mod pause;
 pub mod prune;
 pub mod set;
 pub mod start;
@@ -22,7 +23,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 10] = [
+pub const SUBCOMMANDS: [Subcommand; 12] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs", arguments::<status::StatusArgs>),
@@ -31,6 +32,8 @@ pub const SUBCOMMANDS: [Subcommand; 10] = [
     ("wait", "Wait for jobs to end, and exit with their code", arguments::<wait::WaitArgs>),
     ("prune", "Remove ended jobs that retention lets go", arguments::<prune::PruneArgs>),
     ("set", "Change name, labels or limits of jobs that have not ended", arguments::<set::SetArgs>),
+    ("pause", "Stop the processes of jobs, and hold queued ones back", arguments::<pause::PauseArgs>),
+    ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];

@@ -5,6 +5,7 @@ mod chosen;
 mod init;
 mod list;
 mod logs;
+mod pause;
 mod prune;
 mod set;
 mod start;
@@ -28,6 +29,8 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "wait" => run(name, matches, |args: &args::wait::WaitArgs| args.common, wait::run),
         "prune" => run(name, matches, |args: &args::prune::PruneArgs| args.common, prune::run),
         "set" => run(name, matches, |args: &args::set::SetArgs| args.common, set::run),
+        "pause" => run(name, matches, |args: &args::pause::PauseArgs| args.common, pause::pause),
+        "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,

@@ -3,6 +3,7 @@
 mod cancel;
 mod candidates;
 mod list;
+mod pause;
 mod prune;
 mod set;
 mod start;
@@ -13,6 +14,7 @@ pub mod words;
 pub use cancel::{cancelled, cancelled_in_all};
 pub use candidates::candidates;
 pub use list::{left_out, list};
+pub use pause::paused;
 pub use prune::{pruned, pruned_in_all};
 pub use set::set;
 pub use start::{foreseen, place};

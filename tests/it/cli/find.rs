@@ -35,7 +35,7 @@ fn a_mistyped_name_is_answered_with_the_nearest_one() {
         "cancelled",
         &json!({ "name": "build", "ended_at": ago(DAY) }),
     )]));
-    for command in ["status", "logs", "cancel"] {
+    for command in ["status", "logs", "cancel", "pause", "resume"] {
         let ran = user.run([command, "biuld"]);
         assert_eq!(ran.code, 3);
         assert!(ran.err.contains("\n  did you mean build? "), "{command}: {}", ran.err);
@@ -137,7 +137,8 @@ fn a_dash_is_replaced_by_what_standard_input_names() {
 #[test]
 fn a_standard_input_that_names_nobody_is_nothing_to_do() {
     let user = User::new();
-    let commands = ["cancel", "wait", "wait --any", "status", "set --name x", "cancel --json"];
+    let commands =
+        ["cancel", "wait", "wait --any", "status", "pause", "resume", "set --name x", "cancel --json"];
     for command in commands {
         let ran = shell(&user, &format!("$BGCTL {command} - < /dev/null"));
         assert_eq!((ran.code, ran.err.as_str()), (0, "no job was named\n"), "{command}");

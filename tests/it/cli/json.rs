@@ -213,6 +213,20 @@ fn cancel() {
 }
 
 #[test]
+fn pause_and_resume() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    for (verb, result) in
+        [("pause", "paused"), ("pause", "was_paused"), ("resume", "resumed"), ("resume", "was_not_paused")]
+    {
+        let told = object(&user, 0, &[verb, &held.id]);
+        assert_eq!(told["jobs"], json!([{ "id": held.id, "status": "running", "result": result }]));
+    }
+    user.ok(["cancel", &held.id]);
+    assert_eq!(object(&user, 4, &["pause", &held.id])["jobs"][0]["result"], "had_ended");
+}
+
+#[test]
 fn prune() {
     let user = User::new();
     user.write_index(&index_of(&[completed("aaaaaa", 15 * DAY)]));

@@ -6,6 +6,7 @@ mod find;
 mod json;
 mod list;
 mod logs;
+mod pause;
 mod prune;
 mod set;
 mod start;
