@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args};
 /// `bgctl set`
 #[derive(Clone, Debug, Args)]
 #[command(
+    override_usage = "bgctl set [OPTIONS] <JOB>...",
     group(ArgGroup::new("changes").required(true).multiple(true).args([
         "name", "no_name", "label", "no_label", "timeout", "stale_after", "grace", "log_max",
     ])),
