@@ -3,8 +3,8 @@
 use super::{
     attend::Attendance,
     fault::{Code, Fault},
-    find::{find, home_of},
     home::Home,
+    select::Selection,
 };
 use crate::exec::{
     Executor,
@@ -13,6 +13,7 @@ use crate::exec::{
 use crate::model::{
     claim::Relation,
     event::{Applied, Event},
+    facts::{Damage, Facts},
     id::JobId,
     job::Job,
     limit::Seconds,
@@ -23,6 +24,7 @@ use crate::os::clock::Clock;
 use crate::pass::Decided;
 use crate::plan::Scope;
 use crate::store::Store;
+use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Beyond the grace, a watcher may take so long before it is taken for silent.
@@ -30,11 +32,16 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// How long is waited for an end that does not come although its watcher is at it.
 const STUCK_MAX: Duration = Duration::from_secs(8);
 
+/// How often jobs are looked for that were started inside cancelled ones meanwhile.
+const WAVES_MAX: usize = 100;
+
 /// What is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Jobs as typed.
-    pub jobs: Vec<String>,
+    /// Which jobs.
+    pub selection: Selection,
+    /// Whether the jobs that were started inside them are cancelled too, and those inside these.
+    pub nested: bool,
     /// Whether to return once the intent stands.
     pub no_wait: bool,
     /// The signal that asks the tree to end.
@@ -65,51 +72,110 @@ pub enum CancelResult {
     OutOfReach(String),
 }
 
-/// Cancels jobs, in the order asked. Gives also what was decided, with what the user should be told.
-pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
-    let home = home_of(&request.jobs)?;
+/// The active jobs that a request would end now.
+pub fn foresee(request: &Request) -> Result<Vec<JobId>, Fault> {
+    let Some(home) = request.selection.home()? else { return Ok(Vec::new()) };
     let facts = home.store().read()?;
-    let ids: Vec<JobId> = request.jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
-    let mut asked = Vec::new();
-    let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
-    // All are asked before one is waited for, so that their graces run at the same time.
-    for id in ids {
-        let had_ended = commit(&home, &id, request.signal, &mut told)?;
-        asked.push((id, had_ended));
+    let mut ids = request.selection.ids(&facts, |_| true)?;
+    if request.nested {
+        ids.extend(inside(&facts, &ids)?);
     }
-    let mut results = Vec::new();
-    for (id, had_ended) in asked {
-        results.push(follow(&home, &id, had_ended, request.no_wait)?);
+    let is_active = |id: &JobId| facts.heads().any(|head| head.id == *id && !head.status.has_ended());
+    ids.retain(is_active);
+    Ok(ids)
+}
+
+/// Cancels jobs, in the order asked; those inside them follow. Gives also what was decided, with what the user should
+/// be told.
+pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
+    let Some(home) = request.selection.home()? else { return Ok(Default::default()) };
+    let ids = request.selection.ids(&home.store().read()?, |_| true)?;
+    let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
+    let mut results: Vec<Cancelled> = Vec::new();
+    // All are asked before one is waited for, so that their graces run at the same time.
+    let mut wave = commit(&home, &ids, request, &mut told)?;
+    for waves in 1.. {
+        for Asked { id, had_ended } in wave {
+            results.push(follow(&home, &id, had_ended, request.no_wait)?);
+        }
+        if !request.nested || request.no_wait {
+            break;
+        }
+        // Nothing inside a job starts another once it has ended; what it started while it was being ended is found now.
+        let done: Vec<JobId> = results.iter().map(|one| one.job.id.clone()).collect();
+        let mut more = inside(&home.store().read()?, &done)?;
+        more.retain(|id| !done.contains(id));
+        if more.is_empty() {
+            break;
+        }
+        if waves == WAVES_MAX {
+            told.warnings.push("jobs inside go on starting others; cancel again".to_owned());
+            break;
+        }
+        wave = commit(&home, &more, &Request { nested: false, ..request.clone() }, &mut told)?;
     }
     Ok((results, told))
 }
 
-/// Commits the intent and pokes. Gives whether the job had ended before.
-fn commit(home: &Home, id: &JobId, signal: Option<i32>, told: &mut Decided) -> Result<bool, Fault> {
+/// The active jobs that were started inside these, and inside those, in the order of submission.
+fn inside(facts: &Facts, outer: &[JobId]) -> Result<Vec<JobId>, Damage> {
+    let mut reached: HashSet<JobId> = outer.iter().cloned().collect();
+    let mut found = Vec::new();
+    // A job is submitted after the one in which it was: one walk finds all generations.
+    for job in facts.jobs(|_| true)? {
+        if job.spec.parent.as_ref().is_some_and(|parent| reached.contains(parent))
+            && reached.insert(job.id.clone())
+            && !job.status().has_ended()
+        {
+            found.push(job.id);
+        }
+    }
+    Ok(found)
+}
+
+/// A job that was told to end.
+struct Asked {
+    id: JobId,
+    had_ended: bool,
+}
+
+/// Commits the intents in one write, so that no slot that one of them frees goes to another, and pokes.
+fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> Result<Vec<Asked>, Fault> {
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
-    let ending = Ending { why: Why::Cancel, at: home.clock.now(), signal, note: None };
-    let mut applied = Applied::Yes;
-    let mut had_ended = false;
+    let ending = Ending { why: Why::Cancel, at: home.clock.now(), signal: request.signal, note: None };
+    let mut asked = Vec::new();
+    let mut refused = None;
     // A queued job's end may be another's beginning: this is a pass, not a write of its own.
     let decided = pass.decide(Scope::Slots, &mut |draft| {
-        had_ended = draft.facts().job(id)?.is_none_or(|job| job.end().is_some());
-        applied = draft
-            .push(Event::Changed { id: id.clone(), change: Change::Decide { ending: ending.clone() } })?;
+        asked.clear();
+        let mut all = ids.to_vec();
+        if request.nested {
+            all.extend(inside(draft.facts(), ids)?);
+        }
+        for id in all {
+            let had_ended = draft.facts().job(&id)?.is_none_or(|job| job.end().is_some());
+            let change = Change::Decide { ending: ending.clone() };
+            if let Applied::Refused(reason) = draft.push(Event::Changed { id: id.clone(), change })? {
+                refused.get_or_insert_with(|| format!("could not cancel {id}: {reason}"));
+                continue;
+            }
+            asked.push(Asked { id, had_ended });
+        }
         Ok(())
     })?;
     told.events.extend(decided.events);
     told.warnings.extend(decided.warnings);
     told.warnings.extend(pass.act(&decided.actions)?);
-    if let Applied::Refused(reason) = applied {
-        return Err(Fault::new(Code::WrongState, format!("could not cancel {id}: {reason}")));
-    }
-    if !had_ended {
+    for one in asked.iter().filter(|one| !one.had_ended) {
         // The intent stands: a watcher that was not reached finds it by itself, within a minute.
-        told.warnings.extend(executor.poke(id).err().map(|error| error.to_string()));
+        told.warnings.extend(executor.poke(&one.id).err().map(|error| error.to_string()));
     }
-    Ok(had_ended)
+    match refused {
+        Some(message) => Err(Fault::new(Code::WrongState, message)),
+        None => Ok(asked),
+    }
 }
 
 fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Cancelled, Fault> {
@@ -148,8 +214,8 @@ fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Can
     }
 }
 
-/// The machine of a job that cannot be reached from here.
-fn elsewhere(home: &Home, job: &Job) -> Option<String> {
+/// The machine of a running job that cannot be reached from here.
+pub fn elsewhere(home: &Home, job: &Job) -> Option<String> {
     let claim = job.run()?.claim.as_ref();
     match (home.relation(job), claim) {
         (Some(Relation::Same | Relation::Earlier), _) => None,

@@ -1,7 +1,7 @@
 //! What went wrong, for whom, and which exit code says so. The one table of exit codes is here.
 
 use crate::exec::ExecError;
-use crate::model::{config::BadConfig, facts::Unreadable};
+use crate::model::{config::BadConfig, facts::Unreadable, job::Job};
 use crate::os::folder::FolderError;
 use crate::pass::PassError;
 use crate::store::{
@@ -59,6 +59,8 @@ pub struct Fault {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// The jobs that may have been meant, where several may.
+    pub candidates: Vec<Job>,
     /// The kind of the system's error, where that is all it was.
     pub cause: Option<std::io::ErrorKind>,
 }
@@ -66,7 +68,7 @@ pub struct Fault {
 impl Fault {
     /// A fault without a hint.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, cause: None }
+        Self { code, message: message.into(), hint: None, candidates: Vec::new(), cause: None }
     }
 
     /// Adds what to do next.

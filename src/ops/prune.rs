@@ -1,38 +1,96 @@
-//! Retention by hand: what may go, goes.
+//! Retention by hand: what may go, goes; and what is asked for.
 
 use super::{
     fault::Fault,
     home::{BrokenConfig, Home},
 };
-use crate::model::job::Job;
-use crate::store::Store;
+use crate::model::{
+    facts::{Facts, Head},
+    id::JobId,
+    job::Job,
+    state::Status,
+};
+use crate::os::{clock::Clock, folder::Folder};
+use crate::plan::retain::{Rule, Wish, go};
+use crate::store::{Store, root::run_file_names};
+use std::collections::HashSet;
+
+/// What is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// What goes that the settings would keep, or stays that they would let go.
+    pub wish: Wish,
+    /// Only jobs that have all these labels.
+    pub labels: Vec<String>,
+    /// Only jobs in these states; empty is every state that is an end.
+    pub statuses: Vec<Status>,
+    /// Whether nothing is removed.
+    pub dry_run: bool,
+}
 
 /// What went, or would go.
 #[derive(Debug, Default)]
 pub struct Pruned {
-    /// The jobs, as they were.
-    pub jobs: Vec<Job>,
+    /// The jobs, as they were, and the bytes of their files; the oldest end first.
+    pub jobs: Vec<(Job, u64)>,
     /// What was decided, for those who want to see it.
     pub decided: crate::pass::Decided,
     /// What the user should be told.
     pub warnings: Vec<String>,
 }
 
-/// Removes what retention lets go, or says what it would remove.
-pub fn prune(dry_run: bool) -> Result<Pruned, Fault> {
+impl Pruned {
+    /// The bytes of all their files.
+    pub fn bytes(&self) -> u64 {
+        self.jobs.iter().map(|(_, bytes)| bytes).sum()
+    }
+}
+
+/// Removes what may go, or says what it would remove.
+pub fn prune(request: &Request) -> Result<Pruned, Fault> {
     // Where there is no root, there is nothing to remove.
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else { return Ok(Pruned::default()) };
     let store = home.store();
     let executor = home.local();
-    let pass = home.pass(&store, &executor);
-    let ids = pass.retained_no_longer()?;
     let facts = store.read()?;
+    let ids = going(&home, &facts, request)?;
+    let runs = home.root.existing_runs()?;
     let mut jobs = Vec::new();
     for id in &ids {
-        jobs.extend(facts.job(id)?);
+        if let Some(job) = facts.job(id)? {
+            jobs.push((job, runs.map_or(0, |runs| bytes_of(runs, id))));
+        }
     }
-    let decided = if dry_run { crate::pass::Decided::default() } else { pass.remove(&home.root, &ids)? };
+    let decided = if request.dry_run {
+        crate::pass::Decided::default()
+    } else {
+        home.pass(&store, &executor).remove(&home.root, &ids)?
+    };
     let mut warnings = home.warnings.clone();
     warnings.extend(decided.warnings.iter().cloned());
     Ok(Pruned { jobs, decided, warnings })
+}
+
+/// The jobs that go. Where only some kind is asked for, it is counted by itself.
+fn going(home: &Home, facts: &Facts, request: &Request) -> Result<Vec<JobId>, Fault> {
+    let is_asked = |head: &Head| {
+        head.status.has_ended() && (request.statuses.is_empty() || request.statuses.contains(&head.status))
+    };
+    let mut labelled = None;
+    if !request.labels.is_empty() {
+        let mut jobs = facts.jobs(is_asked)?;
+        jobs.retain(|job| request.labels.iter().all(|label| job.spec.labels.contains(label)));
+        labelled = Some(jobs.into_iter().map(|job| job.id).collect::<HashSet<JobId>>());
+    }
+    let heads = facts.heads().filter(|head| {
+        is_asked(head) && labelled.as_ref().is_none_or(|labelled| labelled.contains(&head.id))
+    });
+    let rule = Rule::asked(&home.config.retention, &request.wish);
+    Ok(go(heads, home.clock.now(), &rule))
+}
+
+/// The bytes of a job's files. What cannot be looked at is not counted.
+fn bytes_of(runs: &Folder, id: &JobId) -> u64 {
+    let size = |name: String| Some(runs.open_file(&name).ok()??.metadata().ok()?.len());
+    run_file_names(id).into_iter().filter_map(size).sum()
 }

@@ -5,27 +5,94 @@ use crate::model::{
     config::Retention,
     facts::{Facts, Head},
     id::JobId,
+    limit::Seconds,
 };
 use chrono::TimeDelta;
 
+/// Which ended jobs may go. Active jobs never do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Those that ended at least so long ago go; `None` lets none go for its age.
+    pub age_seconds_max: Seconds,
+    /// Of those that went so, none within this time of its end.
+    pub aged_seconds_min: u64,
+    /// Of what remains, the oldest beyond this many go; `None` lets none go for their number.
+    pub jobs_max: Option<usize>,
+    /// Of those that went so, none within this time of its end.
+    pub counted_seconds_min: u64,
+}
+
+/// What a person asks to have removed by hand. Each wish replaces the setting of its kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// What ended at least so long ago, be it within the protected time.
+    pub older_than_seconds: Seconds,
+    /// The oldest beyond so many.
+    pub keep: Option<usize>,
+    /// Everything that has ended.
+    pub all: bool,
+}
+
+impl From<&Retention> for Rule {
+    fn from(retention: &Retention) -> Self {
+        Self {
+            age_seconds_max: retention.age_seconds_max,
+            aged_seconds_min: retention.age_seconds_min,
+            jobs_max: Some(retention.jobs_max),
+            counted_seconds_min: retention.age_seconds_min,
+        }
+    }
+}
+
+impl Rule {
+    /// The settings, with what was asked for in their place.
+    ///
+    /// Whoever says an age knows how young the jobs are that go, so that their end is no longer protected by it. What
+    /// nobody asked for by name, as the setting's count beside an age that was asked for, protects as before.
+    pub fn asked(retention: &Retention, wish: &Wish) -> Self {
+        let rule = Self::from(retention);
+        if wish.all {
+            return Self { jobs_max: Some(0), counted_seconds_min: 0, ..rule };
+        }
+        let aged = wish.older_than_seconds.is_some();
+        Self {
+            age_seconds_max: wish.older_than_seconds.or(rule.age_seconds_max),
+            aged_seconds_min: if aged { 0 } else { rule.aged_seconds_min },
+            jobs_max: wish.keep.or(rule.jobs_max),
+            counted_seconds_min: if aged && wish.keep.is_some() { 0 } else { rule.counted_seconds_min },
+        }
+    }
+}
+
 /// The jobs that retention lets go, oldest end first.
+pub fn retain(facts: &Facts, now: Timestamp, retention: &Retention) -> Vec<JobId> {
+    go(facts.heads().filter(|head| head.status.has_ended()), now, &Rule::from(retention))
+}
+
+/// Which of these ended jobs go by a rule, oldest end first.
 ///
 /// First the age: what ended more than the greatest age ago. Then the count: of what remains, the oldest beyond
-/// the greatest count. None within the least age of its end. Active jobs are never among them.
-pub fn retain(facts: &Facts, now: Timestamp, retention: &Retention) -> Vec<JobId> {
-    let mut ended: Vec<&Head> = facts.heads().filter(|head| head.status.has_ended()).collect();
+/// the greatest count.
+pub fn go<'a>(ended: impl Iterator<Item = &'a Head>, now: Timestamp, rule: &Rule) -> Vec<JobId> {
+    let mut ended: Vec<&Head> = ended.collect();
     // A stable sort: what ended in the same millisecond goes in the order of submission. An end that nobody
     // wrote down counts as the oldest of the count, and has no age.
     ended.sort_by_key(|head| head.ended_at);
     let (old, rest): (Vec<&Head>, Vec<&Head>) = ended
         .into_iter()
-        .partition(|head| head.ended_at.is_some() && is_older_than(head, now, retention.age_seconds_max));
-    let excess = rest.len().saturating_sub(retention.jobs_max);
-    old.into_iter()
-        .chain(rest.into_iter().take(excess))
-        .filter(|head| is_older_than(head, now, Some(retention.age_seconds_min)))
+        .partition(|head| head.ended_at.is_some() && is_older_than(head, now, rule.age_seconds_max));
+    let excess = rule.jobs_max.map_or(0, |most| rest.len().saturating_sub(most));
+    let aged = old.into_iter().filter(|head| is_unprotected(head, now, rule.aged_seconds_min));
+    let counted = rest.into_iter().take(excess);
+    aged.chain(counted.filter(|head| is_unprotected(head, now, rule.counted_seconds_min)))
         .map(|head| head.id.clone())
         .collect()
+}
+
+/// Whether its end is no longer so fresh that it stays. Without protection, an end that a wrong clock put into the
+/// future is none either.
+fn is_unprotected(head: &Head, now: Timestamp, seconds_min: u64) -> bool {
+    seconds_min == 0 || is_older_than(head, now, Some(seconds_min))
 }
 
 /// Whether it ended at least so long ago. An end that nobody wrote down was long ago; no limit is never over.
@@ -38,5 +105,97 @@ fn is_older_than(head: &Head, now: Timestamp, seconds: Option<u64>) -> bool {
                 >= TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
                     .unwrap_or(TimeDelta::MAX)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{config::Config, state::Status};
+
+    const HOUR: i64 = 3_600;
+
+    fn now() -> Timestamp {
+        "2026-02-13T10:00:00Z".parse().unwrap()
+    }
+
+    /// A job that ended so many seconds ago.
+    fn ended(random: &str, seconds_ago: Option<i64>) -> Head {
+        Head {
+            id: JobId::parse(&format!("bg_20260213_{random}")).unwrap(),
+            status: Status::Completed,
+            name: None,
+            env: None,
+            not_before: None,
+            ended_at: seconds_ago.map(|seconds| now() - TimeDelta::seconds(seconds)),
+            paused: false,
+            service: false,
+            session: None,
+        }
+    }
+
+    fn gone(heads: &[Head], wish: Wish) -> Vec<String> {
+        let rule = Rule::asked(&Config::default().retention, &wish);
+        go(heads.iter(), now(), &rule).iter().map(|id| id.random_part().to_owned()).collect()
+    }
+
+    /// From 20 days to 1 minute ago, and one of which nobody wrote down when.
+    fn heads() -> Vec<Head> {
+        vec![
+            ended("minute", Some(60)),
+            ended("hours2", Some(2 * HOUR)),
+            ended("days20", Some(20 * 24 * HOUR)),
+            ended("nobody", None),
+        ]
+    }
+
+    #[test]
+    fn without_a_wish_the_settings_hold() {
+        assert_eq!(gone(&heads(), Wish::default()), ["days20"]);
+    }
+
+    #[test]
+    fn all_is_all_that_has_ended_whenever_that_was() {
+        let mut heads = heads();
+        heads.push(ended("future", Some(-HOUR)));
+        let wish = Wish { all: true, ..Wish::default() };
+        let mut all = gone(&heads, wish);
+        all.sort();
+        assert_eq!(all, ["days20", "future", "hours2", "minute", "nobody"]);
+    }
+
+    #[test]
+    fn an_age_that_is_asked_for_replaces_the_settings_and_its_protection() {
+        let older = |seconds| Wish { older_than_seconds: Some(seconds), ..Wish::default() };
+        assert_eq!(gone(&heads(), older(30)), ["days20", "hours2", "minute"]);
+        assert_eq!(gone(&heads(), older(3_600)), ["days20", "hours2"]);
+        assert_eq!(gone(&heads(), older(30 * 24 * 3_600)), [""; 0], "longer than the setting: fewer go");
+    }
+
+    #[test]
+    fn a_count_that_is_asked_for_replaces_the_settings_and_leaves_the_hour_protected() {
+        let keep = |count| Wish { keep: Some(count), ..Wish::default() };
+        assert_eq!(gone(&heads(), keep(2)), ["days20", "nobody"], "the age of the settings, then the count");
+        assert_eq!(gone(&heads(), keep(0)), ["days20", "nobody", "hours2"]);
+        assert_eq!(gone(&heads(), keep(1_000)), ["days20"]);
+    }
+
+    #[test]
+    fn both_wishes_together_protect_nothing_and_one_leaves_the_other_setting_as_it_is() {
+        let both = Wish { older_than_seconds: Some(24 * 3_600), keep: Some(0), all: false };
+        assert_eq!(gone(&heads(), both), ["days20", "nobody", "hours2", "minute"]);
+        let many: Vec<Head> = (0..210).map(|n| ended(&format!("aaa{n:03}"), Some(60 + n))).collect();
+        let old = Wish { older_than_seconds: Some(24 * 3_600), ..Wish::default() };
+        assert_eq!(gone(&many, old), [""; 0], "the count of the settings still protects the hour");
+    }
+
+    #[test]
+    fn the_oldest_end_goes_first() {
+        let heads = [
+            ended("newest", Some(2 * HOUR)),
+            ended("oldest", Some(4 * HOUR)),
+            ended("middle", Some(3 * HOUR)),
+        ];
+        assert_eq!(gone(&heads, Wish { keep: Some(1), ..Wish::default() }), ["oldest", "middle"]);
     }
 }

@@ -10,18 +10,31 @@ use crate::model::job::Job;
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Entry, Listed, Row},
+    pause::{PauseResult, Paused, Wanted},
     prune::Pruned,
     ready::Readied,
+    set::{Set, SetResult},
     start::Submitted,
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
 use crate::plan::pick::Waits;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A job with the fields of the index.
 pub fn job(job: &Job) -> Value {
     serde_json::to_value(job).unwrap_or_default()
+}
+
+/// A job that may have been meant.
+pub fn candidate(job: &Job) -> Value {
+    json!({
+        "id": job.id,
+        "status": job.status(),
+        "created_at": job.created_at,
+        "name": job.spec.name,
+        "command": job.spec.display,
+    })
 }
 
 /// A job and what was seen of it.
@@ -148,10 +161,76 @@ fn was_cancelled(job: &Job) -> bool {
     job.status() == crate::model::state::Status::Cancelled
 }
 
+/// Pauses or resumes.
+pub fn paused(results: &[Paused], wanted: Wanted) -> Value {
+    let is_pause = wanted == Wanted::Paused;
+    let result = |one: &Paused| match &one.result {
+        PauseResult::Done if is_pause => "paused",
+        PauseResult::Done => "resumed",
+        PauseResult::WasSo if is_pause => "was_paused",
+        PauseResult::WasSo => "was_not_paused",
+        PauseResult::Asked => "asked",
+        PauseResult::HadEnded => "had_ended",
+        PauseResult::BeingEnded => "being_ended",
+        PauseResult::WaitsForApproval => "waits_for_approval",
+        PauseResult::OutOfReach(_) => "out_of_reach",
+    };
+    let jobs: Vec<Value> = results
+        .iter()
+        .map(|one| json!({ "id": one.job.id, "status": one.job.status(), "result": result(one) }))
+        .collect();
+    json!({ "jobs": jobs })
+}
+
+/// Changes of what was asked, each by the name that the field has in the index.
+pub fn set(results: &[Set]) -> Value {
+    let jobs: Vec<Value> = results
+        .iter()
+        .map(|one| {
+            let result = match one.result {
+                SetResult::Done => "changed",
+                SetResult::WasSo => "was_so",
+                SetResult::HadEnded => "had_ended",
+            };
+            let (before, after) = (settable(&one.before), settable(&one.after));
+            let changes: Map<String, Value> = before
+                .into_iter()
+                .zip(after)
+                .filter(|((_, from), (_, to))| from != to)
+                .map(|((name, from), (_, to))| (name.to_owned(), json!({ "from": from, "to": to })))
+                .collect();
+            json!({
+                "id": one.after.id,
+                "status": one.after.status(),
+                "result": result,
+                "changes": changes,
+            })
+        })
+        .collect();
+    json!({ "jobs": jobs })
+}
+
+fn settable(job: &Job) -> [(&'static str, Value); 6] {
+    let limits = &job.spec.limits;
+    [
+        ("name", json!(job.spec.name)),
+        ("labels", json!(job.spec.labels)),
+        ("timeout_seconds", json!(limits.timeout.seconds)),
+        ("stale_after_seconds", json!(limits.stale_after.seconds)),
+        ("grace_seconds", json!(limits.grace.seconds)),
+        ("log_max_bytes", json!(limits.log.bytes)),
+    ]
+}
+
 /// What retention did.
 pub fn pruned(pruned: &Pruned, dry_run: bool) -> Value {
-    let ids: Vec<&str> = pruned.jobs.iter().map(|job| job.id.as_str()).collect();
-    json!({ "dry_run": dry_run, "removed": ids })
+    let ids: Vec<&str> = pruned.jobs.iter().map(|(job, _)| job.id.as_str()).collect();
+    let jobs: Vec<Value> = pruned
+        .jobs
+        .iter()
+        .map(|(job, bytes)| json!({ "id": job.id, "status": job.status(), "bytes": bytes }))
+        .collect();
+    json!({ "dry_run": dry_run, "removed": ids, "jobs": jobs, "bytes": pruned.bytes() })
 }
 
 /// What a pass did.

@@ -12,6 +12,7 @@ pub mod stream;
 pub mod template;
 
 use crate::ops::fault::Fault;
+use crate::os::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
 
@@ -69,6 +70,7 @@ impl Voice {
     /// code, which for some commands is not the fault's own.
     pub fn fault(self, command: &str, fault: &Fault, exit_code: i32) {
         let _ = writeln!(io::stderr(), "bgctl: {}", safe::lines(&fault.message));
+        let _ = write!(io::stderr(), "{}", human::candidates(&fault.candidates, SystemClock.now()));
         if let Some(hint) = &fault.hint {
             let _ = writeln!(io::stderr(), "  {}", safe::lines(hint));
         }
@@ -80,12 +82,15 @@ impl Voice {
 
 /// Prints what went wrong as an object. That it cannot be printed changes nothing.
 pub fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
-    let error = json!({
+    let mut error = json!({
         "code": fault.code.name(),
         "exit_code": exit_code,
         "message": fault.message,
         "hint": fault.hint,
     });
+    if !fault.candidates.is_empty() {
+        error["candidates"] = fault.candidates.iter().map(json::candidate).collect();
+    }
     let _ = print_object(command, &json!({ "error": error }));
 }
 

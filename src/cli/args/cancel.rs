@@ -1,6 +1,6 @@
 //! `bgctl cancel`: its arguments.
 
-use super::{CommonArgs, signal};
+use super::{ChosenArgs, CommonArgs, signal};
 use clap::Args;
 
 /// `bgctl cancel`
@@ -9,12 +9,21 @@ use clap::Args;
   bgctl cancel build
   bgctl cancel --signal INT ab
   bgctl cancel --no-wait ab cd
+  bgctl cancel --label nightly
+  bgctl cancel --all --yes
 
+Names and @ mean jobs of this terminal; ids work from anywhere.
 Cancelling a job that has ended does nothing and succeeds.")]
 pub struct CancelArgs {
-    /// Ids, beginnings of their random part, or names
-    #[arg(required = true, value_name = "JOB")]
-    pub jobs: Vec<String>,
+    /// Which jobs
+    #[command(flatten)]
+    pub chosen: ChosenArgs,
+    /// Also the jobs that were started inside them
+    #[arg(long)]
+    pub nested: bool,
+    /// Do not ask: without a name or a label, a terminal is asked first, and a script has to say this
+    #[arg(long, short)]
+    pub yes: bool,
     /// Return once the job is told, without waiting for its end
     #[arg(long)]
     pub no_wait: bool,

@@ -19,7 +19,7 @@ Examples:
   bgctl logs --head 5 -n 5 build
   grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
-    /// Ids, beginnings of their random part, or names
+    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Go on until the jobs have ended

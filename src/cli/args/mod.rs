@@ -4,7 +4,9 @@ pub mod cancel;
 pub mod init;
 pub mod list;
 pub mod logs;
+pub mod pause;
 pub mod prune;
+pub mod set;
 pub mod start;
 pub mod status;
 pub mod tick;
@@ -21,7 +23,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 9] = [
+pub const SUBCOMMANDS: [Subcommand; 12] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -29,6 +31,9 @@ pub const SUBCOMMANDS: [Subcommand; 9] = [
     ("cancel", "End jobs and all their processes", arguments::<cancel::CancelArgs>),
     ("wait", "Wait for jobs to end, and exit with their code", arguments::<wait::WaitArgs>),
     ("prune", "Remove ended jobs that retention lets go", arguments::<prune::PruneArgs>),
+    ("set", "Change name, labels or limits of jobs that have not ended", arguments::<set::SetArgs>),
+    ("pause", "Stop the processes of jobs, and hold queued ones back", arguments::<pause::PauseArgs>),
+    ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];
@@ -74,6 +79,23 @@ pub struct CommonArgs {
     /// Show the events of each change on standard error
     #[arg(long, short, help_heading = "Output")]
     pub verbose: bool,
+}
+
+/// Which jobs a change is for.
+#[derive(Clone, Debug, Args)]
+pub struct ChosenArgs {
+    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "all"], conflicts_with_all = ["label", "status", "all"])]
+    pub jobs: Vec<String>,
+    /// Every active job with this label; given several times, with all of them
+    #[arg(long, value_name = "LABEL", help_heading = "Many jobs")]
+    pub label: Vec<String>,
+    /// Every active job in this state: queued, running or waiting; may be given several times
+    #[arg(long, value_name = "STATE", help_heading = "Many jobs")]
+    pub status: Vec<String>,
+    /// Every active job
+    #[arg(long, conflicts_with_all = ["label", "status"], help_heading = "Many jobs")]
+    pub all: bool,
 }
 
 fn limit(text: &str) -> Result<LimitArg, String> {

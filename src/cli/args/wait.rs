@@ -19,7 +19,7 @@ Examples:
   bgctl wait --any ab cd
   bgctl wait --ready 'listening on' --within 30s web")]
 pub struct WaitArgs {
-    /// Ids, beginnings of their random part, or names
+    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Longest wait: 90, 30s, 1h30m

@@ -1,15 +1,32 @@
 //! `bgctl cancel`: from its arguments to a use case, from the outcome to words and an exit code.
 
+use super::chosen::chosen;
 use crate::cli::args::cancel::CancelArgs;
 use crate::ops::{
     cancel::{self, CancelResult},
     fault::{Code, Fault},
+    select::Selection,
 };
 use crate::render::{Voice, human, json};
+use std::io::{self, IsTerminal, Write};
 
 /// `bgctl cancel`
 pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
-    let request = cancel::Request { jobs: args.jobs.clone(), no_wait: args.no_wait, signal: args.signal };
+    let mut request = cancel::Request {
+        selection: chosen(&args.chosen, voice)?,
+        nested: args.nested,
+        no_wait: args.no_wait,
+        signal: args.signal,
+    };
+    let is_sweeping = args.chosen.jobs.is_empty() && args.chosen.label.is_empty();
+    if is_sweeping && !args.yes {
+        let ids = cancel::foresee(&request)?;
+        if !ids.is_empty() && !is_wanted(ids.len())? {
+            return Err(Fault::new(Code::Failed, "nothing was cancelled"));
+        }
+        // Those that were counted, whatever was started since.
+        request.selection = Selection::Named(ids.iter().map(ToString::to_string).collect());
+    }
     let (results, told) = cancel::cancel(&request)?;
     voice.events(&told.events);
     voice.warn(&told.warnings);
@@ -25,5 +42,22 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
         }
     }
     voice.result("cancel", &text, &json::cancelled(&results))?;
+    if results.is_empty() && args.chosen.jobs.is_empty() {
+        voice.say("there is no such active job");
+    } else if results.len() > 1 {
+        voice.say(&human::cancelled_in_all(&results));
+    }
     Ok(code)
+}
+
+/// Asks whoever sits before the terminal. Where nobody does, nothing is taken for granted.
+fn is_wanted(count: usize) -> Result<bool, Fault> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        let message = format!("this would cancel {}, and nobody can be asked here", human::jobs(count));
+        return Err(Fault::new(Code::Usage, message).hint("--yes says that it is wanted"));
+    }
+    write!(io::stderr(), "cancel {}? [y/N] ", human::jobs(count))?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

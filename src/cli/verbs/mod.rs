@@ -1,12 +1,15 @@
 //! One file a subcommand: from its arguments to a use case, from the outcome to words and an exit code.
 
 mod cancel;
+mod chosen;
 mod init;
 mod list;
 mod logs;
 mod overview;
+mod pause;
 mod prune;
 mod ready;
+mod set;
 mod start;
 mod status;
 mod tick;
@@ -34,6 +37,9 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "cancel" => run(name, matches, |args: &args::cancel::CancelArgs| args.common, cancel::run),
         "wait" => run(name, matches, |args: &args::wait::WaitArgs| args.common, wait::run),
         "prune" => run(name, matches, |args: &args::prune::PruneArgs| args.common, prune::run),
+        "set" => run(name, matches, |args: &args::set::SetArgs| args.common, set::run),
+        "pause" => run(name, matches, |args: &args::pause::PauseArgs| args.common, pause::pause),
+        "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,

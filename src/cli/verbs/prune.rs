@@ -1,17 +1,40 @@
 //! `bgctl prune`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use crate::cli::args::prune::PruneArgs;
-use crate::ops::{fault::Fault, prune};
+use crate::model::state::Status;
+use crate::ops::{
+    fault::{Code, Fault},
+    list::parse_status,
+    prune,
+};
+use crate::plan::retain::Wish;
 use crate::render::{Voice, human, json};
 
 /// `bgctl prune`
 pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
-    let pruned = prune::prune(args.dry_run)?;
+    let request = prune::Request {
+        wish: Wish { older_than_seconds: args.older_than, keep: args.keep, all: args.all },
+        labels: args.label.clone(),
+        statuses: ended_statuses(&args.status)?,
+        dry_run: args.dry_run,
+    };
+    let pruned = prune::prune(&request)?;
     voice.events(&pruned.decided.events);
     voice.warn(&pruned.warnings);
     voice.result("prune", &human::pruned(&pruned), &json::pruned(&pruned, args.dry_run))?;
-    let would = if args.dry_run { "would be " } else { "" };
-    let count = pruned.jobs.len();
-    voice.say(&format!("{count} {} {would}removed", if count == 1 { "job" } else { "jobs" }));
+    voice.say(&human::pruned_in_all(&pruned, args.dry_run));
     Ok(0)
+}
+
+fn ended_statuses(words: &[String]) -> Result<Vec<Status>, Fault> {
+    let mut statuses = Vec::new();
+    for word in words.iter().flat_map(|words| words.split(',')) {
+        let named = parse_status(word)?;
+        if named.iter().any(|status| !status.has_ended()) {
+            return Err(Fault::new(Code::Usage, format!("what is {word} has not ended, and is not removed"))
+                .hint("states: completed, failed, cancelled; bgctl cancel ends a job"));
+        }
+        statuses.extend(named);
+    }
+    Ok(statuses)
 }

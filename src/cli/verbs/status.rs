@@ -2,7 +2,7 @@
 
 use super::overview;
 use crate::cli::args::status::StatusArgs;
-use crate::ops::{fault::Fault, status};
+use crate::ops::{fault::Fault, find::given, status};
 use crate::os::clock::{Clock, SystemClock};
 use crate::render::{Voice, human, human::screen::Screen, json};
 
@@ -11,7 +11,13 @@ pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
     if args.jobs.is_empty() {
         return overview::run(voice);
     }
-    let (reports, warnings) = status::status(&args.jobs)?;
+    let jobs = given(&args.jobs)?;
+    if jobs.is_empty() {
+        voice.say(human::NONE_NAMED);
+        voice.result("status", "", &json::status(&[]))?;
+        return Ok(0);
+    }
+    let (reports, warnings) = status::status(&jobs)?;
     voice.warn(&warnings);
     let (now, screen) = (SystemClock.now(), Screen::of(voice));
     let texts: Vec<String> = reports.iter().map(|report| human::status(report, now, screen)).collect();

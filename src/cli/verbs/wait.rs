@@ -6,7 +6,7 @@ use crate::model::{id::JobId, job::Job};
 use crate::ops::{
     attend::Attendance,
     fault::Fault,
-    find::home_of,
+    find::{given, home_of},
     home::Home,
     logs,
     ready::Pattern,
@@ -27,18 +27,22 @@ const CLEARED_LINE: &str = "\r\x1b[2K";
 
 /// `bgctl wait`
 pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
-    if let Some(pattern) = &args.ready {
-        return wait_for_ready(args, &Pattern::parse(pattern)?, voice);
+    let jobs = given(&args.jobs)?;
+    if jobs.is_empty() {
+        voice.say(human::NONE_NAMED);
+        let nothing = Waited { jobs: Vec::new(), time_is_over: false, code: 0, warnings: Vec::new() };
+        voice.result("wait", "", &json::waited(&nothing))?;
+        return Ok(nothing.code);
     }
-    let request = wait::Request {
-        jobs: args.jobs.clone(),
-        within: args.within.map(Duration::from_secs),
-        any: args.any,
-    };
-    let home = home_of(&args.jobs)?;
+    if let Some(pattern) = &args.ready {
+        return wait_for_ready(args, &jobs, &Pattern::parse(pattern)?, voice);
+    }
+    let home = home_of(&jobs)?;
     // With --any the one that ended first is named on standard output.
-    let successes = args.jobs.len() > 1 && !args.any;
-    let waited = attended(&home, &args.jobs, voice, successes, |tell| wait::wait(&request, tell))?;
+    let successes = jobs.len() > 1 && !args.any;
+    let within = args.within.map(Duration::from_secs);
+    let request = wait::Request { jobs: jobs.clone(), within, any: args.any };
+    let waited = attended(&home, &jobs, voice, successes, |tell| wait::wait(&request, tell))?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {
         voice.say(&still_goes_on(&waited));
@@ -88,11 +92,11 @@ pub fn still_goes_on(waited: &Waited) -> String {
     format!("the time is over, and it still goes on: {}", going.join(" "))
 }
 
-fn wait_for_ready(args: &WaitArgs, pattern: &Pattern, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&args.jobs));
-    let home = home_of(&args.jobs)?;
+fn wait_for_ready(args: &WaitArgs, jobs: &[String], pattern: &Pattern, voice: Voice) -> Result<i32, Fault> {
+    leave_on_interrupt(goes_on(jobs));
+    let home = home_of(jobs)?;
     let attendance = Attendance::new(&home)?;
-    let ids: Vec<JobId> = logs::find_jobs(&home, &args.jobs)?.into_iter().map(|job| job.id).collect();
+    let ids: Vec<JobId> = logs::find_jobs(&home, jobs)?.into_iter().map(|job| job.id).collect();
     let manner = Manner { pattern, within: args.within, any: args.any };
     super::ready::wait_for(&home, attendance, &ids, manner, voice)
 }

@@ -62,8 +62,7 @@ impl<C: Clock> Watch<'_, C> {
     /// What cannot be ended (another user's, or stuck in the kernel) keeps this waiting, and so the job running. So does
     /// a look that fails: it does not say that nobody is left.
     fn end_tree(&self, family: &Family<'_>, signal: i32) {
-        let mut course =
-            Course::new(self.context.clock.monotonic(), self.job.spec.limits.grace.seconds, signal);
+        let mut course = Course::new(self.context.clock.monotonic(), self.grace(), signal);
         if !course.killing {
             let members = family.members().unwrap_or_default();
             tree::signal_all(&members, signal);
@@ -91,8 +90,9 @@ impl<C: Clock> Watch<'_, C> {
                 .next_look()
                 .map_or(BEAT_INTERVAL, |at| at.saturating_sub(self.context.clock.monotonic()));
             let arrived = family.wait(course.patience(now).min(until_look));
-            if (arrived.poke || beat) && self.is_told_to_kill() {
-                course.killing = true;
+            if arrived.poke || beat {
+                course.grace = self.grace().map(Duration::from_secs);
+                course.killing |= self.is_told_to_kill();
             }
         }
     }

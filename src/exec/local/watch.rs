@@ -12,6 +12,7 @@ use crate::model::{
     event::Event,
     id::JobId,
     job::Job,
+    limit::Seconds,
     outcome::{Ending, Exit, Outcome, Why},
     state::Change,
 };
@@ -273,7 +274,7 @@ impl<'a, C: Clock> Watch<'a, C> {
         let clock = self.context.clock;
         let mut job = self.job.clone();
         let mut pause = Pause::of(history);
-        let mut next_beat = clock.monotonic() + beat_interval(&job);
+        let mut last_beat = clock.monotonic();
         while !family.main_has_ended() {
             let now = clock.monotonic();
             pause.follow(job.paused_at().is_some(), family, self.record, now);
@@ -281,6 +282,7 @@ impl<'a, C: Clock> Watch<'a, C> {
             let limit = job.spec.limits.timeout.seconds.filter(|_| !pause.stands());
             let deadline = limit.map(|limit| began + Duration::from_secs(limit) + pause.stood(now));
             let patience = pause.patience().map(|patience| now + patience);
+            let next_beat = last_beat + beat_interval(&job);
             let wake =
                 [deadline, patience, self.next_look()].into_iter().flatten().fold(next_beat, Duration::min);
             let poked = family.wait(wake.saturating_sub(clock.monotonic())).poke;
@@ -289,7 +291,7 @@ impl<'a, C: Clock> Watch<'a, C> {
             let beat = now >= next_beat;
             if beat {
                 self.beat();
-                next_beat = now + beat_interval(&job);
+                last_beat = now;
             }
             if !(poked || beat || over) {
                 continue;
@@ -350,6 +352,12 @@ impl<'a, C: Clock> Watch<'a, C> {
     pub(super) fn standing_intent(&self) -> Option<Ending> {
         let job = claimed_job(self.context, &self.job.id).ok().flatten();
         job.and_then(|job| job.run().and_then(|run| run.ending.clone()))
+    }
+
+    /// The time to end as the index has it now; where it cannot be read, what was last known holds.
+    pub(super) fn grace(&self) -> Seconds {
+        let job = claimed_job(self.context, &self.job.id).ok().flatten();
+        job.as_ref().unwrap_or(&self.job).spec.limits.grace.seconds
     }
 
     /// A sign of life. A full disk takes the line; then the record's time of change is the sign.

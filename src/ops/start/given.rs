@@ -6,19 +6,15 @@ use crate::model::{
     config::Config,
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
     spec::{Command, JobSpec, LeftoverPolicy},
-    wire::NAME_BYTES_MAX,
 };
 use crate::ops::{
     fault::{Code, Fault, without_number},
-    inside,
+    given, inside,
 };
 use crate::os::{inherited::Inherited, session};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// Most labels of one job.
-const LABELS_MAX: usize = 64;
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +69,8 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
     if let Some(line) = &request.shell {
         spec.display = line.to_string_lossy().into_owned();
     }
-    spec.name = request.name.clone().map(|name| checked_name("name", name)).transpose()?;
-    if request.labels.len() > LABELS_MAX {
-        return Err(Fault::new(Code::Usage, format!("more than {LABELS_MAX} labels")));
-    }
-    for label in &request.labels {
-        spec.labels.push(checked_name("label", label.clone())?);
-    }
+    spec.name = request.name.as_deref().map(given::name).transpose()?;
+    spec.labels = given::labels(&request.labels)?;
     let flag = |given: Option<Seconds>, else_: Limit| {
         given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
     };
@@ -100,13 +91,6 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
         .map(input::checked_file)
         .transpose()?;
     Ok((spec, inherited))
-}
-
-fn checked_name(what: &str, text: String) -> Result<String, Fault> {
-    if text.is_empty() || text.len() > NAME_BYTES_MAX {
-        return Err(Fault::new(Code::Usage, format!("a {what} has 1 to {NAME_BYTES_MAX} bytes")));
-    }
-    Ok(text)
 }
 
 fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {

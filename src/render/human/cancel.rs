@@ -1,6 +1,6 @@
 //! How a cancel went.
 
-use super::words::{end_status, named};
+use super::words::{end_status, jobs, named};
 use crate::model::state::Status;
 use crate::ops::cancel::{CancelResult, Cancelled};
 use crate::render::safe;
@@ -23,4 +23,21 @@ pub fn cancelled(one: &Cancelled) -> String {
             format!("{id} runs on {}; it ends when bgctl tick runs there", safe::line(host))
         }
     }
+}
+
+/// How the cancels of several jobs went, in one line.
+pub fn cancelled_in_all(results: &[Cancelled]) -> String {
+    let kind = |one: &Cancelled| match one.result {
+        CancelResult::Done if one.job.status() == Status::Cancelled => 0,
+        CancelResult::Asked => 1,
+        CancelResult::Done | CancelResult::HadEnded => 2,
+        CancelResult::Stuck(_) => 3,
+        CancelResult::OutOfReach(_) => 4,
+    };
+    let words = ["cancelled", "told to end", "had ended already", "cannot be ended", "out of reach"];
+    let counted = words.iter().enumerate().filter_map(|(number, words)| {
+        let count = results.iter().filter(|one| kind(one) == number).count();
+        (count > 0).then(|| format!("{count} {words}"))
+    });
+    format!("{}: {}", jobs(results.len()), counted.collect::<Vec<_>>().join(", "))
 }

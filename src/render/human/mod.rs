@@ -1,23 +1,29 @@
 //! Outcomes as text for people, one file a subcommand.
 
 mod cancel;
+mod candidates;
 mod list;
 mod measure;
 mod overview;
+mod pause;
 mod prune;
 pub mod screen;
+mod set;
 mod start;
 mod status;
 mod tick;
 mod wait;
 pub mod words;
 
-pub use cancel::cancelled;
+pub use cancel::{cancelled, cancelled_in_all};
+pub use candidates::candidates;
 pub use list::{Look, left_out, list, no_jobs};
 pub use overview::overview;
-pub use prune::pruned;
+pub use pause::paused;
+pub use prune::{pruned, pruned_in_all};
+pub use set::set;
 pub use start::{foreseen, place};
 pub use status::status;
 pub use tick::foreseen_pass;
 pub use wait::{Standing, circle};
-pub use words::{end, nothing_was_executed};
+pub use words::{NONE_NAMED, end, jobs, nothing_was_executed};

@@ -1,6 +1,7 @@
 //! What retention did.
 
-use super::words::{end_status, shorten, title};
+use super::words::{end_status, jobs, shorten, title};
+use crate::model::limit::format_bytes;
 use crate::ops::prune::Pruned;
 
 /// What retention did, a line a job.
@@ -8,6 +9,16 @@ pub fn pruned(pruned: &Pruned) -> String {
     pruned
         .jobs
         .iter()
-        .map(|job| format!("{}  {}  {}\n", job.id, end_status(job), shorten(&title(job), 80)))
+        .map(|(job, _)| format!("{}  {}  {}\n", job.id, end_status(job), shorten(&title(job), 80)))
         .collect()
+}
+
+/// What retention did, in one line.
+pub fn pruned_in_all(pruned: &Pruned, dry_run: bool) -> String {
+    let would = if dry_run { "would be " } else { "" };
+    let bytes = match pruned.bytes() {
+        0 => String::new(),
+        bytes => format!(", {} {would}freed", format_bytes(bytes)),
+    };
+    format!("{} {would}removed{bytes}", jobs(pruned.jobs.len()))
 }

@@ -14,6 +14,14 @@ use crate::plan::pick::Waits;
 use crate::render::safe;
 use chrono::Local;
 
+/// Standard input named no job.
+pub const NONE_NAMED: &str = "no job was named";
+
+/// A count of jobs.
+pub fn jobs(count: usize) -> String {
+    if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") }
+}
+
 /// A job as it is called: its name and its command.
 pub fn title(job: &Job) -> String {
     let command = safe::line(&job.spec.display);

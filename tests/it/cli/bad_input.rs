@@ -53,7 +53,13 @@ fn an_ambiguous_job_is_3_and_the_candidates_are_named() {
     for command in ["status", "logs", "cancel"] {
         let ran = user.run([command, "abc"]);
         assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{command}");
-        assert!(ran.err.contains("bg_20260213_abcdef, bg_20260213_abcxyz"), "{}", ran.err);
+        let line = |random: &str| format!("  bg_20260213_{random}  completed  1d  true\n");
+        let wanted = format!(
+            "bgctl: \"abc\" could be any of 2 jobs:\n{}{}  give more of the id\n",
+            line("abcxyz"),
+            line("abcdef")
+        );
+        assert_eq!(ran.err, wanted, "{command}");
     }
     assert_eq!(user.run(["wait", "abc"]).code, 122);
     assert_eq!(user.run(["status", "abcd"]).code, 0);

@@ -1,7 +1,10 @@
 //! `bgctl cancel`
 
-use super::{Held, hears_interrupts, hold_both_slots, interruptible};
-use crate::support::{User, ended, is_alive, until};
+use super::{
+    Held, configure, hears_interrupts, hold_both_slots, interruptible,
+    terminal::{Talk, in_terminal},
+};
+use crate::support::{BGCTL, User, ended, is_alive, until};
 use serde_json::{Value, json};
 use std::process::Stdio;
 
@@ -175,4 +178,103 @@ fn the_events_of_a_cancel_can_be_seen() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn all_with_a_label_are_cancelled_in_one_write() {
+    let user = User::new();
+    let one = Held::start_with(&user, "one", "", &["--label", "nightly"]);
+    let other = Held::start(&user, "two");
+    let queued = [1, 2, 3].map(|_| user.start(["--label", "nightly", "--", "touch", "ran"]));
+    let ran = user.run(["cancel", "--label", "nightly"]);
+    let wanted: String =
+        std::iter::once(&one.id).chain(&queued).map(|id| format!("{id} cancelled\n")).collect();
+    assert_eq!((ran.code, ran.out), (0, wanted));
+    assert_eq!(ran.err, "4 jobs: 4 cancelled\n");
+    assert_eq!(user.status(&other.id), "running");
+    assert!(!user.path("ran").exists(), "no slot went to one that was cancelled with it");
+    let ran = user.run(["cancel", "--label", "nobody"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "there is no such active job\n"));
+}
+
+#[test]
+fn a_script_says_that_it_wants_to_cancel_all() {
+    let user = User::new();
+    assert_eq!(user.run(["cancel", "--all"]).code, 0, "nothing to do needs no answer");
+    let held = hold_both_slots(&user);
+    let queued = user.start(["true"]);
+    for flags in [["--all"].as_slice(), &["--status", "running,queued"]] {
+        let ran = user.run(["cancel"].iter().chain(flags));
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+        assert_eq!(
+            ran.err,
+            "bgctl: this would cancel 3 jobs, and nobody can be asked here\n  --yes says that it is wanted\n"
+        );
+    }
+    assert_eq!(user.status(&queued), "queued");
+    assert_eq!(user.ok(["cancel", "--status", "queued", "-y"]), format!("{queued} cancelled\n"));
+    assert_eq!(user.status(&held[0].id), "running");
+    user.ok(["cancel", "--all", "--yes"]);
+    assert_eq!(
+        (user.status(&held[0].id), user.status(&held[1].id)),
+        ("cancelled".into(), "cancelled".into())
+    );
+    assert_eq!(user.run(["cancel", "--status", "failed", "--yes"]).code, 2);
+    assert_eq!(user.run(["cancel", "--all", &queued]).code, 2);
+    assert_eq!(user.run(["cancel"]).code, 2);
+}
+
+#[test]
+fn a_person_is_asked_before_all_are_cancelled() {
+    let user = User::new();
+    let held = hold_both_slots(&user);
+    for answer in ["\n", "n\n", "yo\n"] {
+        let ran = in_terminal(&user, "$BGCTL cancel --all", answer, Talk::Shown);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+        assert!(ran.err.contains("cancel 2 jobs? [y/N] "), "{}", ran.err);
+        assert!(ran.err.contains("nothing was cancelled"), "{}", ran.err);
+    }
+    assert_eq!(user.status(&held[0].id), "running");
+    let ran = in_terminal(&user, "$BGCTL cancel --all", "Y\n", Talk::Shown);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{}", ran.err);
+    user.all_gone();
+}
+
+#[test]
+fn jobs_started_inside_are_cancelled_too_where_that_is_asked_for() {
+    let user = User::new();
+    configure(&user, "[queue]\nmax_concurrent = 3\n");
+    let inner = "$BGCTL start -- sleep 1000 > innermost; exec sleep 1000";
+    let script = format!("{BGCTL} start --env BGCTL={BGCTL} -- sh -c '{inner}' > inner; exec sleep 1000");
+    let outer = user.start_sh(&script);
+    let [inner, innermost] = ["inner", "innermost"].map(|name| user.line_in(name).trim_end().to_owned());
+    let ran = user.run(["cancel", "--nested", &outer]);
+    assert_eq!(ran.code, 0);
+    assert_eq!(ran.out, format!("{outer} cancelled\n{inner} cancelled\n{innermost} cancelled\n"));
+    user.all_gone();
+}
+
+#[test]
+fn jobs_inside_one_that_has_ended_are_found() {
+    let user = User::new();
+    let outer = user.start_sh(&format!("{BGCTL} start -- sleep 1000"));
+    assert_eq!(user.wait(&outer), 0);
+    let inner = user.ok(["logs", &outer]).trim_end().to_owned();
+    let ran = user.run(["cancel", "--nested", "--json", &outer]).json();
+    let results: Vec<&Value> = ran["jobs"].as_array().unwrap().iter().map(|job| &job["result"]).collect();
+    assert_eq!(results, [&json!("had_ended"), &json!("cancelled")]);
+    assert_eq!(user.status(&inner), "cancelled");
+}
+
+#[test]
+fn a_job_that_is_started_while_its_outer_one_is_being_ended_is_cancelled_too() {
+    let user = User::new();
+    let first = format!("trap '{BGCTL} start -- sleep 1000 > late; exit 0' TERM; echo > ready");
+    let script = format!("{first}; while :; do sleep 0.01; done");
+    let outer = user.start_sh(&script);
+    user.line_in("ready");
+    let ran = user.run(["cancel", "--nested", &outer]);
+    let late = user.line_in("late").trim_end().to_owned();
+    assert_eq!((ran.code, ran.out), (0, format!("{outer} cancelled\n{late} cancelled\n")));
+    user.all_gone();
 }

@@ -244,13 +244,27 @@ fn cancel() {
 }
 
 #[test]
+fn pause_and_resume() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    for (verb, result) in
+        [("pause", "paused"), ("pause", "was_paused"), ("resume", "resumed"), ("resume", "was_not_paused")]
+    {
+        let told = object(&user, 0, &[verb, &held.id]);
+        assert_eq!(told["jobs"], json!([{ "id": held.id, "status": "running", "result": result }]));
+    }
+    user.ok(["cancel", &held.id]);
+    assert_eq!(object(&user, 4, &["pause", &held.id])["jobs"][0]["result"], "had_ended");
+}
+
+#[test]
 fn prune() {
     let user = User::new();
     user.write_index(&index_of(&[completed("aaaaaa", 15 * DAY)]));
     for dry_run in [true, false] {
         let arguments: &[&str] = if dry_run { &["prune", "--dry-run"] } else { &["prune"] };
         let pruned = object(&user, 0, arguments);
-        assert_eq!(names(&pruned), ["command", "dry_run", "removed", "version"]);
+        assert_eq!(names(&pruned), ["bytes", "command", "dry_run", "jobs", "removed", "version"]);
         assert_eq!(
             (&pruned["dry_run"], &pruned["removed"]),
             (&json!(dry_run), &json!(["bg_20260213_aaaaaa"]))

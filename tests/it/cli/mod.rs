@@ -3,16 +3,20 @@
 mod bad_input;
 mod cancel;
 mod environment;
+mod find;
 mod follow;
 mod json;
 mod list;
 mod logs;
 mod overview;
+mod pause;
 mod prune;
 mod ready;
 mod screen;
+mod set;
 mod start;
 mod status;
+mod terminal;
 mod tick;
 mod wait;
 

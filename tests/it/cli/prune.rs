@@ -142,7 +142,7 @@ fn a_prune_leaves_the_environment_of_a_running_job() {
     let text = std::fs::read_to_string(user.root().join("jobs.json")).unwrap();
     let ended_at = user.job(&id)["ended_at"].as_str().unwrap().to_owned();
     user.write_index(&text.replace(&ended_at, &ago(15 * DAY)));
-    assert_eq!(user.run(["prune"]).err, "1 job removed\n");
+    assert!(user.run(["prune"]).err.starts_with("1 job removed, "));
     assert_eq!(environments(), 1, "that of the running job stays");
     assert_eq!(user.run(["status", &id]).code, 3);
     held.let_go(0);
@@ -158,5 +158,81 @@ fn the_events_of_a_prune_can_be_seen() {
         ran.err.starts_with("event: {\"event\":\"removed\",\"id\":\"bg_20260213_aaaaaa\"}\n"),
         "{}",
         ran.err
+    );
+}
+
+#[test]
+fn an_age_that_is_asked_for_counts_within_the_hour_too() {
+    let user = User::new();
+    let jobs = [completed("aaaaaa", DAY), completed("bbbbbb", 1_200), completed("cccccc", 300)];
+    user.write_index(&index_of(&jobs));
+    user.ok(["prune", "--older-than", "10m"]);
+    assert_eq!(left(&user), set(&["cccccc"]));
+    assert_eq!(user.run(["prune", "--older-than=-5"]).code, 2);
+    assert_eq!(user.run(["prune", "--older-than", "none"]).code, 2);
+}
+
+#[test]
+fn a_count_that_is_asked_for_keeps_the_latest_ends() {
+    let user = User::new();
+    let jobs: Vec<Value> = (0..5).map(|n| completed(&format!("aaa{n:03}"), 2 * HOUR + n)).collect();
+    user.write_index(&index_of(&jobs));
+    user.ok(["prune", "--keep", "2"]);
+    assert_eq!(left(&user), set(&["aaa000", "aaa001"]));
+}
+
+#[test]
+fn everything_that_has_ended_goes_when_all_is_asked_for() {
+    let user = User::new();
+    let done = user.start(["true"]);
+    user.wait(&done);
+    let held = Held::start(&user, "it");
+    assert_eq!(user.run(["prune"]).err, "0 jobs removed\n", "within the hour");
+    let ran = user.run(["prune", "--all"]);
+    assert!(ran.err.starts_with("1 job removed, ") && ran.err.ends_with(" freed\n"), "{}", ran.err);
+    let jobs = user.index()["jobs"].as_array().cloned().unwrap();
+    assert_eq!((jobs.len(), &jobs[0]["id"]), (1, &json!(held.id)));
+    for flag in ["--keep=1", "--older-than=1d"] {
+        assert_eq!(user.run(["prune", "--all", flag]).code, 2, "{flag}");
+    }
+    held.let_go(0);
+    assert_eq!(user.wait(&held.id), 0);
+}
+
+#[test]
+fn only_a_label_or_a_state_can_be_pruned_and_is_counted_by_itself() {
+    let user = User::new();
+    let failed = |random: &str, seconds: i64| {
+        entry(random, "failed", &json!({ "ended_at": ago(seconds), "exit_code": 1, "labels": ["nightly"] }))
+    };
+    user.write_index(&index_of(&[
+        completed("aaaaaa", 5 * HOUR),
+        failed("bbbbbb", 4 * HOUR),
+        failed("cccccc", 3 * HOUR),
+        completed("dddddd", 2 * HOUR),
+    ]));
+    user.ok(["prune", "--keep", "1", "--status", "failed"]);
+    assert_eq!(left(&user), set(&["aaaaaa", "cccccc", "dddddd"]));
+    user.ok(["prune", "--all", "--label", "nightly"]);
+    assert_eq!(left(&user), set(&["aaaaaa", "dddddd"]));
+    assert_eq!(user.run(["prune", "--status", "running"]).code, 2);
+}
+
+#[test]
+fn the_bytes_of_the_files_are_told() {
+    let user = User::new();
+    user.write_index(&index_of(&[completed("aaaaaa", DAY), completed("bbbbbb", DAY)]));
+    make_run_files(&user, &["bg_20260213_aaaaaa"]);
+    std::fs::write(user.root().join("runs/bg_20260213_aaaaaa.log"), vec![b'x'; 3 << 19]).unwrap();
+    let ran = user.run(["prune", "--all", "--dry-run"]);
+    assert_eq!(ran.err, "2 jobs would be removed, 1.5 MiB would be freed\n");
+    let pruned = user.run(["prune", "--all", "--json"]).json();
+    assert_eq!(pruned["bytes"], 3 << 19);
+    assert_eq!(
+        pruned["jobs"],
+        json!([
+            { "id": "bg_20260213_aaaaaa", "status": "completed", "bytes": 3 << 19 },
+            { "id": "bg_20260213_bbbbbb", "status": "completed", "bytes": 0 },
+        ])
     );
 }

@@ -1,0 +1,41 @@
+//! `bgctl set`: from its arguments to a use case, from the outcome to words and an exit code.
+
+use crate::cli::args::set::SetArgs;
+use crate::ops::{
+    fault::{Code, Fault},
+    find::given,
+    set::{self, SetResult},
+};
+use crate::render::{Voice, human, json};
+
+/// `bgctl set`
+pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
+    let request = set::Request {
+        jobs: given(&args.jobs)?,
+        name: if args.no_name { Some(None) } else { args.name.clone().map(Some) },
+        labels: args.label.clone(),
+        labels_lost: args.no_label.clone(),
+        timeout: args.timeout.map(|limit| limit.0),
+        stale_after: args.stale_after.map(|limit| limit.0),
+        grace: args.grace.map(|limit| limit.0),
+        log_bytes_max: args.log_max.map(|limit| limit.0),
+    };
+    if request.jobs.is_empty() {
+        voice.say(human::NONE_NAMED);
+    }
+    let (results, told) = set::set(&request)?;
+    voice.events(&told.events);
+    voice.warn(&told.warnings);
+    let mut text = String::new();
+    let mut code = 0;
+    for one in &results {
+        if one.result == SetResult::HadEnded {
+            code = Code::WrongState as i32;
+            voice.say(&format!("bgctl: {}", human::set(one)));
+        } else {
+            text.push_str(&format!("{}\n", human::set(one)));
+        }
+    }
+    voice.result("set", &text, &json::set(&results))?;
+    Ok(code)
+}

