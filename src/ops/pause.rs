@@ -1,7 +1,7 @@
 //! Pausing and resuming: the fact is committed, then the watcher is poked, which stops or continues the processes.
 
 use super::{cancel::elsewhere, fault::Fault, home::Home, select::Selection};
-use crate::exec::Executor;
+use crate::exec::{Executor, local::record::Record};
 use crate::model::{
     event::{Applied, Event},
     facts::{Damage, Draft},
@@ -168,7 +168,9 @@ fn wait_until_settled(home: &Home, id: &JobId, wanted: Wanted) -> Result<bool, F
 }
 
 /// Whether a running job's watcher has written down that its processes stand still, or go on.
-#[expect(clippy::unnecessary_wraps, reason = "reading the run record can fail")]
-fn settled(_home: &Home, _job: &Job, _wanted: Wanted) -> Result<bool, Fault> {
-    Ok(true)
+fn settled(home: &Home, job: &Job, wanted: Wanted) -> Result<bool, Fault> {
+    let Some(runs) = home.root.existing_runs()? else { return Ok(false) };
+    let Some(record) = Record::open(runs, &job.id)? else { return Ok(false) };
+    let stands = record.attempt(job.attempt)?.paused_since_ms.is_some();
+    Ok(stands == (wanted == Wanted::Paused))
 }

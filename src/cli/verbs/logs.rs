@@ -6,13 +6,13 @@ use crate::model::{bytes, id::JobId, job::Job};
 use crate::ops::{
     attend::Attendance,
     fault::Fault,
-    find::home_of,
+    find::{given, home_of},
     home::Home,
     logs::{self, Sink, Wanted},
 };
 use crate::os::{pipe::reader_gone, signal::leave_on_interrupt};
 use crate::render::{
-    Voice,
+    Voice, human,
     logs::{Kept, Manner, Plain, Prefixed},
 };
 use serde_json::{Value, json};
@@ -22,15 +22,23 @@ use std::os::unix::ffi::OsStrExt;
 
 /// `bgctl logs`
 pub fn run(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
-    if args.follow {
-        leave_on_interrupt(goes_on(&args.jobs));
+    let named = given(&args.jobs)?;
+    if named.is_empty() {
+        voice.say(human::NONE_NAMED);
+        if voice.json {
+            voice.result("logs", "", &json!({ "jobs": [] }))?;
+        }
+        return Ok(0);
     }
-    let home = home_of(&args.jobs)?;
+    if args.follow {
+        leave_on_interrupt(goes_on(&named));
+    }
+    let home = home_of(&named)?;
     voice.warn(&home.warnings);
     let wanted = Wanted { head: args.head, lines: args.lines, attempt: args.attempt };
     // A wait begins before the first look, so that no change is missed.
     let attendance = args.follow.then(|| Attendance::new(&home)).transpose()?;
-    let jobs = logs::find_jobs(&home, &args.jobs)?;
+    let jobs = logs::find_jobs(&home, &named)?;
     if args.path {
         return print_paths(&home, &jobs, voice);
     }

@@ -2,7 +2,8 @@
 //!
 //! The index says whether a job is to stand still, the record says since when it does. Stopping is not one act: a
 //! process that forks while its like are being stopped leaves one that runs, so it is repeated until a look finds that
-//! all stand still. A watcher that adopts a job finds in the record how long it has stood still so far.
+//! all stand still, and that none has ended since the look before: what forks its like and ends can be missing from a
+//! list of processes, but not without being a child that ends. A watcher that adopts a job finds in the record how long it has stood still so far.
 
 use super::family::Family;
 use super::record::{Attempt, Line, Record};
@@ -27,7 +28,12 @@ pub struct Pause {
 enum Motion {
     Going,
     /// Told to stop; looked at again after this time.
-    Stopping(Duration),
+    Stopping {
+        /// Until the next look.
+        interval: Duration,
+        /// Whether the last look found all standing still.
+        clean: bool,
+    },
     /// All stand still since this instant of the monotonic clock.
     Standing(Duration),
 }
@@ -59,36 +65,44 @@ impl Pause {
     /// After how long it wants to be looked at again, if nothing happens.
     pub fn patience(&self) -> Option<Duration> {
         match self.motion {
-            Motion::Stopping(interval) => Some(interval),
+            Motion::Stopping { interval, .. } => Some(interval),
             _ => self.retries.then_some(LOOK_INTERVAL_MAX),
         }
     }
 
-    /// Brings it nearer to what is wanted.
-    pub fn follow(&mut self, wanted: bool, family: &Family<'_>, record: &Record, now: Duration) {
+    /// Brings it nearer to what is wanted. `child_ended`: whether a child may have ended since the last time.
+    pub fn follow(
+        &mut self,
+        wanted: bool,
+        child_ended: bool,
+        family: &Family<'_>,
+        record: &Record,
+        now: Duration,
+    ) {
         match (&self.motion, wanted) {
-            (Motion::Going, true) => self.stop(LOOK_INTERVAL_MIN, family, record, now),
-            (Motion::Stopping(interval), true) => {
-                self.stop((*interval * 2).min(LOOK_INTERVAL_MAX), family, record, now);
+            (Motion::Going, true) => self.stop(LOOK_INTERVAL_MIN, false, family, record, now),
+            (Motion::Stopping { interval, clean }, true) => {
+                let (interval, clean) = ((*interval * 2).min(LOOK_INTERVAL_MAX), *clean && !child_ended);
+                self.stop(interval, clean, family, record, now);
             }
-            (Motion::Stopping(_) | Motion::Standing(_), false) => self.go_on(family, record, now),
+            (Motion::Stopping { .. } | Motion::Standing(_), false) => self.go_on(family, record, now),
             (Motion::Going, false) | (Motion::Standing(_), true) => {}
         }
     }
 
-    fn stop(&mut self, interval: Duration, family: &Family<'_>, record: &Record, now: Duration) {
+    fn stop(&mut self, interval: Duration, clean: bool, family: &Family<'_>, record: &Record, now: Duration) {
         // A look that fails does not say that all stand still.
         let all_stand = family.members().is_ok_and(|members| {
             let going: Vec<_> = members.into_iter().filter(|process| !process.stopped).collect();
             signal_all(&going, libc::SIGSTOP);
             going.is_empty()
         });
-        if all_stand {
+        if all_stand && clean {
             // That it could not be written down shows in the clock of an adopter only.
             let _ = record.append(&Line::Paused { monotonic_ms: now.as_millis() as u64 });
             self.motion = Motion::Standing(now);
         } else {
-            self.motion = Motion::Stopping(interval);
+            self.motion = Motion::Stopping { interval, clean: all_stand };
         }
     }
 

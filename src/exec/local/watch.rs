@@ -21,7 +21,7 @@ use crate::os::{
     doorbell::wait_readable,
     process::{Handle, Identity},
     reap::{self, Peek},
-    signal::Inbox,
+    signal::{Arrived, Inbox},
 };
 use crate::plan::expire::seconds_left;
 use crate::store::{Store, root::Root};
@@ -275,9 +275,10 @@ impl<'a, C: Clock> Watch<'a, C> {
         let mut job = self.job.clone();
         let mut pause = Pause::of(history);
         let mut last_beat = clock.monotonic();
+        let mut arrived = Arrived::default();
         while !family.main_has_ended() {
             let now = clock.monotonic();
-            pause.follow(job.paused_at().is_some(), family, self.record, now);
+            pause.follow(job.paused_at().is_some(), arrived.child, family, self.record, now);
             self.look_at_log(&job);
             let limit = job.spec.limits.timeout.seconds.filter(|_| !pause.stands());
             let deadline = limit.map(|limit| began + Duration::from_secs(limit) + pause.stood(now));
@@ -285,7 +286,7 @@ impl<'a, C: Clock> Watch<'a, C> {
             let next_beat = last_beat + beat_interval(&job);
             let wake =
                 [deadline, patience, self.next_look()].into_iter().flatten().fold(next_beat, Duration::min);
-            let poked = family.wait(wake.saturating_sub(clock.monotonic())).poke;
+            arrived = family.wait(wake.saturating_sub(clock.monotonic()));
             let now = clock.monotonic();
             let over = deadline.is_some_and(|deadline| now >= deadline);
             let beat = now >= next_beat;
@@ -293,7 +294,7 @@ impl<'a, C: Clock> Watch<'a, C> {
                 self.beat();
                 last_beat = now;
             }
-            if !(poked || beat || over) {
+            if !(arrived.poke || beat || over) {
                 continue;
             }
             // The index as it is now decides: somebody may have changed the limits, or told the job to end. Where it

@@ -9,6 +9,7 @@ mod leftovers;
 mod logs;
 mod nested;
 mod orphans;
+mod pause;
 mod stale;
 mod strangers;
 mod timeout;

@@ -19,7 +19,9 @@ fn commit(user: &User, id: &str, change: Change) {
     let root = Root::open_or_create(&user.root()).unwrap();
     let id = JobId::parse(id).unwrap();
     let event = Event::Changed { id, change };
-    JsonStore::new(&root).transact(SystemClock.now(), &mut |draft| draft.push(event.clone()).map(|_| ())).unwrap();
+    JsonStore::new(&root)
+        .transact(SystemClock.now(), &mut |draft| draft.push(event.clone()).map(|_| ()))
+        .unwrap();
 }
 
 /// A job whose three processes stay: the shell, one in the background and one that left its session.
@@ -28,6 +30,14 @@ fn job_of_three(lair: &Lair<'_>, flags: &[&str]) -> (String, Vec<i32>) {
     let id = lair.user.start(flags.iter().copied().chain(["--", "sh", "-c", &script]));
     let pids = lair.inhabitants(3);
     (id, pids)
+}
+
+/// A tick gives it another watcher, once the system has noticed that the one before is gone.
+fn adopted(user: &User, id: &str, watchers: usize) {
+    until("it is adopted", || {
+        user.ok(["tick"]);
+        user.record(id).iter().filter(|line| line["line"] == "watcher").count() == watchers
+    });
 }
 
 fn all_stopped(pids: &[i32]) -> bool {
@@ -87,8 +97,7 @@ fn a_pause_survives_the_watcher() {
     let (id, pids) = job_of_three(&lair, &[]);
     user.ok(["pause", &id]);
     kill(user.recorded_pid(&id, "watcher"), Signal::KILL);
-    user.ok(["tick"]);
-    until("it is adopted", || user.record(&id).iter().filter(|line| line["line"] == "watcher").count() == 2);
+    adopted(&user, &id, 2);
     assert!(all_stopped(&pids));
     user.ok(["resume", &id]);
     until("they go on", || none_stopped(&pids));
@@ -105,12 +114,12 @@ fn what_was_decided_while_nobody_watched_is_done_by_the_adopter() {
     orphan();
     commit(&user, &id, Change::Pause { at: SystemClock.now() });
     assert!(none_stopped(&pids));
-    user.ok(["tick"]);
+    adopted(&user, &id, 2);
     until("the adopter stops them", || all_stopped(&pids));
     until("and says so", || user.record(&id).iter().any(|line| line["line"] == "paused"));
     kill(user.recorded_pid(&id, "watcher"), Signal::KILL);
     commit(&user, &id, Change::Resume);
-    user.ok(["tick"]);
+    adopted(&user, &id, 3);
     until("the next one lets them go on", || none_stopped(&pids));
     user.ok(["cancel", &id]);
     user.all_gone();
@@ -121,7 +130,12 @@ fn a_tree_that_forks_all_the_time_is_stopped_as_a_whole() {
     let user = User::new();
     // Each generation leaves a child behind and ends, so that no list of processes is true for long.
     let script = user.script("hop", "#!/bin/sh\necho x >> hops\n[ -e stop ] || \"$0\" &\n");
-    let id = user.start(["--", "sh", "-c", &format!("'{}'; read word < '{}'", script, user.fifo("never").display())]);
+    let id = user.start([
+        "--",
+        "sh",
+        "-c",
+        &format!("'{}'; read word < '{}'", script, user.fifo("never").display()),
+    ]);
     let hops = || std::fs::metadata(user.path("hops")).map_or(0, |data| data.len());
     until("it hops", || hops() > 20);
     user.ok(["pause", &id]);
