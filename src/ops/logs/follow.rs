@@ -107,7 +107,7 @@ impl Followed<'_> {
         };
         let is_over = has_ended || wanted.attempt.is_some_and(|number| number < job.attempt);
         let had_log = super::did_run(&job);
-        self.job = Some(job);
+        let job = self.job.insert(job);
         let (Some(log), Some(part)) = (&mut self.log, wanted_part) else {
             if is_over && had_log && self.log.is_none() {
                 return Err(gone(&self.id));
@@ -122,15 +122,20 @@ impl Followed<'_> {
                 lines::last(log, &(part.from.min(end)..end), count)?
             }
         };
-        let to = part.to.unwrap_or(u64::MAX);
+        let mut to = part.to.unwrap_or(u64::MAX);
         let mut turn = Turn::More;
         for _ in 0..TURN_BLOCKS {
             let size = usize::try_from(to.saturating_sub(at)).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
             let block = if size == 0 { Block::End } else { log.read_at(at, &mut buffer[..size])? };
             match block {
                 Block::Bytes(count) => {
-                    sink.output(place, &buffer[..count])?;
-                    at += count as u64;
+                    // The next attempt is written down before it writes: asked now, all of its output is told apart.
+                    if let Some(number) = wanted.attempt.filter(|_| to == u64::MAX) {
+                        to = part_end(home, job, number)?;
+                    }
+                    let own = usize::try_from(to.saturating_sub(at)).unwrap_or(count).min(count);
+                    sink.output(place, &buffer[..own])?;
+                    at += own as u64;
                 }
                 Block::LeftOut { goes_on } => {
                     sink.note(place, &Note::LeftOut { bytes: goes_on.min(to) - at })?;
@@ -150,6 +155,11 @@ impl Followed<'_> {
         self.at = Some(at);
         Ok(turn)
     }
+}
+
+/// Where an attempt's output ends, as far as that is known.
+fn part_end(home: &Home, job: &Job, number: u32) -> Result<u64, Fault> {
+    Ok(part(home, job, number)?.and_then(|part| part.to).unwrap_or(u64::MAX))
 }
 
 /// One bell for several logs. It is hung anew when a log begins or is done with.

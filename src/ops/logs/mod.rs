@@ -104,22 +104,22 @@ pub fn show(home: &Home, jobs: &[Job], wanted: Wanted, sink: &mut dyn Sink) -> R
 }
 
 fn show_one(home: &Home, place: usize, job: &Job, wanted: Wanted, sink: &mut dyn Sink) -> Result<(), Fault> {
-    let whole = Some(Part { from: 0, to: None });
+    let runs = home.root.existing_runs()?;
+    let mut log = runs.map(|runs| LogReader::open(runs, &job.id)).transpose()?.flatten();
+    // Before the part: the next attempt is written down before it writes, so that none of its output is taken.
+    let end = log.as_mut().map(LogReader::end).transpose()?.unwrap_or(0);
     let part = match wanted.attempt {
         Some(number) if number > job.attempt => {
             let fault = Fault::new(Code::WrongState, format!("{} has no attempt {number} yet", job.id));
             part(home, job, number)?.ok_or_else(|| fault.hint("--follow waits for it")).map(Some)?
         }
         Some(number) => part(home, job, number)?,
-        None => whole,
+        None => Some(Part { from: 0, to: None }),
     };
-    let runs = home.root.existing_runs()?;
-    let log = runs.map(|runs| LogReader::open(runs, &job.id)).transpose()?.flatten();
     let Some(mut log) = log else {
         return if did_run(job) { Err(gone(&job.id)) } else { Ok(()) };
     };
     let Some(part) = part else { return Ok(()) };
-    let end = log.end()?;
     let part = part.from.min(end)..part.to.map_or(end, |to| to.min(end)).max(part.from.min(end));
     match (wanted.head, wanted.lines) {
         (None, None) => copy(&mut log, part, place, sink),

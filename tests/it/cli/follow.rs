@@ -289,6 +289,57 @@ fn a_follower_that_is_late_is_told_what_it_missed_and_goes_on() {
 }
 
 #[test]
+fn a_log_that_is_cut_again_and_again_while_it_grows_loses_nothing_unsaid() {
+    const BLOCK: u64 = 4_096;
+    const LINES: u64 = 60_000;
+    let user = User::new();
+    let collapse = rustix::fs::FallocateFlags::COLLAPSE_RANGE;
+    let probe = File::create(user.path("probe")).unwrap();
+    probe.set_len(4 * BLOCK).unwrap();
+    if rustix::fs::fallocate(&probe, collapse, BLOCK, BLOCK).is_err() {
+        // Not every file system can (tmpfs cannot).
+        return;
+    }
+    let script = format!("i=1000000; while [ $i -lt {} ]; do echo $i; i=$((i+1)); done", 1_000_000 + LINES);
+    let held = Held::start_with(&user, "it", &script, &["--timeout", "none"]);
+    let mut follower = Reading::of(user.bgctl(["logs", "-f", &held.id]));
+    let reading = std::thread::spawn(move || follower.rest());
+    // The first block but its last two lines is the head, which the line takes; the last three blocks or so stay.
+    let path = log_path(&user, &held.id);
+    let mut now = Cut { sequence: 0, head_end: BLOCK - 16, tail_begin: BLOCK, removed: 0 };
+    let mut cuts = 0;
+    until("it wrote", || {
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let length = file.metadata().unwrap().len();
+        let size = (length.saturating_sub(4 * BLOCK)) / BLOCK * BLOCK;
+        if size > 0 {
+            let next = Cut { sequence: now.sequence + 2, removed: now.removed + size, ..now };
+            cut(&user, &held.id, next, |_| {
+                std::os::unix::fs::FileExt::write_all_at(&file, b"[left out here]\n", BLOCK - 16).unwrap();
+                rustix::fs::fallocate(&file, collapse, BLOCK, size).unwrap();
+            });
+            now = next;
+            cuts += 1;
+        }
+        length + now.removed >= LINES * 8
+    });
+    held.let_go(0);
+    let (shown, code) = reading.join().unwrap();
+    assert_eq!(code, 0);
+    assert!(cuts > 0);
+    let mut at = 0;
+    for line in shown.lines() {
+        if let Some(missed) = line.strip_prefix("[bg: left out here: ") {
+            at += missed.split(' ').next().unwrap().parse::<u64>().unwrap();
+        } else {
+            assert_eq!(line, (1_000_000 + at / 8).to_string(), "after {at} bytes");
+            at += 8;
+        }
+    }
+    assert_eq!(at, LINES * 8);
+}
+
+#[test]
 fn a_log_that_somebody_empties_is_followed_from_its_new_beginning() {
     let user = User::new();
     let mut job = Echo::start(&user, "it");

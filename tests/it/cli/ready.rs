@@ -9,9 +9,13 @@ use std::process::Stdio;
 #[test]
 fn a_start_returns_once_the_output_shows_the_line() {
     let user = User::new();
-    let gate = user.fifo("gate");
-    let script =
-        format!("echo starting; read x < '{0}'; echo listening on :80; read x < '{0}'", gate.display());
+    // A gate each: a reader that comes while a writer of the same one leaves would find its end.
+    let [line, end] = ["line", "end"].map(|name| user.fifo(name));
+    let script = format!(
+        "echo starting; read x < '{}'; echo listening on :80; read x < '{}'",
+        line.display(),
+        end.display()
+    );
     let mut child = user
         .bgctl(["start", "--ready", "^listening on :[0-9]+$", "--", "sh", "-c", &script])
         .stdout(Stdio::piped())
@@ -23,13 +27,13 @@ fn a_start_returns_once_the_output_shows_the_line() {
     let id = id.trim_end().to_owned();
     until("it begins", || user.ok(["logs", &id]) == "starting\n");
     assert!(child.try_wait().unwrap().is_none(), "the id comes first, and the line has not");
-    std::fs::write(&gate, "\n").unwrap();
+    std::fs::write(line, "\n").unwrap();
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), ended(&mut child)), ("", 0));
     assert_eq!(user.status(&id), "running");
     assert_eq!(user.run(["wait", "--ready", "listening", &id]).code, 0, "what is there already counts");
-    std::fs::write(&gate, "\n").unwrap();
+    std::fs::write(end, "\n").unwrap();
     assert_eq!(user.wait(&id), 0);
 }
 
