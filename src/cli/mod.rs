@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod dispatch;
+pub mod help;
 mod verbs;
 
 pub use dispatch::main;

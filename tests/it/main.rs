@@ -12,6 +12,7 @@ mod scheduling;
 mod states;
 
 mod cli;
+mod faces;
 mod journey;
 mod processes;
 mod shells;

@@ -39,22 +39,14 @@ fn arguments<A: Args>(command: Command) -> Command {
     A::augment_args(command).about(about).long_about(None)
 }
 
-/// The exit codes, at the end of the help.
-const EXIT_CODES: &str = "Exit codes:
-  0 done    1 failed    2 usage    3 no such job    4 wrong state
-  5 the index cannot be used    75 try again later    78 settings
-  126 command not executable    127 command not found
-  wait gives the job's own code; see bgctl wait --help";
-
-/// The whole command line.
+/// The whole command line; how its help is laid out is `super::help`'s.
 pub fn command() -> Command {
     let mut command = Command::new("bgctl")
         .about("Run commands in the background, and know the truth about them later")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .disable_help_subcommand(true)
-        .after_help(EXIT_CODES);
+        .disable_help_subcommand(true);
     for (name, about, arguments) in SUBCOMMANDS {
         command = command.subcommand(Command::new(name).about(about).defer(arguments));
     }
