@@ -1,7 +1,7 @@
 //! From the command line to a subcommand, from its answer to an exit code.
 
 use super::args::{self, CommonArgs};
-use super::{help, verbs};
+use super::{complete, help, verbs};
 use crate::exec::local::WATCH_COMMAND;
 use crate::model::id::JobId;
 use crate::ops::{
@@ -20,6 +20,11 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|word| word == WATCH_COMMAND) {
         return watcher(&arguments[2..]);
+    }
+    if let Some(shell) = std::env::var_os(complete::VARIABLE)
+        && complete::answer(&shell, &arguments).is_some()
+    {
+        return ExitCode::SUCCESS;
     }
     let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,

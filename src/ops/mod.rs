@@ -7,6 +7,7 @@ pub mod fault;
 pub mod find;
 pub mod home;
 pub mod init;
+pub mod known;
 pub mod list;
 pub mod logs;
 pub mod prune;
