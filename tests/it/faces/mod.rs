@@ -4,6 +4,7 @@
 //! `SNAPSHOTS=overwrite cargo test --test it faces` writes it anew.
 
 mod help;
+mod man;
 
 use std::path::{Path, PathBuf};
 
