@@ -5,6 +5,7 @@
 
 mod help;
 mod man;
+mod reference;
 
 use std::path::{Path, PathBuf};
 
