@@ -4,6 +4,7 @@
 //! `SNAPSHOTS=overwrite cargo test --test it faces` writes it anew.
 
 mod help;
+mod install;
 mod man;
 mod reference;
 
