@@ -1,7 +1,7 @@
 //! From the command line to a subcommand, from its answer to an exit code.
 
 use super::args::{self, CommonArgs};
-use super::verbs;
+use super::{complete, help, verbs};
 use crate::exec::local::WATCH_COMMAND;
 use crate::model::id::JobId;
 use crate::ops::{
@@ -10,7 +10,7 @@ use crate::ops::{
     watch,
 };
 use crate::render::{Voice, print_fault};
-use clap::{ArgMatches, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches, error::ErrorKind};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,8 +21,14 @@ pub fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == WATCH_COMMAND) {
         return watcher(&arguments[2..]);
     }
+    if let Some(shell) = std::env::var_os(complete::VARIABLE)
+        && complete::answer(&shell, &arguments).is_some()
+    {
+        return ExitCode::SUCCESS;
+    }
     let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => return show_help(&arguments),
         Err(error) => return clap_says(&error),
     };
     let answered = match matches.subcommand() {
@@ -30,6 +36,16 @@ pub fn main() -> ExitCode {
         None => Some(verbs::overview(&matches)),
     };
     answered.unwrap_or(ExitCode::from(Code::Usage as u8))
+}
+
+/// Reads the command line again, now with the help laid out: the short one unless the long one was asked for.
+fn show_help(arguments: &[OsString]) -> ExitCode {
+    let is_long = arguments.iter().take_while(|word| *word != "--").any(|word| word == "--help");
+    let lay_out = if is_long { help::long } else { help::short };
+    match lay_out(args::command()).try_get_matches_from(arguments) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => clap_says(&error),
+    }
 }
 
 /// The hidden subcommand of watchers: `__watch ROOT ID`.

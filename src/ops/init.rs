@@ -17,6 +17,10 @@ pub enum Target {
     Fish,
     /// dash and every other shell of the POSIX kind.
     Posix,
+    /// elvish, which has no builtin of that name.
+    Elvish,
+    /// PowerShell, which has none either.
+    Powershell,
     /// A line for `crontab -e`.
     Cron,
 }
@@ -25,15 +29,55 @@ pub enum Target {
 pub fn init(target: Target, subcommands: &[&str]) -> Result<String, Fault> {
     let program = std::env::current_exe()?;
     Ok(match target {
-        Target::Bash => shell(include_str!("init/bash.txt"), &subcommands.join("|"), &posix_quote(&program)?),
+        Target::Bash => {
+            let text = concat!(
+                include_str!("init/bash.txt"),
+                include_str!("init/complete/bash.txt"),
+                include_str!("init/complete/bash_bg.txt")
+            );
+            shell(text, &subcommands.join("|"), &posix_quote(&program)?)
+        }
         // Each word is quoted: zsh replaces its global aliases even in patterns.
-        Target::Zsh => shell(include_str!("init/zsh.txt"), &subcommands.join("'|'"), &posix_quote(&program)?),
+        Target::Zsh => {
+            let text = concat!(
+                include_str!("init/zsh.txt"),
+                include_str!("init/complete/zsh.txt"),
+                include_str!("init/complete/zsh_bg.txt")
+            );
+            shell(text, &subcommands.join("'|'"), &posix_quote(&program)?)
+        }
         Target::Posix => {
             shell(include_str!("init/posix.txt"), &subcommands.join("|"), &posix_quote(&program)?)
         }
-        Target::Fish => shell(include_str!("init/fish.txt"), &subcommands.join(" "), &fish_quote(&program)?),
+        Target::Fish => {
+            let text = concat!(
+                include_str!("init/fish.txt"),
+                include_str!("init/complete/fish.txt"),
+                include_str!("init/complete/fish_bg.txt")
+            );
+            shell(text, &subcommands.join(" "), &fish_quote(&program)?)
+        }
+        Target::Elvish => shell(include_str!("init/complete/elvish.txt"), "", &doubling_quote(&program)?),
+        Target::Powershell => {
+            shell(include_str!("init/complete/powershell.txt"), "", &doubling_quote(&program)?)
+        }
         Target::Cron => cron(&program, &root_path()?)?,
     })
+}
+
+/// The files for the folders in which shells look for completions: name and text. They complete `bgctl`, as found on the
+/// `PATH`; where `bg` is a builtin, it is completed by those who have it made a function, with what [`init`] gives.
+pub fn completion_files() -> [(&'static str, String); 5] {
+    let file = |text: &str| shell(text, "", "bgctl");
+    // zsh loads a file as the body of the function, on its first use.
+    let zsh = concat!("#compdef bgctl\n", include_str!("init/complete/zsh.txt"), "_bgctl \"$@\"\n");
+    [
+        ("bgctl.bash", file(include_str!("init/complete/bash.txt"))),
+        ("_bgctl", file(zsh)),
+        ("bgctl.fish", file(include_str!("init/complete/fish.txt"))),
+        ("bgctl.elv", file(include_str!("init/complete/elvish.txt"))),
+        ("_bgctl.ps1", file(include_str!("init/complete/powershell.txt"))),
+    ]
 }
 
 /// The program comes last: its path may contain anything, a placeholder too.
@@ -65,6 +109,11 @@ fn posix_quote(path: &Path) -> Result<String, Fault> {
 /// In fish's single quotes, backslash and quote are escaped (fish documentation, "Quotes").
 fn fish_quote(path: &Path) -> Result<String, Fault> {
     Ok(format!("'{}'", text(path)?.replace('\\', r"\\").replace('\'', r"\'")))
+}
+
+/// In the single quotes of elvish and PowerShell, a quote is written twice and nothing else is special.
+fn doubling_quote(path: &Path) -> Result<String, Fault> {
+    Ok(format!("'{}'", text(path)?.replace('\'', "''")))
 }
 
 /// For `sh`, through cron: a percent sign ends the command unless it is escaped (`crontab(5)`). Some crons also take

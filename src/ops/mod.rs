@@ -10,6 +10,7 @@ pub mod given;
 pub mod home;
 pub mod init;
 pub mod inside;
+pub mod known;
 pub mod list;
 pub mod logs;
 pub mod overview;

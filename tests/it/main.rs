@@ -12,6 +12,7 @@ mod scheduling;
 mod states;
 
 mod cli;
+mod faces;
 mod journey;
 mod log_cap;
 mod processes;

@@ -44,14 +44,7 @@ fn arguments<A: Args>(command: Command) -> Command {
     A::augment_args(command).about(about).long_about(None)
 }
 
-/// The exit codes, at the end of the help.
-const EXIT_CODES: &str = "Exit codes:
-  0 done    1 failed    2 usage    3 no such job    4 wrong state
-  5 the index cannot be used    75 try again later    78 settings
-  126 command not executable    127 command not found
-  wait gives the job's own code; see bgctl wait --help";
-
-/// The whole command line.
+/// The whole command line; how its help is laid out is `super::help`'s.
 pub fn command() -> Command {
     let mut command = CommonArgs::augment_args(Command::new("bgctl"))
         .about("Run commands in the background, and know the truth about them later")
@@ -59,8 +52,7 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         // Flags of the overview say nothing to a subcommand, which has its own.
         .args_conflicts_with_subcommands(true)
-        .disable_help_subcommand(true)
-        .after_help(EXIT_CODES);
+        .disable_help_subcommand(true);
     for (name, about, arguments) in SUBCOMMANDS {
         command = command.subcommand(Command::new(name).about(about).defer(arguments));
     }

@@ -15,6 +15,8 @@ pub fn run(args: &InitArgs, voice: Voice) -> Result<i32, Fault> {
         TargetArg::Zsh => init::Target::Zsh,
         TargetArg::Fish => init::Target::Fish,
         TargetArg::Posix => init::Target::Posix,
+        TargetArg::Elvish => init::Target::Elvish,
+        TargetArg::Powershell => init::Target::Powershell,
         TargetArg::Cron => init::Target::Cron,
     };
     let text = init::init(target, &SUBCOMMANDS.map(|(name, ..)| name))?;

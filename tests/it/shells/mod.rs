@@ -1,5 +1,6 @@
 //! What a person types: `bg` at the prompt and in the scripts of the four shells, and cron's line.
 
+mod completion;
 mod cron;
 mod function;
 mod prompt;

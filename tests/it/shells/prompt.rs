@@ -12,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt;
 const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// The state letter of a process (`proc_pid_stat(5)`): `T` is stopped, `S` sleeps.
-fn state(pid: i32) -> char {
+pub fn state(pid: i32) -> char {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('?')
 }

@@ -30,6 +30,11 @@ pub struct Terminal {
 impl Terminal {
     /// Opens a terminal with this shell, for a user who did what the help of `bgctl init` says.
     pub fn open(user: &User, shell: Shell) -> Self {
+        Self::open_with(user, shell, shell.load)
+    }
+
+    /// Opens a terminal with this shell and this start-up file.
+    pub fn open_with(user: &User, shell: Shell, text: &str) -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let control = openpt(flags).unwrap();
         grantpt(&control).unwrap();
@@ -44,10 +49,11 @@ impl Terminal {
             "bash" => ".bashrc",
             "zsh" => ".zshrc",
             "fish" => ".config/fish/config.fish",
+            "elvish" => ".config/elvish/rc.elv",
             _ => ".dashrc",
         });
         std::fs::create_dir_all(start_up.parent().unwrap()).unwrap();
-        std::fs::write(&start_up, format!("{}\n", shell.load)).unwrap();
+        std::fs::write(&start_up, format!("{text}\n")).unwrap();
 
         // `setsid --ctty` opens a session of its own with this as its terminal, and becomes the shell.
         let mut command = user.command("setsid");

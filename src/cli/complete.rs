@@ -1,0 +1,228 @@
+//! What may come next on a command line: the program's side of the shells' completion.
+//!
+//! The shells' side is in `ops/init/complete`: it calls `BGCTL_COMPLETE=SHELL bgctl INDEX WORD…`, with the words of the
+//! line from the program's name on and the place of the one to complete, counted from 0. The answer is one candidate a
+//! line. On any error it is empty, and nothing is ever written, neither to the terminal nor to the root.
+
+use super::args;
+use crate::model::{facts::Head, job::Job, state::Status};
+use crate::ops::known::known;
+use crate::render::{
+    human::words::{shorten, title},
+    safe,
+};
+use clap::{Arg, Command};
+use clap_complete::engine::{self, ArgValueCompleter, CompletionCandidate};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+
+/// The variable that asks for candidates and names the shell.
+pub const VARIABLE: &str = "BGCTL_COMPLETE";
+
+/// Longest description of a job.
+const DESCRIPTION_CHARS_MAX: usize = 60;
+
+/// How a shell wants its candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Words that it takes as they are, so that those which would need quotes are left out.
+    Bare,
+    /// Words, which it quotes itself, and descriptions, separated by a tabulator.
+    Described,
+    /// Words and descriptions, separated by a tabulator; words that would need quotes are left out.
+    BareDescribed,
+    /// Words and descriptions for zsh's `_describe`, separated by a colon.
+    Zsh,
+}
+
+impl Form {
+    fn of(shell: &OsStr) -> Option<Self> {
+        Some(match shell.to_str()? {
+            "bash" => Self::Bare,
+            "elvish" | "fish" => Self::Described,
+            "powershell" => Self::BareDescribed,
+            "zsh" => Self::Zsh,
+            _ => return None,
+        })
+    }
+}
+
+/// Answers a shell that asks what may come next. `None`: this is no such question, but a command to run.
+pub fn answer(shell: &OsStr, arguments: &[OsString]) -> Option<()> {
+    let form = Form::of(shell)?;
+    let index: usize = arguments.get(1)?.to_str()?.parse().ok()?;
+    let text: String = candidates(arguments[2..].to_vec(), index, form)
+        .iter()
+        .filter_map(|candidate| line(candidate, form))
+        .collect();
+    let _ = io::stdout().write_all(text.as_bytes());
+    Some(())
+}
+
+fn candidates(mut words: Vec<OsString>, mut index: usize, form: Form) -> Vec<CompletionCandidate> {
+    // fish gives the variables that are set for this one command too.
+    while words.len() > 1 && words[0].as_encoded_bytes().contains(&b'=') && index > 0 {
+        words.remove(0);
+        index -= 1;
+    }
+    // Some shells cannot give an empty word to a program.
+    words.truncate(index + 1);
+    words.resize(index + 1, OsString::new());
+    let current = words[index].clone();
+    let given: Vec<OsString> = words[..index].to_vec();
+    if index > 1 && !is_subcommand(&words[1]) {
+        return Vec::new();
+    }
+    let here = std::env::current_dir().ok();
+    let mut found = engine::complete(&mut command(), words, index, here.as_deref()).unwrap_or_default();
+    // Who writes 'bgctl cancel a b' does not want to be offered a again.
+    found.retain(|one| is_option(one) || !given.iter().any(|word| word == one.get_value()));
+    if current.is_empty() && found.iter().any(|one| !is_option(one)) {
+        found.retain(|one| !is_option(one));
+    }
+    if matches!(form, Form::Bare | Form::BareDescribed) {
+        found.retain(|one| one.get_value().to_str().is_some_and(is_bare));
+    }
+    found
+}
+
+/// Whether the second word of a line can be followed by one of ours: with `bg`, it may be a job of the shell.
+fn is_subcommand(word: &OsStr) -> bool {
+    args::SUBCOMMANDS.iter().any(|(name, ..)| word == *name)
+}
+
+fn is_option(candidate: &CompletionCandidate) -> bool {
+    candidate.get_value().as_encoded_bytes().starts_with(b"-")
+}
+
+/// Whether every shell reads that as one plain word.
+fn is_bare(text: &str) -> bool {
+    let plain = |one: char| one.is_alphanumeric() || "@%+=:,./_-".contains(one);
+    text.chars().all(plain)
+}
+
+/// A candidate as the shell reads it. What has a control character cannot be written so, and is left out.
+fn line(candidate: &CompletionCandidate, form: Form) -> Option<String> {
+    let value = candidate.get_value().to_str().filter(|value| !value.chars().any(char::is_control))?;
+    let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = safe::line(help.lines().next().unwrap_or_default());
+    Some(match form {
+        Form::Described | Form::BareDescribed if !help.is_empty() => format!("{value}\t{help}\n"),
+        Form::Bare | Form::Described | Form::BareDescribed => format!("{value}\n"),
+        Form::Zsh => {
+            let value = value.replace('\\', r"\\").replace(':', r"\:");
+            if help.is_empty() { format!("{value}\n") } else { format!("{value}:{help}\n") }
+        }
+    })
+}
+
+/// The command line with all its subcommands, each argument knowing what its values can be.
+fn command() -> Command {
+    let mut command = args::command();
+    command.build();
+    let names: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(&name, |one| one.mut_args(|arg| with_values(&name, arg)));
+    }
+    command
+}
+
+/// Adds what an argument's values can be, by how the help calls them: each such word means the same everywhere.
+fn with_values(subcommand: &str, arg: Arg) -> Arg {
+    let actable = actable(subcommand);
+    let called = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+    let long = arg.get_long().unwrap_or_default();
+    match called.as_deref() {
+        Some("JOB" | "ID") => arg.add(ArgValueCompleter::new(move |word: &OsStr| jobs(word, actable))),
+        Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, actable))),
+        Some("STATE") => arg.add(ArgValueCompleter::new(states)),
+        Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
+        // Elsewhere, --name gives a new one.
+        Some("NAME") if long == "name" && ["list", "logs", "wait", "status"].contains(&subcommand) => {
+            arg.add(ArgValueCompleter::new(move |word: &OsStr| names(word, actable)))
+        }
+        _ => arg,
+    }
+}
+
+/// Which jobs a subcommand can act on.
+fn actable(subcommand: &str) -> fn(&Head) -> bool {
+    match subcommand {
+        "cancel" | "set" => |head| !head.status.has_ended(),
+        "pause" => |head| !head.status.has_ended() && !head.paused,
+        "resume" => |head| !head.status.has_ended() && head.paused,
+        _ => |_| true,
+    }
+}
+
+fn begins(value: &str, word: &OsStr) -> bool {
+    word.to_str().is_some_and(|word| value.starts_with(word))
+}
+
+/// A job by its id and its name; by the random part of its id once somebody has begun to type that.
+fn jobs(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
+    let mut found: Vec<CompletionCandidate> = Vec::new();
+    for job in known(wanted) {
+        let random = Some(job.id.random_part()).filter(|_| !word.is_empty());
+        let ways = [job.spec.name.as_deref(), Some(job.id.as_str()), random];
+        for way in ways.into_iter().flatten().filter(|way| begins(way, word)) {
+            // A name means the newest of that name, which was offered first.
+            if !found.iter().any(|one| one.get_value() == way) {
+                found.push(CompletionCandidate::new(way).help(Some(description(&job, way).into())));
+            }
+        }
+    }
+    found
+}
+
+/// State and command, and the name where the job is offered by its id.
+fn description(job: &Job, way: &str) -> String {
+    let what = if job.spec.name.as_deref() == Some(way) { safe::line(&job.spec.display) } else { title(job) };
+    let paused = if job.paused_at().is_some() { ", paused" } else { "" };
+    shorten(&format!("{}{paused}  {what}", job.status()), DESCRIPTION_CHARS_MAX)
+}
+
+fn names(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
+    let mut found: Vec<CompletionCandidate> = Vec::new();
+    for job in known(wanted) {
+        let Some(name) = job.spec.name.as_deref().filter(|name| begins(name, word)) else { continue };
+        if !found.iter().any(|one| one.get_value() == name) {
+            found.push(CompletionCandidate::new(name).help(Some(description(&job, name).into())));
+        }
+    }
+    found
+}
+
+fn labels(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for label in known(wanted).into_iter().flat_map(|job| job.spec.labels) {
+        match counted.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, count)) => *count += 1,
+            None if begins(&label, word) => counted.push((label, 1)),
+            None => {}
+        }
+    }
+    let said = |count: usize| format!("{count} {}", if count == 1 { "job" } else { "jobs" });
+    counted
+        .into_iter()
+        .map(|(label, count)| CompletionCandidate::new(label).help(Some(said(count).into())))
+        .collect()
+}
+
+/// States, of which several may be joined by commas.
+fn states(word: &OsStr) -> Vec<CompletionCandidate> {
+    let word = word.to_str().unwrap_or_default();
+    let (before, last) = word.rfind(',').map_or(("", word), |comma| word.split_at(comma + 1));
+    let all = Status::ALL.map(Status::as_str).into_iter().chain(["active", "ended"]);
+    all.filter(|state| state.starts_with(last))
+        .map(|state| CompletionCandidate::new(format!("{before}{state}")))
+        .collect()
+}
+
+fn signals(word: &OsStr) -> Vec<CompletionCandidate> {
+    ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "KILL"]
+        .into_iter()
+        .filter(|signal| begins(signal, word))
+        .map(CompletionCandidate::new)
+        .collect()
+}

@@ -1,0 +1,158 @@
+//! How the help is laid out: what `-h` shows of it, and the headings under which the subcommands stand.
+//!
+//! What is said about a subcommand or an option stands beside it, in `args`. Here is only the choice, in one place, because
+//! it is a choice between them. It is made when somebody asks for help; a command that runs does not pay for it.
+
+use super::args::SUBCOMMANDS;
+use clap::{Arg, Command};
+use std::fmt::Write;
+
+/// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
+    ("Change", &["set", "pause", "resume", "retry"]),
+    ("Approvals", &["approve", "decline", "approval"]),
+    ("Recurring", &["schedule"]),
+    ("Watch over", &["health", "doctor", "events", "dead"]),
+    ("Set up", &["init", "config", "store"]),
+];
+
+/// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
+const EVERYDAY: [(&str, &[&str]); 12] = [
+    ("start", &["name", "label", "timeout", "shell", "wait", "follow"]),
+    ("status", &["json"]),
+    ("list", &["all", "status", "label", "since", "limit", "json"]),
+    ("logs", &["follow", "lines", "head", "attempt", "path"]),
+    ("cancel", &["label", "all", "signal", "no-wait", "nested"]),
+    ("wait", &["within", "any", "ready", "label"]),
+    ("prune", &["older-than", "keep", "all", "dry-run"]),
+    ("tick", &["dry-run", "json"]),
+    ("set", &["name", "label", "timeout", "grace", "stale-after"]),
+    ("pause", &["label", "all"]),
+    ("resume", &["label", "all"]),
+    ("init", &[]),
+];
+
+/// The examples of the whole.
+pub const EXAMPLES: &str = "  bgctl start --name build -- make -j4
+  bgctl list
+  bgctl logs -f build
+  bgctl wait build && ./deploy.sh
+";
+
+/// What the exit codes of every subcommand but `wait` mean (`ops::fault::Code`).
+pub const EXIT_CODES: [(&str, &str); 10] = [
+    ("0", "Done; doing again what is done already counts as done."),
+    ("1", "It failed; the message says why."),
+    ("2", "The command line is wrong."),
+    ("3", "No such job, or several that could be meant."),
+    ("4", "The state of the job does not allow that."),
+    ("5", "The index is damaged, from a newer version, or not yours alone; nothing was written."),
+    ("75", "Not now; trying again later can work."),
+    ("78", "The settings are wrong."),
+    ("126", "start: the command cannot be executed."),
+    ("127", "start: the command is not found."),
+];
+
+/// What the exit codes mean of `wait`, and of `start` where it waits.
+pub const EXIT_CODES_OF_WAIT: [(&str, &str); 6] = [
+    ("121", "The time of --within is over, and it still goes on."),
+    ("122", "No such job, or a failure of bgctl itself."),
+    ("124", "The job timed out."),
+    ("125", "It was cancelled, or its outcome is unknown."),
+    ("128+N", "Signal N ended the job."),
+    ("other", "The job's own code."),
+];
+
+/// The variables that are read, and what for.
+pub const ENVIRONMENT: [(&str, &str); 4] = [
+    ("BG_HOME", "The folder in which everything is kept; a relative one counts from the working directory."),
+    ("XDG_CONFIG_HOME", "Without BG_HOME, the folder is bg in this one."),
+    ("HOME", "Without either, the folder is .config/bg in this one."),
+    ("NO_COLOR", "Where it is set and not empty, nothing is coloured."),
+];
+
+/// The files in that folder.
+pub const FILES: [(&str, &str); 4] = [
+    ("jobs.json", "The index: every job and its state."),
+    ("config.toml", "The settings; it need not be there."),
+    ("runs/ID.log", "The output of a job."),
+    ("env/", "The environments of jobs that may still run."),
+];
+
+/// The subcommands that there are, under their headings.
+pub fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
+    let is_there = |name: &&str| SUBCOMMANDS.iter().any(|(known, ..)| known == name);
+    GROUPS
+        .into_iter()
+        .map(|(heading, names)| (heading, names.iter().copied().filter(is_there).collect()))
+        .filter(|(_, names): &(_, Vec<_>)| !names.is_empty())
+        .collect()
+}
+
+/// The command line with the help that `-h` prints: at most ten lines each.
+pub fn short(command: Command) -> Command {
+    let mut command = built(command).term_width(0);
+    let (_, everyday) = groups().swap_remove(0);
+    let listed = listed(&command, &everyday);
+    for (name, ..) in SUBCOMMANDS {
+        command = command.mut_subcommand(name, |one| shortened(one, name));
+    }
+    command.help_template(format!(
+        "{{usage-heading}} {{usage}}\n{listed}bgctl --help lists everything; bgctl COMMAND -h is as short as this\n"
+    ))
+}
+
+/// The command line with the help that `--help` prints.
+pub fn long(command: Command) -> Command {
+    let command = built(command);
+    let mut text = String::from("{about-with-newline}\n{usage-heading} {usage}\n");
+    for (heading, names) in groups() {
+        let _ = write!(text, "\n{}\n{}", headed(&command, heading), listed(&command, &names));
+    }
+    let codes = headed(&command, "Exit codes");
+    let _ = write!(text, "\n{}\n{{options}}\n\n{codes}\n", headed(&command, "Options"));
+    for (code, meaning) in EXIT_CODES {
+        let _ = writeln!(text, "  {code:<4} {meaning}");
+    }
+    text.push_str("  wait gives the job's own code; see bgctl wait --help\n");
+    let _ = write!(text, "\n{}\n{EXAMPLES}", headed(&command, "Examples"));
+    command.help_template(text)
+}
+
+/// With every subcommand's arguments, which are deferred else.
+fn built(mut command: Command) -> Command {
+    command.build();
+    command
+}
+
+fn shortened(command: Command, name: &str) -> Command {
+    let shown = EVERYDAY.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, options)| options);
+    let has_positionals = command.get_positionals().next().is_some();
+    let mut lines = vec!["{about}", "{usage-heading} {usage}"];
+    if has_positionals {
+        lines.push("{positionals}");
+    }
+    let is_shown = |arg: &Arg| arg.get_long().is_some_and(|long| shown.contains(&long));
+    if command.get_arguments().any(is_shown) {
+        lines.push("{options}");
+    }
+    let lines = lines.join("\n");
+    command
+        .term_width(0)
+        .mut_args(|arg| if arg.is_positional() || is_shown(&arg) { arg } else { arg.hide_short_help(true) })
+        .help_template(format!("{lines}\nbgctl {name} --help says more, with all options and examples\n"))
+}
+
+fn headed(command: &Command, heading: &str) -> String {
+    let style = command.get_styles().get_header();
+    format!("{style}{heading}:{style:#}")
+}
+
+/// A line a subcommand: its name and what it does.
+fn listed(command: &Command, names: &[&str]) -> String {
+    let style = command.get_styles().get_literal();
+    let about =
+        |name: &str| SUBCOMMANDS.iter().find(|(known, ..)| *known == name).map_or("", |(_, about, _)| about);
+    names.iter().map(|name| format!("  {style}{name:<9}{style:#} {}\n", about(name))).collect()
+}

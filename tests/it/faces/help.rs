@@ -1,0 +1,180 @@
+//! What `-h` and `--help` say, and that what `--help` shows as an example does what it says.
+
+use super::{Part, built, parts, parts_of};
+use crate::support::{BGCTL, Ran, User, until};
+use bgctl::cli::args::SUBCOMMANDS;
+use bgctl::cli::help;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// How many lines a short help has at most.
+const SHORT_LINES_MAX: usize = 10;
+
+#[test]
+fn the_short_help_has_at_most_ten_lines() {
+    let user = User::new();
+    let names = SUBCOMMANDS.iter().map(|(name, ..)| Some(*name));
+    for name in std::iter::once(None).chain(names) {
+        let text = user.ok(name.into_iter().chain(["-h"]));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.len() <= SHORT_LINES_MAX, "{name:?} has {} lines:\n{text}", lines.len());
+        assert!(lines.iter().all(|line| !line.is_empty()), "{name:?} wastes a line:\n{text}");
+        let last = lines.last().unwrap();
+        assert!(last.contains("--help"), "{name:?} does not say where more is said: {last}");
+    }
+}
+
+#[test]
+fn the_short_help_shows_the_commands_of_every_day() {
+    let user = User::new();
+    let text = user.ok(["-h"]);
+    let shown: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(shown, ["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]);
+}
+
+#[test]
+fn every_subcommand_stands_under_one_heading() {
+    let mut listed: Vec<&str> = help::groups().into_iter().flat_map(|(_, names)| names).collect();
+    let mut known: Vec<&str> = SUBCOMMANDS.iter().map(|(name, ..)| *name).collect();
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(listed, known, "cli/help.rs puts each under a heading");
+    let text = User::new().ok(["--help"]);
+    for (heading, names) in help::groups() {
+        assert!(text.contains(&format!("\n{heading}:\n")), "{heading}:\n{text}");
+        assert!(names.iter().all(|name| text.contains(&format!("\n  {name} "))), "{heading}:\n{text}");
+    }
+}
+
+#[test]
+fn every_long_help_ends_with_examples() {
+    for (name, ..) in SUBCOMMANDS {
+        assert!(!examples_of(name).is_empty(), "bgctl {name} --help has no examples");
+    }
+}
+
+#[test]
+fn help_is_asked_for_before_the_command_only() {
+    let user = User::new();
+    assert!(user.ok(["start", "-h", "--", "x", "--help"]).lines().count() <= SHORT_LINES_MAX);
+    assert!(user.ok(["start", "--help"]).contains("\nExamples:\n"));
+}
+
+#[test]
+fn a_narrow_terminal_does_not_lengthen_the_short_help() {
+    let user = User::new();
+    let ran = user.bgctl(["start", "-h"]).env("COLUMNS", "30").output().unwrap();
+    assert!(Ran::of(&ran).out.lines().count() <= SHORT_LINES_MAX);
+}
+
+/// The lines below "Examples:".
+fn examples_of(name: &str) -> Vec<String> {
+    let command = built();
+    let parts = parts_of(command.find_subcommand(name).unwrap());
+    lines_of(parts)
+}
+
+fn lines_of(parts: Vec<Part>) -> Vec<String> {
+    let lines = |part| match part {
+        Part::List(heading, lines) if heading == "Examples" => lines,
+        _ => Vec::new(),
+    };
+    parts.into_iter().flat_map(lines).collect()
+}
+
+/// Subcommands whose examples mean jobs that have not ended.
+const ACTIVE: [&str; 4] = ["cancel", "set", "pause", "resume"];
+
+/// A user with what the examples speak of: jobs called `build`, `ab` and `cd`, and the programs that they start.
+fn prepared(name: &str) -> User {
+    let user = User::new();
+    user.make_root();
+    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 9\n").unwrap();
+    for (program, text) in [
+        ("bin/make", "echo made"),
+        ("bin/cargo", "echo built"),
+        ("bin/crontab", "test \"$1\" != - || cat >crontab"),
+        // What it would pick out is not looked at here.
+        ("bin/jq", "cat"),
+        ("deploy.sh", "echo deployed"),
+        ("convert.sh", "echo converted"),
+        ("server.sh", "echo listening on port 8080; sleep 1000"),
+    ] {
+        write_program(&user.path(program), text);
+    }
+    write_program(&user.path("bin/bgctl"), &format!("exec {BGCTL} \"$@\""));
+    for file in ["big.txt", "input.txt", ".env", "production.env"] {
+        std::fs::write(user.path(file), "WORD=one\n").unwrap();
+    }
+    let is_active = ACTIVE.contains(&name);
+    for job in ["build", "ab", "cd"] {
+        let script = if is_active { "echo ready; exec sleep 1000" } else { "echo ready" };
+        let id = user.start(["--quiet", "--name", job, "--label", "nightly", "--", "sh", "-c", script]);
+        if is_active {
+            until("it runs", || user.status(&id) == "running");
+        } else {
+            user.wait(&id);
+        }
+    }
+    user
+}
+
+/// Written by another process: a file that this one has open for writing while a test forks cannot be executed.
+fn write_program(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let draft = path.with_extension("draft");
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o755).open(&draft).unwrap();
+    file.write_all(format!("#!/bin/sh\n{text}\n").as_bytes()).unwrap();
+    drop(file);
+    assert!(std::process::Command::new("cp").arg(&draft).arg(path).status().unwrap().success());
+    std::fs::remove_file(draft).unwrap();
+}
+
+/// The shell that an example is written for, where that is not sh: what stands behind `#` says where the line goes.
+fn shell_of(line: &str) -> &'static str {
+    let places =
+        [(".bashrc", "bash"), (".zshrc", "zsh"), (".fish", "fish"), (".elv", "elvish"), ("PROFILE", "pwsh")];
+    places.into_iter().find(|(place, _)| line.contains(place)).map_or("sh", |(_, shell)| shell)
+}
+
+/// Runs each example of a subcommand, each in a world of its own.
+fn run_examples(name: &str, lines: Vec<String>) {
+    assert!(!lines.is_empty(), "{name} has examples");
+    std::thread::scope(|scope| {
+        // elvish and PowerShell have completion at a prompt only; `shells::completion` evaluates that line there.
+        for line in
+            lines.into_iter().filter(|line| ![".elv", "$PROFILE"].iter().any(|one| line.contains(one)))
+        {
+            scope.spawn(move || {
+                let user = prepared(name);
+                let shell = shell_of(&line);
+                let path = format!("{}:/usr/local/bin:/usr/bin:/bin", user.path("bin").display());
+                let mut command = user.command(shell);
+                let Ok(output) = command.args(["-c", &line]).env("PATH", path).output() else {
+                    eprintln!("skipped: {shell} is not installed: {line}");
+                    return;
+                };
+                let ran = Ran::of(&output);
+                assert_eq!(ran.code, 0, "{line}\n{}{}", ran.out, ran.err);
+            });
+        }
+    });
+}
+
+#[test]
+fn the_examples_of_every_long_help_can_be_run() {
+    for (name, ..) in SUBCOMMANDS {
+        run_examples(name, examples_of(name));
+    }
+}
+
+#[test]
+fn the_examples_of_the_whole_can_be_run() {
+    run_examples("bgctl", lines_of(parts(&format!("Examples:\n{}", help::EXAMPLES))));
+}
