@@ -19,7 +19,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
 const EVERYDAY: [(&str, &[&str]); 12] = [
-    ("start", &["name", "label", "timeout", "shell", "wait", "follow"]),
+    ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
     ("logs", &["follow", "lines", "head", "attempt", "path"]),

@@ -50,6 +50,7 @@ pub fn command() -> Command {
         .about("Run commands in the background, and know the truth about them later")
         .long_about(None)
         .version(env!("CARGO_PKG_VERSION"))
+        .override_usage("bgctl [OPTIONS] [COMMAND]")
         // Flags of the overview say nothing to a subcommand, which has its own.
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true);
