@@ -7,6 +7,7 @@
 use super::args;
 use crate::model::{facts::Head, job::Job, state::Status};
 use crate::ops::known::known;
+use crate::os::session;
 use crate::render::{
     human::words::{shorten, title},
     safe,
@@ -130,10 +131,13 @@ fn command() -> Command {
 /// Adds what an argument's values can be, by how the help calls them: each such word means the same everywhere.
 fn with_values(subcommand: &str, arg: Arg) -> Arg {
     let actable = actable(subcommand);
+    let changes = CHANGING.contains(&subcommand);
     let called = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     let long = arg.get_long().unwrap_or_default();
     match called.as_deref() {
-        Some("JOB" | "ID") => arg.add(ArgValueCompleter::new(move |word: &OsStr| jobs(word, actable))),
+        Some("JOB" | "ID") => {
+            arg.add(ArgValueCompleter::new(move |word: &OsStr| jobs(word, actable, changes)))
+        }
         Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, actable))),
         Some("STATE") => arg.add(ArgValueCompleter::new(states)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
@@ -144,6 +148,9 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         _ => arg,
     }
 }
+
+/// The subcommands that change a job: they take names only of their own terminal's jobs (`ops::find`).
+const CHANGING: [&str; 4] = ["cancel", "set", "pause", "resume"];
 
 /// Which jobs a subcommand can act on.
 fn actable(subcommand: &str) -> fn(&Head) -> bool {
@@ -160,11 +167,15 @@ fn begins(value: &str, word: &OsStr) -> bool {
 }
 
 /// A job by its id and its name; by the random part of its id once somebody has begun to type that.
-fn jobs(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
+///
+/// `changes`: the subcommand changes it, and knows the names of its own terminal's jobs only.
+fn jobs(word: &OsStr, wanted: fn(&Head) -> bool, changes: bool) -> Vec<CompletionCandidate> {
     let mut found: Vec<CompletionCandidate> = Vec::new();
+    let session = changes.then(session::terminal);
     for job in known(wanted) {
         let random = Some(job.id.random_part()).filter(|_| !word.is_empty());
-        let ways = [job.spec.name.as_deref(), Some(job.id.as_str()), random];
+        let is_called = session.as_ref().is_none_or(|session| *session == job.spec.session);
+        let ways = [job.spec.name.as_deref().filter(|_| is_called), Some(job.id.as_str()), random];
         for way in ways.into_iter().flatten().filter(|way| begins(way, word)) {
             // A name means the newest of that name, which was offered first.
             if !found.iter().any(|one| one.get_value() == way) {

@@ -41,6 +41,18 @@ fn only_jobs_that_have_not_ended_are_offered_to_cancel() {
 }
 
 #[test]
+fn the_name_of_another_terminals_job_is_not_offered_to_change_it() {
+    let user = User::new();
+    let [running, queued, _] = three_jobs(&user);
+    let index = user.index().to_string();
+    let elsewhere = index.replacen("\"name\":\"build\"", "\"name\":\"build\",\"session\":\"7-7\"", 1);
+    assert_ne!(index, elsewhere);
+    user.write_index(&elsewhere);
+    assert_eq!(offered(&user, "bash", &["bgctl", "cancel", ""]), [queued, running]);
+    assert!(offered(&user, "bash", &["bgctl", "status", ""]).contains(&"build".to_owned()));
+}
+
+#[test]
 fn all_jobs_are_offered_to_look_at_with_the_newest_first() {
     let user = User::new();
     let [running, queued, ended] = three_jobs(&user);
@@ -170,6 +182,13 @@ fn with_init(shell: Shell) -> String {
 /// elvish has no job control: `bg` is the program itself there.
 const ELVISH: Shell = Shell { name: "elvish", target: "elvish", ..BASH };
 
+/// A job of this terminal, and so one that can be cancelled here by its name.
+#[track_caller]
+fn start_build(user: &User, terminal: &Terminal) {
+    terminal.enter(&format!("{BGCTL} start --quiet --name build -- sleep 1000"));
+    terminal.until("the job runs", || user.run(["status", "build"]).code == 0);
+}
+
 #[test]
 fn a_tab_completes_a_job_in_elvish() {
     if !is_installed("elvish") {
@@ -179,12 +198,12 @@ fn a_tab_completes_a_job_in_elvish() {
     let committed = std::fs::read_to_string(project("completions/bgctl.elv")).unwrap();
     for text in [committed.as_str(), "eval (bgctl init elvish | slurp)"] {
         let user = User::new();
-        three_jobs(&user);
         let folder = user.path("bin");
         std::fs::create_dir_all(&folder).unwrap();
         std::os::unix::fs::symlink(BGCTL, folder.join("bgctl")).unwrap();
         let start_up = format!("set paths = [{} $@paths]\n{text}", folder.display());
         let terminal = Terminal::open_with(&user, ELVISH, &start_up);
+        start_build(&user, &terminal);
         terminal.enter("bgctl can\tbui\t");
         terminal.until("the job is cancelled", || user.status("build") == "cancelled");
     }
@@ -198,9 +217,9 @@ fn completing_shells() -> impl Iterator<Item = Shell> {
 fn a_tab_completes_a_job_with_the_committed_file() {
     for shell in completing_shells() {
         let user = User::new();
-        three_jobs(&user);
         let start_up = with_the_committed_file(&user, shell);
         let terminal = Terminal::open_with(&user, shell, &start_up);
+        start_build(&user, &terminal);
         terminal.enter("bgctl can\tbui\t");
         terminal.until("the job is cancelled", || user.status("build") == "cancelled");
     }
@@ -210,8 +229,8 @@ fn a_tab_completes_a_job_with_the_committed_file() {
 fn a_tab_completes_a_job_for_bg_and_for_bgctl_after_init() {
     for shell in completing_shells() {
         let user = User::new();
-        three_jobs(&user);
         let terminal = Terminal::open_with(&user, shell, &with_init(shell));
+        start_build(&user, &terminal);
         terminal.enter("bg can\tbui\t> said");
         terminal.until("the job is cancelled", || user.status("build") == "cancelled");
     }
