@@ -9,7 +9,7 @@ use crate::model::{facts::Head, job::Job, state::Status};
 use crate::ops::known::known;
 use crate::os::session;
 use crate::render::{
-    human::words::{shorten, title},
+    human::{screen::fit, words::title},
     safe,
 };
 use clap::{Arg, Command};
@@ -190,7 +190,7 @@ fn jobs(word: &OsStr, wanted: fn(&Head) -> bool, changes: bool) -> Vec<Completio
 fn description(job: &Job, way: &str) -> String {
     let what = if job.spec.name.as_deref() == Some(way) { safe::line(&job.spec.display) } else { title(job) };
     let paused = if job.paused_at().is_some() { ", paused" } else { "" };
-    shorten(&format!("{}{paused}  {what}", job.status()), DESCRIPTION_CHARS_MAX)
+    fit(&format!("{}{paused}  {what}", job.status()), DESCRIPTION_CHARS_MAX)
 }
 
 fn names(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {

@@ -1,7 +1,7 @@
 //! Jobs' output on standard output: as it is, made safe, with the names of several jobs, or kept for a JSON object.
 
 use super::{
-    human::words,
+    human::{screen, words},
     safe,
     stream::{RESET, SafeStream},
 };
@@ -210,7 +210,7 @@ fn is_colour_alone(text: &[u8]) -> bool {
 fn names(jobs: &[Job]) -> Vec<String> {
     let same = |name: &str| jobs.iter().filter(|job| job.spec.name.as_deref() == Some(name)).count() > 1;
     let name = |job: &Job| match &job.spec.name {
-        Some(name) if !same(name) => words::shorten(&safe::line(name), NAME_CHARS_MAX),
+        Some(name) if !same(name) => screen::fit(&safe::line(name), NAME_CHARS_MAX),
         _ => job.id.random_part().to_owned(),
     };
     jobs.iter().map(name).collect()

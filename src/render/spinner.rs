@@ -2,7 +2,7 @@
 //!
 //! Off a terminal there is none, and nothing of it runs.
 
-use super::{Voice, human::words::shorten};
+use super::{Voice, human::screen::fit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -35,7 +35,7 @@ impl Spinner {
         let text = Arc::new(text);
         let draw = move |_: &ProgressState, line: &mut dyn fmt::Write| {
             // The turning mark, the space after it, and one column in which the cursor stands.
-            let _ = line.write_str(&shorten(&text(), columns().saturating_sub(3)));
+            let _ = line.write_str(&fit(&text(), columns().saturating_sub(3)));
         };
         let style = ProgressStyle::with_template("{spinner} {text}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner())

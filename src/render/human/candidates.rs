@@ -1,6 +1,7 @@
 //! Jobs among which somebody has to choose.
 
-use super::words::{age, end_status, shorten};
+use super::screen::fit;
+use super::words::{age, end_status};
 use crate::model::{Timestamp, job::Job};
 use crate::render::safe;
 
@@ -34,5 +35,5 @@ pub fn candidates(jobs: &[Job], now: Timestamp) -> String {
 }
 
 fn shown(text: &str, chars_max: usize) -> String {
-    shorten(&safe::line(text), chars_max)
+    fit(&safe::line(text), chars_max)
 }

@@ -3,11 +3,11 @@
 //! It is laid out here and not by a library of tables: these break a text that is too long into lines, and took half of
 //! the time that a list of a thousand jobs takes.
 
-use crate::model::{Timestamp, state::Status};
-use crate::ops::list::{Entry, Listed, Observed, Request};
+use super::screen::{self, columns, style_of};
+use crate::model::Timestamp;
+use crate::ops::list::{Entry, Listed, Request};
 use crate::render::column::Column;
-use anstyle::AnsiColor;
-use unicode_width::UnicodeWidthChar;
+use anstyle::Style;
 
 /// What stands between columns.
 const GAP: &str = "  ";
@@ -66,7 +66,7 @@ pub fn list(listed: &Listed, now: Timestamp, look: &Look) -> String {
     for (number, entry) in listed.entries.iter().enumerate() {
         let cells = strips.iter().map(|strip| {
             let is_coloured = look.colours && strip.column == Column::Status;
-            strip.in_place(&strip.texts[number], is_coloured.then(|| colour(entry)))
+            strip.in_place(&strip.texts[number], is_coloured.then(|| style(entry)))
         });
         text.push_str(&line(&cells.collect::<Vec<_>>()));
     }
@@ -81,20 +81,17 @@ fn line(cells: &[String]) -> String {
 impl Strip {
     fn new(column: Column, entries: &[Entry], now: Timestamp) -> Self {
         let texts: Vec<String> = entries.iter().map(|entry| column.words(entry, now)).collect();
-        let widest = texts.iter().map(|text| room(text)).max().unwrap_or(0);
+        let widest = texts.iter().map(|text| columns(text)).max().unwrap_or(0);
         let width = widest.max(column.header().len()).min(WIDTH_MAX);
         Self { column, texts, width }
     }
 
     /// A text cut and filled up to its width.
-    fn in_place(&self, text: &str, colour: Option<AnsiColor>) -> String {
-        let text = shorten(text, self.width);
-        let room = " ".repeat(self.width.saturating_sub(room(&text)));
-        let text = match colour {
-            Some(colour) => {
-                let style = colour.on_default();
-                format!("{style}{text}{style:#}")
-            }
+    fn in_place(&self, text: &str, style: Option<Style>) -> String {
+        let text = screen::fit(text, self.width);
+        let room = " ".repeat(self.width.saturating_sub(columns(&text)));
+        let text = match style {
+            Some(style) => format!("{style}{text}{style:#}"),
             None => text,
         };
         if self.column.is_amount() { room + &text } else { text + &room }
@@ -173,45 +170,9 @@ fn sum(strips: &[Strip], width: impl Fn(&Strip) -> usize) -> usize {
     strips.iter().map(|strip| width(strip) + GAP.len()).sum::<usize>().saturating_sub(GAP.len())
 }
 
-/// The columns of a terminal that a text may take.
-fn room(text: &str) -> usize {
-    text.chars().map(room_of).sum()
-}
-
-/// The columns that a character may take: none, one or two. Terminals disagree about characters that join to one, so
-/// each counts for itself, and the mark that asks for a picture counts, for pictures are wide: better a gap than a
-/// broken line.
-fn room_of(character: char) -> usize {
-    if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
-}
-
-/// A text that takes at most so many columns.
-fn shorten(text: &str, width: usize) -> String {
-    if room(text) <= width {
-        return text.to_owned();
-    }
-    let mut left = width.saturating_sub(1);
-    let fits = |character: &char| {
-        let rest = left.checked_sub(room_of(*character));
-        left = rest.unwrap_or(0);
-        rest.is_some()
-    };
-    let mut short: String = text.chars().take_while(fits).collect();
-    short.push('…');
-    short
-}
-
-fn colour(entry: &Entry) -> AnsiColor {
+fn style(entry: &Entry) -> Style {
     let job = &entry.row.job;
-    match (job.status(), entry.row.observed) {
-        (Status::Running | Status::Queued, _) if job.paused_at().is_some() => AnsiColor::Yellow,
-        (Status::Running, Some(Observed::Alive | Observed::Starting)) => AnsiColor::Cyan,
-        (Status::Running | Status::WaitingApproval, _) => AnsiColor::Yellow,
-        (Status::Queued, _) => AnsiColor::Blue,
-        (Status::Completed, _) => AnsiColor::Green,
-        (Status::Failed, _) => AnsiColor::Red,
-        (Status::Cancelled, _) => AnsiColor::Magenta,
-    }
+    if job.paused_at().is_some() { screen::WARNING } else { style_of(job.status(), entry.row.observed) }
 }
 
 /// What is said where no job is listed.
@@ -236,19 +197,6 @@ pub fn left_out(listed: &Listed, request: &Request) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_is_shortened_by_the_room_it_takes() {
-        assert_eq!(shorten("abcdef", 6), "abcdef");
-        assert_eq!(shorten("abcdef", 5), "abcd…");
-        assert_eq!(shorten("日本語", 6), "日本語");
-        assert_eq!(shorten("日本語", 5), "日本…");
-        assert_eq!(shorten("日本語", 4), "日…");
-        assert_eq!(shorten("日本語", 1), "…");
-        assert_eq!(shorten("\u{1f3f3}\u{fe0f}ab", 4), "\u{1f3f3}\u{fe0f}ab");
-        assert_eq!(shorten("\u{1f3f3}\u{fe0f}ab", 3), "\u{1f3f3}\u{fe0f}…");
-        assert_eq!(shorten("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
-    }
 
     #[test]
     fn widest_columns_give_first_and_the_last_go_where_nothing_is_left_to_give() {

@@ -1,6 +1,7 @@
 //! What retention did.
 
-use super::words::{end_status, jobs, shorten, title};
+use super::screen::fit;
+use super::words::{end_status, jobs, title};
 use crate::model::limit::format_bytes;
 use crate::ops::prune::Pruned;
 
@@ -9,7 +10,7 @@ pub fn pruned(pruned: &Pruned) -> String {
     pruned
         .jobs
         .iter()
-        .map(|(job, _)| format!("{}  {}  {}\n", job.id, end_status(job), shorten(&title(job), 80)))
+        .map(|(job, _)| format!("{}  {}  {}\n", job.id, end_status(job), fit(&title(job), 80)))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use crate::ops::list::Observed;
 use crate::render::Voice;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 /// Where text is shown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,9 +60,16 @@ const fn colour(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(anstyle::Color::Ansi(colour)))
 }
 
-/// How many columns a text takes.
+/// How many columns a text may take.
 pub fn columns(text: &str) -> usize {
-    text.width()
+    text.chars().map(columns_of).sum()
+}
+
+/// The columns that a character may take: none, one or two. Terminals disagree about characters that join to one, so
+/// each counts for itself, and the mark that asks for a picture counts, for pictures are wide: better a gap than a
+/// broken line.
+fn columns_of(character: char) -> usize {
+    if character == '\u{fe0f}' { 1 } else { character.width().unwrap_or(0) }
 }
 
 /// A text of at most so many columns; what is cut off leaves an ellipsis.
@@ -72,7 +79,7 @@ pub fn fit(text: &str, columns_max: usize) -> String {
     }
     let mut taken = 1;
     let fits = text.chars().take_while(|character| {
-        taken += character.width().unwrap_or(0);
+        taken += columns_of(*character);
         taken <= columns_max
     });
     let mut short: String = fits.collect();
@@ -103,6 +110,9 @@ mod tests {
         assert_eq!(fit("日本語", 6), "日本語");
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(fit("\u{1f3f3}\u{fe0f}ab", 4), "\u{1f3f3}\u{fe0f}ab");
+        assert_eq!(fit("\u{1f3f3}\u{fe0f}ab", 3), "\u{1f3f3}\u{fe0f}…");
+        assert_eq!(fit("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
         assert_eq!(fit("abc", 1), "…");
         assert_eq!(fit("abc", 0), "");
     }

@@ -1,9 +1,9 @@
 //! Everything about a job.
 
 use super::measure::{count_of, cpu, local, memory};
-use super::screen::{HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of};
+use super::screen::{self, HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of};
 use super::words::{
-    age, brief, bytes, exit_words, moment, named, run_time, seconds_between, shorten, status_words, waiting,
+    age, brief, bytes, exit_words, moment, named, run_time, seconds_between, status_words, waiting,
 };
 use crate::exec::LiveProcess;
 use crate::model::{
@@ -330,7 +330,7 @@ fn words(process: &LiveProcess) -> String {
 /// A job as others mention it: the part of its id by which it can be called, and its name.
 fn called(id: &JobId, name: Option<&str>) -> String {
     match name {
-        Some(name) => format!("{} {}", id.random_part(), safe::line(&shorten(name, NAME_CHARS_MAX))),
+        Some(name) => format!("{} {}", id.random_part(), screen::fit(&safe::line(name), NAME_CHARS_MAX)),
         None => id.random_part().to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! A wait: what it still waits for, and how it may be in its own way.
 
-use super::words::{age, names, shorten};
+use super::screen::fit;
+use super::words::{age, names};
 use crate::model::{Timestamp, job::Job};
 use crate::ops::{inside::Circle, wait::Left};
 use crate::plan::pick::Waits;
@@ -43,7 +44,7 @@ impl Standing {
 
 impl One {
     fn new(job: &Job, left: &Left<'_>) -> Self {
-        let name = job.spec.name.as_deref().map(|name| shorten(&safe::line(name), NAME_CHARS_MAX));
+        let name = job.spec.name.as_deref().map(|name| fit(&safe::line(name), NAME_CHARS_MAX));
         let name = name.unwrap_or_else(|| job.id.to_string());
         let Some(run) = job.run() else {
             let rest = left.waits(job).map(|waits| place(&waits)).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Words that several outcomes share.
 
+use super::screen::fit;
 use crate::model::{
     Timestamp,
     job::Job,
@@ -29,16 +30,6 @@ pub fn title(job: &Job) -> String {
         Some(name) => format!("{}: {command}", safe::line(name)),
         None => command,
     }
-}
-
-/// A text of at most so many characters.
-pub fn shorten(text: &str, chars_max: usize) -> String {
-    if text.chars().count() <= chars_max {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(chars_max.saturating_sub(1)).collect();
-    short.push('…');
-    short
 }
 
 /// A lost job never prints as plain running.
@@ -179,7 +170,7 @@ const NAME_CHARS_MAX: usize = 24;
 
 fn name(job: &Called) -> String {
     match &job.name {
-        Some(name) => format!("{} {}", shorten(&safe::line(name), NAME_CHARS_MAX), job.short),
+        Some(name) => format!("{} {}", fit(&safe::line(name), NAME_CHARS_MAX), job.short),
         None => job.short.clone(),
     }
 }
