@@ -131,7 +131,7 @@ fn prepared(name: &str) -> User {
 }
 
 /// Written by another process: a file that this one has open for writing while a test forks cannot be executed.
-fn write_program(path: &Path, text: &str) {
+pub fn write_program(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let draft = path.with_extension("draft");
     let mut file =
