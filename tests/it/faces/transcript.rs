@@ -12,7 +12,7 @@ use super::project;
 use crate::support::{BGCTL, User, until};
 use regex::Regex;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 /// Where a reader would have the program, a home and its folder; what a test has instead is shown so.
@@ -75,17 +75,26 @@ impl Page {
         sections
     }
 
+    /// The same without blocks that begin with these lines, each of which is there; they are tested elsewhere.
+    pub fn sections_without(&self, first_lines: &[&str]) -> Vec<Section> {
+        let mut sections = self.sections();
+        for first_line in first_lines {
+            let is_other = |block: &Block| !block.lines[0].starts_with(first_line);
+            let before: usize = sections.iter().map(|section| section.blocks.len()).sum();
+            sections.iter_mut().for_each(|section| section.blocks.retain(is_other));
+            let after: usize = sections.iter().map(|section| section.blocks.len()).sum();
+            assert_eq!(before, after + 1, "{} has one block that begins with {first_line:?}", self.path);
+        }
+        sections
+    }
+
     /// Runs a section as this user. Gives what its `console` blocks should show where they show something else: the
     /// number of the first line, how many lines there are, and the lines that came.
     pub fn run(&self, section: &Section, user: &User, shell: &str) -> Vec<(usize, usize, Vec<String>)> {
         let port = free_port();
         let hidden = |text: &str| text.replace(HOME, &home(user)).replace(PORT, &port);
         let (script, steps) = section.script(user, &hidden);
-        let said = user.path("said");
-        let status = run(user, shell, &script, &said);
-        let text = std::fs::read_to_string(&said).unwrap();
-        let place = format!("{}, {:?}, in {shell}", self.path, section.heading);
-        assert!(status.success(), "{place}\n{script}\n{text}");
+        self.shell(user, shell, &script);
         let shown = |text: String| {
             let text = text.replace(BGCTL, PROGRAM).replace(&root(user), &format!("{HOME}/.config/bg"));
             text.replace(&home(user), HOME).replace(&port, PORT)
@@ -102,7 +111,7 @@ impl Page {
             }
             came.push((block.first, block.lines.len(), lines));
         }
-        assert_eq!(next, steps, "{place}: every command was run");
+        assert_eq!(next, steps, "every command was run");
         let page: Vec<_> = section.blocks.iter().flat_map(|block| block.lines.clone()).collect();
         let known = randoms(&page);
         let seen = randoms(&came.iter().flat_map(|(.., lines)| lines.clone()).collect::<Vec<_>>());
@@ -110,6 +119,15 @@ impl Page {
             settled(&self.lines[*first..first + count], &known) == settled(lines, &seen)
         });
         if is_so { Vec::new() } else { came }
+    }
+
+    /// Runs a script in the user's home, with the user's `bin` before all others; it must come to a good end.
+    #[track_caller]
+    pub fn shell(&self, user: &User, shell: &str, script: &str) {
+        let said = user.path("said");
+        let status = run(user, shell, script, &said);
+        let text = std::fs::read_to_string(&said).unwrap();
+        assert!(status.success(), "{}, in {shell}:\n{script}\n{text}", self.path);
     }
 
     /// Fails where something else came than the page shows; with `SNAPSHOTS=overwrite`, the page shows it from now on.
@@ -160,11 +178,6 @@ impl Block {
 }
 
 impl Section {
-    /// The kinds of its blocks.
-    pub fn has(&self, kind: &str) -> bool {
-        self.blocks.iter().any(|block| block.kind == kind)
-    }
-
     fn script(&self, user: &User, hidden: &impl Fn(&str) -> String) -> (String, usize) {
         let mut script = String::from("set -eu\n");
         let mut steps = 0;
@@ -203,15 +216,15 @@ fn home(user: &User) -> String {
     user.path("home").display().to_string()
 }
 
-/// Runs a script in the user's home, with the user's `bin` before all others; it must come to its end.
-fn run(user: &User, shell: &str, script: &str, said: &PathBuf) -> ExitStatus {
+fn run(user: &User, shell: &str, script: &str, said: &Path) -> ExitStatus {
     let bin = user.path("bin");
-    std::fs::create_dir_all(&bin).unwrap();
-    std::os::unix::fs::symlink(BGCTL, bin.join("bgctl")).unwrap();
+    // In a file, because what looks for processes by their command line should not find the shell itself.
+    let file = user.path("script");
+    std::fs::write(&file, script).unwrap();
     let said = std::fs::File::create(said).unwrap();
     let mut command = user.command(shell);
     command
-        .args(["-c", script])
+        .arg(file)
         .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()))
         .current_dir(home(user))
         .stdin(Stdio::null())
@@ -239,7 +252,7 @@ fn settled(lines: &[String], randoms: &BTreeSet<String>) -> Vec<String> {
         (r"\bbg_[0-9]{8}_[a-z0-9]{6}\b", "ID"),
         (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+( ?[+-][0-9:]+|Z)?", "WHEN"),
         (r"\b[0-9]+(\.[0-9]+)? ?s\b", "TIME"),
-        (r"\b[0-9]+\.[0-9]+ [KMG]iB", "SIZE"),
+        (r"\b[0-9]+(\.[0-9]+)? [KM]iB", "SIZE"),
         (r"\b[0-9]+(\.[0-9]+)?%", "SHARE"),
         (r" +", " "),
     ]
