@@ -4,6 +4,7 @@ use super::{Part, built, parts, parts_of};
 use crate::support::{BGCTL, Ran, User, until};
 use bgctl::cli::args::SUBCOMMANDS;
 use bgctl::cli::help;
+use serde_json::Value;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -72,7 +73,7 @@ fn a_narrow_terminal_does_not_lengthen_the_short_help() {
     assert!(Ran::of(&ran).out.lines().count() <= SHORT_LINES_MAX);
 }
 
-/// The lines below "Examples:".
+/// The lines below every heading that begins with "Examples".
 fn examples_of(name: &str) -> Vec<String> {
     let command = built();
     let parts = parts_of(command.find_subcommand(name).unwrap());
@@ -81,7 +82,7 @@ fn examples_of(name: &str) -> Vec<String> {
 
 fn lines_of(parts: Vec<Part>) -> Vec<String> {
     let lines = |part| match part {
-        Part::List(heading, lines) if heading == "Examples" => lines,
+        Part::List(heading, lines) if heading.starts_with("Examples") => lines,
         _ => Vec::new(),
     };
     parts.into_iter().flat_map(lines).collect()
@@ -90,7 +91,8 @@ fn lines_of(parts: Vec<Part>) -> Vec<String> {
 /// Subcommands whose examples mean jobs that have not ended.
 const ACTIVE: [&str; 4] = ["cancel", "set", "pause", "resume"];
 
-/// A user with what the examples speak of: jobs called `build`, `ab` and `cd`, and the programs that they start.
+/// A user with what the examples speak of: jobs called `build`, `ab` and the like, and the programs that they start. All
+/// of these end by themselves.
 fn prepared(name: &str) -> User {
     let user = User::new();
     user.make_root();
@@ -98,23 +100,27 @@ fn prepared(name: &str) -> User {
     for (program, text) in [
         ("bin/make", "echo made"),
         ("bin/cargo", "echo built"),
+        ("bin/npm", "test \"$*\" = 'run dev' && echo listening on port 3000"),
+        ("bin/git", "test \"$*\" = push && test -n \"$SSH_AUTH_SOCK\" && test -z \"$DEBUG\""),
+        ("bin/pass", "echo DEPLOY_KEY=secret"),
         ("bin/crontab", "test \"$1\" != - || cat >crontab"),
-        // What it would pick out is not looked at here.
-        ("bin/jq", "cat"),
+        // Where there is none, what it would pick out is not looked at.
+        ("bin/jq", "test ! -x /usr/bin/jq || exec /usr/bin/jq \"$@\"; cat"),
         ("deploy.sh", "echo deployed"),
-        ("convert.sh", "echo converted"),
-        ("server.sh", "echo listening on port 8080; sleep 1000"),
+        ("server", "echo listening on port 8080; sleep 1"),
+        ("serve", "test -n \"$RUST_LOG$WORD\" && test -z \"$DEBUG$RUST_LOG\" || test \"$RUST_LOG\" = debug"),
+        ("train.sh", "echo epoch 1"),
     ] {
         write_program(&user.path(program), text);
     }
     write_program(&user.path("bin/bgctl"), &format!("exec {BGCTL} \"$@\""));
-    for file in ["big.txt", "input.txt", ".env", "production.env"] {
-        std::fs::write(user.path(file), "WORD=one\n").unwrap();
-    }
+    std::fs::write(user.path("big.txt"), "b\na\nb\n").unwrap();
+    std::fs::write(user.path(".env"), "WORD=one\nDEBUG=1\n").unwrap();
     let is_active = ACTIVE.contains(&name);
-    for job in ["build", "ab", "cd"] {
-        let script = if is_active { "echo ready; exec sleep 1000" } else { "echo ready" };
-        let id = user.start(["--quiet", "--name", job, "--label", "nightly", "--", "sh", "-c", script]);
+    for job in ["build", "ab", "cd", "web", "worker"] {
+        let said = "echo warning: listening on port 8080";
+        let script = if is_active { format!("{said}; exec sleep 1000") } else { said.to_owned() };
+        let id = user.start(["--quiet", "--name", job, "--label", "nightly", "--", "sh", "-c", &script]);
         if is_active {
             until("it runs", || user.status(&id) == "running");
         } else {
@@ -125,7 +131,7 @@ fn prepared(name: &str) -> User {
 }
 
 /// Written by another process: a file that this one has open for writing while a test forks cannot be executed.
-fn write_program(path: &Path, text: &str) {
+pub fn write_program(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let draft = path.with_extension("draft");
     let mut file =
@@ -156,15 +162,28 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 let shell = shell_of(&line);
                 let path = format!("{}:/usr/local/bin:/usr/bin:/bin", user.path("bin").display());
                 let mut command = user.command(shell);
-                let Ok(output) = command.args(["-c", &line]).env("PATH", path).output() else {
+                command.env("PATH", path).env("SSH_AUTH_SOCK", user.path("agent")).env("DEBUG", "1");
+                let Ok(output) = command.args(["-c", &line]).output() else {
                     eprintln!("skipped: {shell} is not installed: {line}");
                     return;
                 };
                 let ran = Ran::of(&output);
                 assert_eq!(ran.code, 0, "{line}\n{}{}", ran.out, ran.err);
+                if !ACTIVE.contains(&name) {
+                    all_complete(&user, &line);
+                }
             });
         }
     });
+}
+
+/// What an example started comes to a good end, too.
+fn all_complete(user: &User, line: &str) {
+    let jobs: Value = serde_json::from_str(&user.ok(["list", "--all", "--json"])).unwrap();
+    for job in jobs["jobs"].as_array().unwrap() {
+        let id = job["id"].as_str().unwrap();
+        assert_eq!(user.wait(id), 0, "{line}\n{}", user.ok(["logs", id]));
+    }
 }
 
 #[test]

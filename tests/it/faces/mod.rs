@@ -6,7 +6,9 @@
 mod help;
 mod install;
 mod man;
+mod recipes;
 mod reference;
+mod transcript;
 
 use std::path::{Path, PathBuf};
 

@@ -57,7 +57,7 @@ fn described(command: &Command) -> String {
     }
     for part in parts_of(command) {
         if let Part::List(heading, lines) = part {
-            let kind = if heading == "Examples" { "sh" } else { "text" };
+            let kind = if heading.starts_with("Examples") { "sh" } else { "text" };
             text.push_str(&format!("\n{heading}:\n\n```{kind}\n{}\n```\n", lines.join("\n")));
         }
     }

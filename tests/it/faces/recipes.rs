@@ -1,0 +1,213 @@
+//! `docs/recipes.md` and `README.md`: every command that they show is run, in `sh` and in `bash`.
+
+use super::transcript::{Page, Section};
+use crate::support::{BGCTL, User};
+use std::path::Path;
+
+/// What a section needs and does beside what it shows.
+struct World {
+    heading: &'static str,
+    /// Files in the reader's home. The programs of the recipes are real but for these and those of `PROGRAMS`.
+    files: &'static [(&'static str, &'static str)],
+    /// What is true afterwards, for a shell in that home.
+    then: &'static str,
+}
+
+const RECIPES: [World; 13] = [
+    World {
+        heading: "A long build",
+        files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
+        then: "test -e packaged",
+    },
+    World {
+        heading: "A limit that is too short",
+        files: &[("train.sh", FOREVER)],
+        then: "test \"$(bgctl list --name train --format '{timeout}')\" = 28800",
+    },
+    World {
+        heading: "A command with a limit, in a script",
+        files: &[("Makefile", MAKEFILE)],
+        then: "test -e tested",
+    },
+    World {
+        heading: "A batch of conversions",
+        files: &[("scans/one.txt", "1"), ("scans/two words.txt", "2"), ("scans/three.txt", "3")],
+        then: "test \"$(zcat scans/*.gz)\" = \"$(printf '1\\n3\\n2')\" && bgctl | grep '0 of 4 slots'",
+    },
+    World {
+        heading: "A nightly backup",
+        files: &[("documents/letter.txt", "Dear all")],
+        then: "bgctl wait backup && tar -tzf backup.tar.gz documents/letter.txt && crontab -l | grep -c ' tick$'",
+    },
+    World {
+        heading: "A coding agent with a dev server and tests",
+        files: &[("tests.sh", FOREVER)],
+        then: "test -z \"$(bgctl list --status active --format '{id}')\"",
+    },
+    World {
+        heading: "A flaky upload",
+        files: &[("upload.sh", "test -e tried && exit; touch tried; echo refused; exit 7")],
+        then: "test \"$(bgctl list --name upload --format '{status}' | sort | tr '\\n' ' ')\" = 'completed failed '",
+    },
+    World {
+        heading: "A pipeline",
+        files: &[("fetch.sh", "printf 'b\\na\\nb\\n' >words.txt")],
+        then: "grep -q '2 b' counts.txt",
+    },
+    World {
+        heading: "The machine for yourself, over lunch",
+        files: &[("render.sh", FOREVER)],
+        then: "test -z \"$(bgctl list --format '{status}' | grep paused)\"",
+    },
+    World { heading: "A log that would fill the disk", files: &[], then: "" },
+    World {
+        heading: "Secrets",
+        files: &[("deploy.sh", "test -n \"$TOKEN\""), (".env", "TOKEN=abc")],
+        then: "bgctl wait deploy staging",
+    },
+    World {
+        heading: "Several at once",
+        files: &[("web.sh", "echo GET /; echo GET /style.css"), ("worker.sh", "echo one done")],
+        then: "",
+    },
+    World { heading: "Tidying up", files: &[], then: "! bgctl status @" },
+];
+
+const README: [World; 3] = [
+    World {
+        heading: "",
+        files: &[
+            ("Makefile", "all:\n\t@echo compiling one.c\n\t@until test -e awaited; do sleep 0.02; done"),
+            ("ship.sh", "echo shipped"),
+            ("../bin/bgctl", PATIENT),
+        ],
+        then: "",
+    },
+    World { heading: "Install", files: &[], then: "crontab -l | grep -c ' tick$'" },
+    World {
+        heading: "A tour",
+        files: &[
+            ("Makefile", MAKEFILE),
+            ("big", "b"),
+            ("train.sh", FOREVER),
+            (".env", "WORD=one"),
+            ("serve", "test \"$WORD\" = one"),
+            ("deploy.sh", "true"),
+            ("../bin/npm", "echo listening on port 3000; exec sleep 600"),
+            ("check.sh", CHECK),
+            ("convert.sh", "test \"$1\" -gt 0"),
+            ("../before.sh", BEFORE_THE_TOUR),
+        ],
+        then: "test \"$(bgctl list --all --status completed --format '{name}' | wc -l)\" -ge 25",
+    },
+];
+
+/// Blocks of README.md that are not run here but by the tests of `install`.
+const INSTALLED: [&str; 2] = ["cargo install --locked --path .", "cargo install --locked cargo-deb"];
+
+const MAKEFILE: &str = "all:\n\t@echo built\ntest:\n\t@touch tested\n";
+const CHECK: &str = "echo 'intro.md:3: no such link'; exit 2";
+const FOREVER: &str = "echo begun; exec sleep 600";
+
+/// What a page shows should not hang on how fast a machine is: `list` is asked when the job runs, `logs` when it has
+/// written, and the job goes on until it is waited for.
+const PATIENT: &str = "case $1 in
+list) until grep -qs '\"started\"' \"$BG_HOME\"/runs/*.lock; do sleep 0.02; done ;;
+logs) until grep -qs . \"$BG_HOME\"/runs/*.log; do sleep 0.02; done ;;
+wait) touch awaited ;;
+esac
+exec REAL \"$@\"";
+
+/// What the tour takes for given: room for all its jobs, and two that were started before.
+const BEFORE_THE_TOUR: &str = "bgctl start --quiet --wait --name build -- echo built
+bgctl start --quiet --wait --name tests -- echo tested
+printf '[queue]\\nmax_concurrent = 9\\n' >\"$BG_HOME/config.toml\"";
+
+/// What must not be touched, or is not everywhere, in its place.
+const PROGRAMS: [(&str, &str); 2] =
+    [("crontab", CRONTAB), ("pass", "echo TOKEN=def")];
+
+const CRONTAB: &str = "case $1 in
+-l) cat \"$HOME/crontab\" 2>/dev/null || : ;;
+-) cat >\"$HOME/crontab.new\"; mv \"$HOME/crontab.new\" \"$HOME/crontab\" ;;
+*) exit 1 ;;
+esac";
+
+/// Where there is no Python, something that says the same.
+const PYTHON: &str = "echo 'Serving HTTP on 127.0.0.1'; exec sleep 600";
+
+/// A user who has that.
+fn reader(world: &World) -> User {
+    let user = User::new();
+    user.make_root();
+    std::fs::create_dir(user.path("home/.config")).unwrap();
+    std::os::unix::fs::symlink(user.root(), user.path("home/.config/bg")).unwrap();
+    std::fs::create_dir(user.path("bin")).unwrap();
+    for (name, text) in PROGRAMS {
+        program(&user, &format!("bin/{name}"), text);
+    }
+    if !["/usr/bin/python3", "/usr/local/bin/python3"].iter().any(|path| Path::new(path).exists()) {
+        program(&user, "bin/python3", PYTHON);
+    }
+    for (name, text) in world.files {
+        let path = user.path("home").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if text.contains('\n') && *name == "Makefile" || name.ends_with(".txt") || ["big", ".env"].contains(name) {
+            std::fs::write(path, format!("{text}\n")).unwrap();
+        } else {
+            program(&user, &format!("home/{name}"), &text.replace("REAL", BGCTL));
+        }
+    }
+    if !user.path("bin/bgctl").exists() {
+        std::os::unix::fs::symlink(BGCTL, user.path("bin/bgctl")).unwrap();
+    }
+    user
+}
+
+/// Written by another process: a file that this one has open for writing while a test forks cannot be executed.
+fn program(user: &User, name: &str, text: &str) {
+    super::help::write_program(&user.path(name), text);
+}
+
+/// Runs each section in both shells, each in a home of its own.
+fn run_all(page: &Page, sections: &[Section], worlds: &[World]) {
+    let headings = sections.iter().map(|section| section.heading.as_str());
+    assert!(headings.eq(worlds.iter().map(|world| world.heading)), "each section has its world");
+    let once = |section: &Section, world: &World, shell: &str| {
+        let user = reader(world);
+        if user.path("before.sh").exists() {
+            page.shell(&user, "sh", &std::fs::read_to_string(user.path("before.sh")).unwrap());
+        }
+        let changes = page.run(section, &user, shell);
+        page.shell(&user, "sh", world.then);
+        changes
+    };
+    let changes: Vec<_> = std::thread::scope(|scope| {
+        let once = &once;
+        let both = |(section, world)| {
+            (scope.spawn(move || once(section, world, "bash")), scope.spawn(move || once(section, world, "sh")))
+        };
+        let running: Vec<_> = sections.iter().zip(worlds).map(both).collect();
+        // Both have to be right; the page shows one of them.
+        running
+            .into_iter()
+            .flat_map(|(bash, sh)| {
+                let (bash, sh) = (bash.join().unwrap(), sh.join().unwrap());
+                if sh.is_empty() { bash } else { sh }
+            })
+            .collect()
+    });
+    page.settle(changes);
+}
+
+#[test]
+fn every_recipe_does_what_it_says() {
+    let page = Page::read("docs/recipes.md");
+    run_all(&page, &page.sections(), &RECIPES);
+}
+
+#[test]
+fn what_the_readme_shows_is_what_one_sees() {
+    let page = Page::read("README.md");
+    run_all(&page, &page.sections_without(&INSTALLED), &README);
+}
