@@ -110,3 +110,97 @@ fn strip(value: &mut Value, unknown: &BTreeSet<String>) {
         _ => {}
     }
 }
+
+/// What the schema says of an object.
+fn is_described(object: &Value) -> bool {
+    let text = object.to_string();
+    faults(&CLOSED.object, &text).is_empty()
+}
+
+#[test]
+fn the_schema_is_one_and_describes_every_subcommand() {
+    let schema = committed();
+    assert!(jsonschema::meta::is_valid(&schema));
+    let described = schema["else"]["properties"]["command"]["enum"].as_array().unwrap().iter();
+    let described: BTreeSet<&str> = described.filter_map(Value::as_str).collect();
+    let known = bgctl::cli::args::SUBCOMMANDS.iter().map(|(name, ..)| *name).chain(["overview"]);
+    assert_eq!(described, known.collect::<BTreeSet<_>>());
+}
+
+#[test]
+fn every_field_and_every_kind_of_object_has_its_type() {
+    fn look(schema: &Value, path: &str) {
+        if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
+            for (name, of) in fields {
+                assert!(of.as_object().is_some_and(|of| !of.is_empty()), "{path}/{name} may be anything");
+                let is_snake = name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+                assert!(is_snake, "{path}/{name}");
+            }
+        }
+        match schema {
+            Value::Object(parts) => {
+                parts.iter().for_each(|(name, part)| look(part, &format!("{path}/{name}")))
+            }
+            Value::Array(parts) => parts.iter().for_each(|part| look(part, path)),
+            _ => {}
+        }
+    }
+    look(&committed(), "");
+}
+
+#[test]
+fn a_renamed_a_missing_and_a_mistyped_field_are_found_in_whatever_is_printed() {
+    let user = User::new();
+    let id = user.start(["--name", "n", "--", "true"]);
+    user.wait(&id);
+    for arguments in [
+        vec!["list", "--json"],
+        vec!["status", "--json", &id],
+        vec!["--json"],
+        vec!["logs", "--json", &id],
+        vec!["wait", "--json", &id],
+        vec!["cancel", "--json", &id],
+        vec!["start", "--json", "--dry-run", "--", "true"],
+        vec!["prune", "--json", "--dry-run", "--all"],
+        vec!["tick", "--json"],
+        vec!["init", "--json", "fish"],
+        vec!["status", "--json", "nobody"],
+    ] {
+        let object = user.run(&arguments).json();
+        assert!(is_described(&object), "{arguments:?}");
+        for place in places(&object, "") {
+            let (parent, name) = place.rsplit_once('/').unwrap();
+            // What the index of another version may have, and the ids under which other jobs are mentioned.
+            let mut missing = object.clone();
+            let fields = missing.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            let value = fields.remove(name).unwrap();
+            assert!(!is_described(&missing), "{arguments:?} without {place}");
+            let mut renamed = missing;
+            let fields = renamed.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            fields.insert(format!("{name}_x"), value);
+            assert!(!is_described(&renamed), "{arguments:?} with {place}_x");
+            let mut mistyped = object.clone();
+            *mistyped.pointer_mut(&place).unwrap() = json!([[0.5]]);
+            assert!(!is_described(&mistyped), "{arguments:?} with {place} as a list of lists");
+        }
+    }
+}
+
+/// The places of all fields of an object that must be there. What a file has as it stands may leave some out.
+fn places(value: &Value, path: &str) -> Vec<String> {
+    let below = |(name, value): (String, &Value)| places(value, &format!("{path}/{name}"));
+    match value {
+        Value::Object(fields) => {
+            let own = fields.keys().map(|name| format!("{path}/{name}"));
+            let inner = fields.iter().filter(|(name, _)| *name != "meta" && *name != "events");
+            let inner = inner.flat_map(|(name, value)| below((name.clone(), value)));
+            own.chain(inner).collect()
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(number, item)| below((number.to_string(), item))).collect()
+        }
+        _ => Vec::new(),
+    }
+}

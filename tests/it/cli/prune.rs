@@ -231,8 +231,8 @@ fn the_bytes_of_the_files_are_told() {
     assert_eq!(
         pruned["jobs"],
         json!([
-            { "id": "bg_20260213_aaaaaa", "status": "completed", "bytes": 3 << 19 },
-            { "id": "bg_20260213_bbbbbb", "status": "completed", "bytes": 0 },
+            { "id": "bg_20260213_aaaaaa", "status": "completed", "freed_bytes": 3 << 19 },
+            { "id": "bg_20260213_bbbbbb", "status": "completed", "freed_bytes": 0 },
         ])
     );
 }
