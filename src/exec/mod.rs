@@ -76,7 +76,7 @@ pub struct LiveProcess {
     /// Processor time so far, that of its reaped children included, milliseconds.
     pub cpu_ms: u64,
     /// Resident memory, KiB.
-    pub resident_kib: u64,
+    pub memory_kib: u64,
 }
 
 /// What the living processes of a job use together.

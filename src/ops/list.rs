@@ -4,7 +4,7 @@ use super::{
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
 };
-use crate::exec::LiveUse;
+use crate::exec::{LiveProcess, LiveUse};
 use crate::model::{
     Timestamp,
     claim::{ExecutorName, Relation},
@@ -206,6 +206,23 @@ pub struct Live {
     pub cpu_percent: f64,
 }
 
+impl Live {
+    /// What these processes of a job use together; `None` where there are none.
+    pub fn of(job: &Job, processes: &[LiveProcess], now: Timestamp) -> Option<Self> {
+        let sum = LiveUse {
+            processes: processes.len(),
+            cpu_ms: processes.iter().map(|one| one.cpu_ms).sum(),
+            memory_kib: processes.iter().map(|one| one.memory_kib).sum(),
+        };
+        (!processes.is_empty()).then(|| Self::new(job, sum, now))
+    }
+
+    fn new(job: &Job, sum: LiveUse, now: Timestamp) -> Self {
+        let since = job.started_at().unwrap_or(job.created_at);
+        Self { sum, cpu_percent: percent(sum.cpu_ms, now - since) }
+    }
+}
+
 /// What the list shows.
 #[derive(Debug)]
 pub struct Listed {
@@ -375,10 +392,7 @@ fn look(home: &Home, jobs: &[Job], now: Timestamp) -> HashMap<JobId, Live> {
     };
     let running: Vec<&Job> = jobs.iter().filter(is_local).collect();
     let seen = home.executor(ExecutorName::Local).usage(&running);
-    let live = |(job, seen): (&Job, Option<LiveUse>)| {
-        let since = job.started_at().unwrap_or(job.created_at);
-        Some((job.id.clone(), Live { sum: seen?, cpu_percent: percent(seen?.cpu_ms, now - since) }))
-    };
+    let live = |(job, seen): (&Job, Option<LiveUse>)| Some((job.id.clone(), Live::new(job, seen?, now)));
     running.into_iter().zip(seen).filter_map(live).collect()
 }
 
@@ -391,7 +405,7 @@ fn percent(cpu_ms: u64, run_time: TimeDelta) -> f64 {
 }
 
 /// The places of the jobs that stand in line for a slot, as slots are given ([`pick::pick`]).
-fn places(facts: &Facts, now: Timestamp) -> HashMap<JobId, usize> {
+pub fn places(facts: &Facts, now: Timestamp) -> HashMap<JobId, usize> {
     let in_line = facts.heads().filter(|head| pick::is_due(head, now) && !head.service);
     in_line.enumerate().map(|(before, head)| (head.id.clone(), before + 1)).collect()
 }

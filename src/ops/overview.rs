@@ -3,8 +3,8 @@
 use super::{
     fault::Fault,
     home::{BrokenConfig, Home, root_path},
-    list::{Observed, Row, observe},
-    status::{Live, processes, stuck},
+    list::{Live, Observed, Row, observe, places},
+    status::{processes, stuck},
 };
 use crate::model::{
     config::Config,
@@ -44,7 +44,7 @@ pub struct Overview {
     /// The running jobs that got their slot first.
     pub running: Vec<Running>,
     /// The queued jobs that come next, in their order.
-    pub queued: Vec<(Job, Waits)>,
+    pub queued: Vec<Queued>,
     /// The failures that came last, the latest first.
     pub failed: Vec<Job>,
     /// What a person should look at.
@@ -58,6 +58,17 @@ pub struct Running {
     pub row: Row,
     /// What its living processes use; `None` where they cannot be looked at from here.
     pub live: Option<Live>,
+}
+
+/// A queued job.
+#[derive(Debug)]
+pub struct Queued {
+    /// As it is in the index.
+    pub job: Job,
+    /// Why it waits.
+    pub waits: Waits,
+    /// Its place in the queue, from 1, where it stands in line for a slot.
+    pub place: Option<usize>,
 }
 
 /// Something that a person should look at.
@@ -142,18 +153,20 @@ impl Overview {
 
 /// What a job's living processes use.
 fn live(home: &Home, job: &Job) -> Option<Live> {
-    Live::of(&processes(home, job).ok()?)
+    Live::of(job, &processes(home, job).ok()?, home.clock.now())
 }
 
 /// Those that come next: what is due before what waits for its time, and that before what is paused.
-fn queued(home: &Home, facts: &Facts) -> Result<Vec<(Job, Waits)>, Fault> {
+fn queued(home: &Home, facts: &Facts) -> Result<Vec<Queued>, Fault> {
     let now = home.clock.now();
+    let places = places(facts, now);
     let mut heads: Vec<&Head> = facts.heads().filter(|head| head.status == Status::Queued).collect();
     heads.sort_by_key(|head| (head.paused, head.not_before.filter(|at| *at > now)));
     let mut queued = Vec::new();
     for head in heads.into_iter().take(QUEUED_MAX) {
         let waits = pick::why_it_waits(facts, &head.id, now, &home.config, &home.site)?;
-        queued.extend(facts.job(&head.id)?.zip(waits));
+        let place = places.get(&head.id).copied();
+        queued.extend(facts.job(&head.id)?.zip(waits).map(|(job, waits)| Queued { job, waits, place }));
     }
     Ok(queued)
 }

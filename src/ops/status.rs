@@ -4,7 +4,7 @@ use super::{
     fault::Fault,
     find::{find, home_of},
     home::Home,
-    list::{Row, observe},
+    list::{Live, Row, observe, places},
 };
 use crate::exec::{
     LiveProcess,
@@ -44,6 +44,8 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// Why it waits, while it is queued.
     pub waits: Option<Waits>,
+    /// Its place in the queue, from 1, where it stands in line for a slot.
+    pub place: Option<usize>,
     /// The jobs that were submitted from inside it.
     pub children: Vec<JobId>,
     /// What is to be said of the other jobs that this report mentions, where the index still has them.
@@ -52,6 +54,8 @@ pub struct Report {
     pub relation: Option<Relation>,
     /// Its living processes, while it runs here: the main process first, each before those that it made.
     pub processes: Vec<LiveProcess>,
+    /// What these use together.
+    pub live: Option<Live>,
     /// Its processes that live although its watcher tried to end them.
     pub stuck: Vec<Leftover>,
     /// Leftovers that were left running and still do.
@@ -85,28 +89,6 @@ pub struct Attempt {
     pub log: Option<(u64, u64)>,
 }
 
-/// What the living processes of a job use together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Live {
-    /// How many they are.
-    pub processes: usize,
-    /// Processor time so far, milliseconds.
-    pub cpu_ms: u64,
-    /// Resident memory, KiB; what they share counts for each.
-    pub resident_kib: u64,
-}
-
-impl Live {
-    /// What these use together; `None` where there are none.
-    pub fn of(processes: &[LiveProcess]) -> Option<Self> {
-        (!processes.is_empty()).then(|| Self {
-            processes: processes.len(),
-            cpu_ms: processes.iter().map(|one| one.cpu_ms).sum(),
-            resident_kib: processes.iter().map(|one| one.resident_kib).sum(),
-        })
-    }
-}
-
 /// Another job, in few words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
@@ -123,6 +105,7 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
     let ids: Vec<JobId> = jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
     let heads: HashMap<&JobId, &Head> = facts.heads().map(|head| (&head.id, head)).collect();
     let mut children = children_of(&facts, &ids);
+    let places = places(&facts, home.clock.now());
     let mut warnings = home.warnings.clone();
     let mut reports = Vec::new();
     for id in ids {
@@ -143,6 +126,7 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
             .collect();
         let mut report = report(&home, job, &mut warnings)?;
         (report.waits, report.children, report.mentioned) = (waits, children, mentioned);
+        report.place = places.get(&id).copied();
         reports.push(report);
     }
     Ok((reports, warnings))
@@ -178,9 +162,11 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
     Ok(Report {
         attempts: attempts(&job, meta.as_ref()),
         waits: None,
+        place: None,
         children: Vec::new(),
         mentioned: BTreeMap::new(),
         relation,
+        live: Live::of(&job, &processes, home.clock.now()),
         processes,
         stuck: stuck(home, &job),
         still_running: still_running(&job, relation),

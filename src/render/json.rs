@@ -6,24 +6,109 @@ mod status;
 pub use overview::overview;
 pub use status::status;
 
-use crate::model::job::Job;
+use crate::model::{claim::Claim, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
-    list::{Entry, Listed, Row},
+    list::{Entry, Listed, Live, Row},
     pause::{PauseResult, Paused, Wanted},
     prune::Pruned,
     ready::Readied,
     set::{Set, SetResult},
     start::Submitted,
+    status::claim_of,
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
 use crate::plan::pick::Waits;
 use serde_json::{Map, Value, json};
 
-/// A job with the fields of the index.
+/// A job with every field that the index can have: one that it leaves out where it says nothing is here all the same.
 pub fn job(job: &Job) -> Value {
-    serde_json::to_value(job).unwrap_or_default()
+    let mut value = serde_json::to_value(job).unwrap_or_default();
+    let Some(fields) = value.as_object_mut() else { return value };
+    let limits = &job.spec.limits;
+    let absent = [
+        ("name", Value::Null),
+        ("argv", Value::Null),
+        ("grace_seconds", limits.grace.seconds.into()),
+        ("log_max_bytes", limits.log.bytes.into()),
+        ("attempt", 0.into()),
+        ("max_attempts", 1.into()),
+        ("not_before", Value::Null),
+        ("asked_approval", false.into()),
+        ("signal", Value::Null),
+        ("exit", Value::Null),
+        ("usage", Value::Null),
+        ("leftovers", json!([])),
+        ("leftovers_left", false.into()),
+        ("best_effort", false.into()),
+        ("notes", json!([])),
+        ("env", Value::Null),
+        ("stdin", Value::Null),
+        ("parent", Value::Null),
+        ("service", false.into()),
+        ("env_names", json!([])),
+        ("session", Value::Null),
+        ("paused_at", Value::Null),
+    ];
+    for (name, nothing) in absent {
+        fields.entry(name).or_insert(nothing);
+    }
+    let given = [
+        ("limits_from", limits_from(limits)),
+        ("on_leftovers", serde_json::to_value(job.spec.leftovers).unwrap_or_default()),
+        ("claim", claim_of(job).map_or(Value::Null, claim)),
+        ("ending", ending(ending_of(job))),
+    ];
+    for (name, given) in given {
+        fields.insert(name.to_owned(), given);
+    }
+    value
+}
+
+fn limits_from(limits: &Limits) -> Value {
+    json!({
+        "timeout": limits.timeout.source,
+        "stale_after": limits.stale_after.source,
+        "grace": limits.grace.source,
+        "log": limits.log.source,
+    })
+}
+
+/// Where a job runs or ran last.
+fn claim(claim: &Claim) -> Value {
+    let site = &claim.site;
+    json!({
+        "host": site.host,
+        "machine": site.machine,
+        "boot": site.boot,
+        "pid_namespace": site.pid_namespace,
+        "executor": claim.executor,
+    })
+}
+
+/// Why a job was told to end.
+fn ending(ending: Option<&Ending>) -> Value {
+    ending.map_or(
+        Value::Null,
+        |ending| json!({ "why": ending.why, "at": ending.at, "signal": ending.signal, "note": ending.note }),
+    )
+}
+
+fn ending_of(job: &Job) -> Option<&Ending> {
+    job.run().and_then(|run| run.ending.as_ref()).or_else(|| job.end().and_then(|end| end.ending.as_ref()))
+}
+
+/// What living processes use.
+fn live(live: Option<Live>) -> Value {
+    live.map_or(Value::Null, |live| {
+        json!({
+            "processes": live.sum.processes,
+            "cpu_ms": live.sum.cpu_ms,
+            "cpu_percent": live.cpu_percent,
+            "memory_kib": live.sum.memory_kib,
+        })
+    })
 }
 
 /// A job that may have been meant.
@@ -48,25 +133,13 @@ pub fn row(row: &Row) -> Value {
 pub fn entry(entry: &Entry) -> Value {
     let mut value = row(&entry.row);
     value["place"] = entry.place.into();
-    value["live"] = entry.live.map_or(Value::Null, |live| {
-        json!({
-            "processes": live.sum.processes,
-            "cpu_ms": live.sum.cpu_ms,
-            "cpu_percent": live.cpu_percent,
-            "memory_kib": live.sum.memory_kib,
-        })
-    });
+    value["live"] = live(entry.live);
     value
 }
 
 /// A list.
 pub fn list(listed: &Listed) -> Value {
     json!({ "jobs": listed.entries.iter().map(entry).collect::<Vec<_>>(), "left_out": listed.left_out })
-}
-
-/// How many jobs come before one that waits.
-fn ahead(waits: Option<&Waits>) -> Option<usize> {
-    waits.map(|waits| if let Waits::ForSlot { ahead, .. } = waits { ahead.len() } else { 0 })
 }
 
 /// Why a job waits.
@@ -85,12 +158,12 @@ fn waits(waits: Option<&Waits>) -> Value {
 /// A submission.
 pub fn submitted(submitted: &Submitted) -> Value {
     json!({
+        "dry_run": false,
         "id": submitted.job.id,
         "status": submitted.job.status(),
         "created": true,
-        "ahead": ahead(submitted.waits.as_ref()).unwrap_or(0),
+        "place": submitted.place,
         "waits": waits(submitted.waits.as_ref()),
-        "warnings": submitted.warnings,
     })
 }
 
@@ -109,10 +182,16 @@ pub fn waited(waited: &Waited) -> Value {
         .map(|one| {
             let mut value = job(one);
             value["wait_code"] = exit_code(one).into();
+            value["ready"] = Value::Null;
             value
         })
         .collect();
-    json!({ "jobs": jobs, "time_is_over": waited.time_is_over, "exit_code": waited.code })
+    json!({
+        "jobs": jobs,
+        "ready": Value::Null,
+        "time_is_over": waited.time_is_over,
+        "exit_code": waited.code,
+    })
 }
 
 /// The end of a wait for a line.
@@ -122,8 +201,8 @@ pub fn readied(readied: &Readied) -> Value {
         .iter()
         .map(|one| {
             let mut value = job(&one.job);
-            value["ready"] = (one.ready == Some(true)).into();
             value["wait_code"] = one.code().into();
+            value["ready"] = (one.ready == Some(true)).into();
             value
         })
         .collect();
@@ -134,27 +213,21 @@ pub fn readied(readied: &Readied) -> Value {
 
 /// Cancels.
 pub fn cancelled(results: &[Cancelled]) -> Value {
-    let jobs: Vec<Value> = results
-        .iter()
-        .map(|one| {
-            let (result, processes) = match &one.result {
-                CancelResult::Done => ("cancelled", Value::Null),
-                CancelResult::HadEnded => ("had_ended", Value::Null),
-                CancelResult::Asked => ("asked", Value::Null),
-                CancelResult::Stuck(processes) => {
-                    ("stuck", serde_json::to_value(processes).unwrap_or_default())
-                }
-                CancelResult::OutOfReach(_) => ("out_of_reach", Value::Null),
-            };
-            let result = if one.result == CancelResult::Done && !was_cancelled(&one.job) {
-                "had_ended"
-            } else {
-                result
-            };
-            json!({ "id": one.job.id, "status": one.job.status(), "result": result, "processes": processes })
-        })
-        .collect();
-    json!({ "jobs": jobs })
+    let result = |one: &Cancelled| match &one.result {
+        CancelResult::Done if was_cancelled(&one.job) => "cancelled",
+        CancelResult::Done | CancelResult::HadEnded => "had_ended",
+        CancelResult::Asked => "asked",
+        CancelResult::Stuck(_) => "stuck",
+        CancelResult::OutOfReach(_) => "out_of_reach",
+    };
+    let stuck = |one: &Cancelled| match &one.result {
+        CancelResult::Stuck(processes) => serde_json::to_value(processes).unwrap_or_default(),
+        _ => json!([]),
+    };
+    let jobs = results.iter().map(|one| {
+        json!({ "id": one.job.id, "status": one.job.status(), "result": result(one), "stuck": stuck(one) })
+    });
+    json!({ "jobs": jobs.collect::<Vec<_>>() })
 }
 
 fn was_cancelled(job: &Job) -> bool {
@@ -189,7 +262,7 @@ pub fn set(results: &[Set]) -> Value {
         .map(|one| {
             let result = match one.result {
                 SetResult::Done => "changed",
-                SetResult::WasSo => "was_so",
+                SetResult::WasSo => "unchanged",
                 SetResult::HadEnded => "had_ended",
             };
             let (before, after) = (settable(&one.before), settable(&one.after));
@@ -224,13 +297,12 @@ fn settable(job: &Job) -> [(&'static str, Value); 6] {
 
 /// What retention did.
 pub fn pruned(pruned: &Pruned, dry_run: bool) -> Value {
-    let ids: Vec<&str> = pruned.jobs.iter().map(|(job, _)| job.id.as_str()).collect();
     let jobs: Vec<Value> = pruned
         .jobs
         .iter()
-        .map(|(job, bytes)| json!({ "id": job.id, "status": job.status(), "bytes": bytes }))
+        .map(|(job, bytes)| json!({ "id": job.id, "status": job.status(), "freed_bytes": bytes }))
         .collect();
-    json!({ "dry_run": dry_run, "removed": ids, "jobs": jobs, "bytes": pruned.bytes() })
+    json!({ "dry_run": dry_run, "jobs": jobs, "freed_bytes": pruned.bytes() })
 }
 
 /// What a pass did.
@@ -239,6 +311,5 @@ pub fn decided(decided: &Decided, dry_run: bool) -> Value {
         "dry_run": dry_run,
         "events": decided.events,
         "actions": decided.actions,
-        "warnings": decided.warnings,
     })
 }

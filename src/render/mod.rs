@@ -38,9 +38,15 @@ impl Voice {
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
-    /// Prints a result: text as it is, or the JSON object with its version and the command's name.
-    pub fn result(self, command: &str, text: &str, object: &Value) -> io::Result<()> {
-        if self.json { print_object(command, object) } else { print(text) }
+    /// Prints a result: text as it is, or the JSON object with its version, the command's name and what the user should
+    /// be told, which people read on standard error.
+    pub fn result(self, command: &str, text: &str, object: &Value, warnings: &[String]) -> io::Result<()> {
+        if !self.json {
+            return print(text);
+        }
+        let mut object = object.clone();
+        object["warnings"] = warnings.into();
+        print_object(command, &object)
     }
 
     /// Says something on standard error. That it cannot be said changes nothing.
@@ -82,15 +88,13 @@ impl Voice {
 
 /// Prints what went wrong as an object. That it cannot be printed changes nothing.
 pub fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
-    let mut error = json!({
+    let error = json!({
         "code": fault.code.name(),
         "exit_code": exit_code,
         "message": fault.message,
         "hint": fault.hint,
+        "candidates": fault.candidates.iter().map(json::candidate).collect::<Vec<_>>(),
     });
-    if !fault.candidates.is_empty() {
-        error["candidates"] = fault.candidates.iter().map(json::candidate).collect();
-    }
     let _ = print_object(command, &json!({ "error": error }));
 }
 

@@ -117,6 +117,7 @@ impl Template {
                 Part::Column(column) => line.push_str(&column.value(entry, now).unwrap_or_default()),
                 Part::Field(name) => match &object[*name] {
                     Value::Null => {}
+                    Value::Array(list) if list.is_empty() => {}
                     Value::String(text) => line.push_str(&safe::line(text)),
                     other => line.push_str(&safe::line(&other.to_string())),
                 },

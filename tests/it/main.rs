@@ -6,6 +6,7 @@
 mod support;
 
 mod floors;
+mod schema;
 
 mod conformance;
 mod scheduling;

@@ -69,9 +69,13 @@ impl User {
         command
     }
 
-    /// Runs `bgctl` to its end.
+    /// Runs `bgctl` to its end. What it prints with `--json` has to be as the schema says.
+    #[track_caller]
     pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Ran {
-        Ran::of(&self.bgctl(arguments).output().unwrap())
+        let arguments: Vec<S> = arguments.into_iter().collect();
+        let ran = Ran::of(&self.bgctl(&arguments).output().unwrap());
+        crate::schema::check(&self.root(), &arguments, &ran.out);
+        ran
     }
 
     /// Runs `bgctl`, which must succeed, and gives what it printed.

@@ -8,8 +8,7 @@ use clap::Args;
 #[command(after_long_help = "\
 On a terminal, colours pass, and everything else that a terminal would obey is shown instead; a pipe or a file gets the
 output as it is. Of several jobs, each line begins with its job's name; a line longer than 64 KiB is broken there.
-Where the middle of a log was left out, a line says how much. With --json, the object is one job's, or has several under
-jobs; following does not answer in JSON.
+Where the middle of a log was left out, a line says how much. Following does not answer in JSON.
 
 Examples:
   bgctl logs build

@@ -41,7 +41,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
             text.push('\n');
         }
     }
-    voice.result("cancel", &text, &json::cancelled(&results))?;
+    voice.result("cancel", &text, &json::cancelled(&results), &told.warnings)?;
     if results.is_empty() && args.chosen.jobs.is_empty() {
         voice.say("there is no such active job");
     } else if results.len() > 1 {

@@ -21,7 +21,7 @@ pub fn run(args: &InitArgs, voice: Voice) -> Result<i32, Fault> {
     };
     let text = init::init(target, &SUBCOMMANDS.map(|(name, ..)| name))?;
     if voice.json {
-        voice.result("init", "", &json!({ "text": text }))?;
+        voice.result("init", "", &json!({ "text": text }), &[])?;
     } else {
         print(&text)?;
     }

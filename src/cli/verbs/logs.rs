@@ -26,7 +26,7 @@ pub fn run(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
     if named.is_empty() {
         voice.say(human::NONE_NAMED);
         if voice.json {
-            voice.result("logs", "", &json!({ "jobs": [] }))?;
+            voice.result("logs", "", &json!({ "jobs": [] }), &[])?;
         }
         return Ok(0);
     }
@@ -89,7 +89,8 @@ fn print_paths(home: &Home, jobs: &[Job], voice: Voice) -> Result<i32, Fault> {
     let paths = logs::paths(home, jobs)?;
     if voice.json {
         let object = |(job, path): (&Job, &std::path::PathBuf)| json!({ "id": job.id, "path": path.to_string_lossy() });
-        voice.result("logs", "", &of_all(jobs.iter().zip(&paths).map(object).collect()))?;
+        let objects: Vec<Value> = jobs.iter().zip(&paths).map(object).collect();
+        voice.result("logs", "", &json!({ "jobs": objects }), &home.warnings)?;
         return Ok(0);
     }
     let mut text = Vec::new();
@@ -108,14 +109,9 @@ fn print_object(home: &Home, jobs: &[Job], wanted: Wanted, voice: Voice) -> Resu
         let output = bytes::to_json(output);
         json!({ "id": job.id, "status": job.status(), "output": output, "left_out_bytes": left_out })
     };
-    let objects = jobs.iter().zip(kept.output.iter().zip(&kept.left_out)).map(object).collect();
-    voice.result("logs", "", &of_all(objects))?;
+    let objects: Vec<Value> = jobs.iter().zip(kept.output.iter().zip(&kept.left_out)).map(object).collect();
+    voice.result("logs", "", &json!({ "jobs": objects }), &home.warnings)?;
     Ok(0)
-}
-
-/// One job's object as it is; several under `jobs`.
-fn of_all(mut objects: Vec<Value>) -> Value {
-    if objects.len() == 1 { objects.swap_remove(0) } else { json!({ "jobs": objects }) }
 }
 
 /// A reader that has gone away has what it wanted.

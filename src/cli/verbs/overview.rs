@@ -11,6 +11,6 @@ pub const NAME: &str = "overview";
 pub fn run(voice: Voice) -> Result<i32, Fault> {
     let overview = overview::overview()?;
     let text = human::overview(&overview, SystemClock.now(), Screen::of(voice));
-    voice.result(NAME, &text, &json::overview(&overview))?;
+    voice.result(NAME, &text, &json::overview(&overview), &[])?;
     Ok(0)
 }

@@ -44,7 +44,7 @@ fn run(command: &str, args: &ChosenArgs, wanted: Wanted, voice: Voice) -> Result
         // The first that is not 0, in the order asked.
         code = if code == 0 { own } else { code };
     }
-    voice.result(command, &text, &json::paused(&results, wanted))?;
+    voice.result(command, &text, &json::paused(&results, wanted), &told.warnings)?;
     if results.is_empty() && args.jobs.is_empty() {
         voice.say(&format!("there is no job to {command}"));
     }

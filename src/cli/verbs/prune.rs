@@ -21,7 +21,7 @@ pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
     let pruned = prune::prune(&request)?;
     voice.events(&pruned.decided.events);
     voice.warn(&pruned.warnings);
-    voice.result("prune", &human::pruned(&pruned), &json::pruned(&pruned, args.dry_run))?;
+    voice.result("prune", &human::pruned(&pruned), &json::pruned(&pruned, args.dry_run), &pruned.warnings)?;
     voice.say(&human::pruned_in_all(&pruned, args.dry_run));
     Ok(0)
 }

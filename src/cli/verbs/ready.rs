@@ -41,7 +41,7 @@ pub fn wait_for(
     }
     let decided = readied.jobs.iter().filter(|one| one.ready.is_some() && manner.any);
     let text: String = decided.map(|one| format!("{}\n", one.job.id)).collect();
-    voice.result("wait", &text, &json::readied(&readied))?;
+    voice.result("wait", &text, &json::readied(&readied), &readied.warnings)?;
     Ok(readied.code)
 }
 

@@ -36,6 +36,6 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
             text.push_str(&format!("{}\n", human::set(one)));
         }
     }
-    voice.result("set", &text, &json::set(&results))?;
+    voice.result("set", &text, &json::set(&results), &told.warnings)?;
     Ok(code)
 }

@@ -45,7 +45,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     };
     if args.dry_run {
         let job = start::foresee(&request)?;
-        voice.result("start", &human::foreseen(&job), &json::foreseen(&job))?;
+        voice.result("start", &human::foreseen(&job), &json::foreseen(&job), &[])?;
         return Ok(0);
     }
     if closed::standard_output() {
@@ -67,7 +67,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     } else if (args.wait || pattern.is_some()) && voice.json {
         Ok(())
     } else {
-        voice.result("start", &format!("{id}\n"), &json::submitted(&submitted))
+        voice.result("start", &format!("{id}\n"), &json::submitted(&submitted), &submitted.warnings)
     };
     if let Err(error) = printed {
         return Err(Fault::new(
@@ -107,7 +107,7 @@ fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fa
         voice.say(&still_goes_on(&waited));
     }
     if voice.json {
-        voice.result("wait", "", &json::waited(&waited))?;
+        voice.result("wait", "", &json::waited(&waited), &waited.warnings)?;
     }
     Ok(waited.code)
 }

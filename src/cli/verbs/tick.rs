@@ -16,6 +16,6 @@ pub fn run(args: &TickArgs, voice: Voice) -> Result<i32, Fault> {
     voice.events(&decided.events);
     // From cron, silence means that all is well.
     let text = if args.dry_run { human::foreseen_pass(&decided) } else { String::new() };
-    voice.result("tick", &text, &json::decided(&decided, args.dry_run))?;
+    voice.result("tick", &text, &json::decided(&decided, args.dry_run), &decided.warnings)?;
     Ok(0)
 }

@@ -31,7 +31,7 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     if jobs.is_empty() {
         voice.say(human::NONE_NAMED);
         let nothing = Waited { jobs: Vec::new(), time_is_over: false, code: 0, warnings: Vec::new() };
-        voice.result("wait", "", &json::waited(&nothing))?;
+        voice.result("wait", "", &json::waited(&nothing), &[])?;
         return Ok(nothing.code);
     }
     if let Some(pattern) = &args.ready {
@@ -52,7 +52,7 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     } else {
         String::new()
     };
-    voice.result("wait", &text, &json::waited(&waited))?;
+    voice.result("wait", &text, &json::waited(&waited), &waited.warnings)?;
     Ok(waited.code)
 }
 

@@ -53,6 +53,6 @@ fn live(process: &Process, depth: usize) -> LiveProcess {
         argv: argv.iter().filter_map(|word| Bytes::new(word.clone()).ok()).collect(),
         stopped: process.stopped,
         cpu_ms: process.usage.cpu_ms + process.usage.reaped_cpu_ms,
-        resident_kib: process.usage.resident_kib,
+        memory_kib: process.usage.resident_kib,
     }
 }

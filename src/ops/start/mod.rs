@@ -12,6 +12,7 @@ use super::{
     called::{Called, called},
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
+    list::places,
 };
 use crate::model::{Timestamp, id::JobId, job::Job, spec::JobSpec};
 use crate::os::{
@@ -38,6 +39,8 @@ pub struct Submitted {
     pub job: Job,
     /// Why it does not run at once, where it has to wait.
     pub waits: Option<Waits>,
+    /// Its place in the queue, from 1, where it stands in line for a slot.
+    pub place: Option<usize>,
     /// What the jobs that hold the slots are called, where it waits for one.
     pub holders: Vec<Called>,
     /// What was decided, for those who want to see it.
@@ -160,7 +163,7 @@ fn launch(
     }
     let claimed =
         decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
-    let (mut waits, mut holders) = (None, Vec::new());
+    let (mut waits, mut place, mut holders) = (None, None, Vec::new());
     if !claimed {
         // Slots may be held by jobs that are gone; without cron nobody else would look.
         if let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
@@ -168,13 +171,14 @@ fn launch(
         }
         if let Ok(facts) = store.read() {
             job = facts.job(id).ok().flatten().unwrap_or(job);
+            place = places(&facts, home.clock.now()).get(id).copied();
             waits = pick::why_it_waits(&facts, id, home.clock.now(), &home.config, &home.site)?;
             if let Some(Waits::ForSlot { held_by, .. }) = &waits {
                 holders = called(&facts, held_by);
             }
         }
     }
-    Ok(Submitted { job, waits, holders, decided, warnings })
+    Ok(Submitted { job, waits, place, holders, decided, warnings })
 }
 
 /// The job as this submission left it.

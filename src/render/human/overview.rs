@@ -5,9 +5,8 @@ use super::screen::{HEADING, LABEL, Screen, WARNING, columns, fit, pad, style_of
 use super::words::{age, brief, run_time, seconds_between, title};
 use crate::model::{Timestamp, id::JobId, job::Job, state::Status};
 use crate::ops::{
-    list::Observed,
-    overview::{Attention, Overview, Running},
-    status::Live,
+    list::{Live, Observed},
+    overview::{Attention, Overview, Queued, Running},
 };
 use crate::plan::pick::Waits;
 use crate::render::safe;
@@ -164,8 +163,8 @@ fn running(overview: &Overview, now: Timestamp) -> Table {
             cells: vec![
                 job.id.random_part().to_owned(),
                 run_time(job, now),
-                live(&|live| cpu(live.cpu_ms)),
-                live(&|live| memory(live.resident_kib)),
+                live(&|live| cpu(live.sum.cpu_ms)),
+                live(&|live| memory(live.sum.memory_kib)),
                 title(job),
             ],
             mark: mark(running),
@@ -198,7 +197,7 @@ fn mark(running: &Running) -> &'static str {
 }
 
 fn queued(overview: &Overview, now: Timestamp) -> Table {
-    let row = |(job, waits): &(Job, Waits)| {
+    let row = |Queued { job, waits, .. }: &Queued| {
         let waits = match waits {
             Waits::Paused { since } => format!("paused {} ago", age(*since, now)),
             Waits::Until(at) => format!("{} to go", brief(seconds_between(now, *at))),

@@ -16,7 +16,10 @@ use crate::model::{
     spec::{LeftoverPolicy, quote},
     state::Status,
 };
-use crate::ops::status::{Attempt, Live, Report, claim_of};
+use crate::ops::{
+    list::Live,
+    status::{Attempt, Report, claim_of},
+};
 use crate::plan::pick::Waits;
 use crate::render::safe;
 
@@ -192,7 +195,7 @@ fn work(report: &Report, now: Timestamp) -> Vec<Entry> {
     } else if outcome.is_some_and(|outcome| outcome.best_effort) {
         group.push(one("used", "not known: its watcher had died".to_owned()));
     }
-    group.extend(uses(&report.processes).map(|words| one("uses", words)));
+    group.extend(report.live.as_ref().map(uses).map(|words| one("uses", words)));
     if !report.stuck.is_empty() {
         let since = ending_of(job).map(|ending| format!(" for {}", age(ending.at, now)));
         let words = format!("{} could not be ended{}", named(&report.stuck), since.unwrap_or_default());
@@ -236,14 +239,11 @@ fn used(usage: Usage) -> Vec<String> {
 }
 
 /// What living processes use.
-fn uses(processes: &[LiveProcess]) -> Option<String> {
-    let live = Live::of(processes)?;
-    let count = count_of(live.processes, "process", "processes");
-    Some(format!(
-        "{} of processor time so far, {} of memory, {count}",
-        cpu(live.cpu_ms),
-        memory(live.resident_kib)
-    ))
+fn uses(live: &Live) -> String {
+    let sum = live.sum;
+    let count = count_of(sum.processes, "process", "processes");
+    let (cpu, memory) = (cpu(sum.cpu_ms), memory(sum.memory_kib));
+    format!("{cpu} of processor time so far, {memory} of memory, {count}")
 }
 
 /// What bounds it, and where its output is.
@@ -287,10 +287,8 @@ fn source_words(source: Source) -> &'static str {
 
 /// The living processes as a tree, no line wider than the screen.
 fn tree(processes: &[LiveProcess], screen: Screen) -> String {
-    let rows: Vec<[String; 3]> = processes
-        .iter()
-        .map(|one| [one.pid.to_string(), cpu(one.cpu_ms), memory(one.resident_kib)])
-        .collect();
+    let rows: Vec<[String; 3]> =
+        processes.iter().map(|one| [one.pid.to_string(), cpu(one.cpu_ms), memory(one.memory_kib)]).collect();
     let header = ["PID", "CPU", "MEMORY"];
     let width = |column: usize| {
         rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0).max(header[column].len())

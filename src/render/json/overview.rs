@@ -1,6 +1,6 @@
 //! How things stand, as JSON.
 
-use super::{row, status::live, waits};
+use super::{live, row, waits};
 use crate::model::id::JobId;
 use crate::ops::overview::{Attention, Overview};
 use serde_json::{Map, Value, json};
@@ -11,12 +11,13 @@ pub fn overview(overview: &Overview) -> Value {
         overview.counts.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
     let running = overview.running.iter().map(|one| {
         let mut value = row(&one.row);
-        value["live"] = live(one.live.as_ref());
+        value["live"] = live(one.live);
         value
     });
-    let queued = overview.queued.iter().map(|(job, why)| {
-        let mut value = super::job(job);
-        value["waits"] = waits(Some(why));
+    let queued = overview.queued.iter().map(|one| {
+        let mut value = super::job(&one.job);
+        value["place"] = one.place.into();
+        value["waits"] = waits(Some(&one.waits));
         value
     });
     json!({

@@ -1,8 +1,8 @@
 //! Everything about a job, as JSON.
 
-use super::{ahead, row, waits};
-use crate::model::{claim::Relation, limit::Limits};
-use crate::ops::status::{Attempt, Live, Report, claim_of};
+use super::{ending, live, row, waits};
+use crate::model::{claim::Relation, limit::Limits, outcome::Outcome};
+use crate::ops::status::{Attempt, Report};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,6 @@ pub fn status(reports: &[Report]) -> Value {
 
 fn report(report: &Report) -> Value {
     let job = &report.row.job;
-    let spec = &job.spec;
     let mut value = row(&report.row);
     let names: Map<String, Value> = report
         .mentioned
@@ -22,31 +21,15 @@ fn report(report: &Report) -> Value {
         .collect();
     // What the index leaves out where it says nothing is always there.
     let parts = [
-        ("ahead", ahead(report.waits.as_ref()).into()),
+        ("place", report.place.into()),
         ("waits", waits(report.waits.as_ref())),
-        ("paused_at", told(&job.paused_at())),
-        (
-            "ending",
-            told(
-                &job.run()
-                    .map_or_else(|| job.end().and_then(|end| end.ending.as_ref()), |run| run.ending.as_ref()),
-            ),
-        ),
-        ("usage", told(&job.end().and_then(|end| end.outcome.as_ref()).and_then(|outcome| outcome.usage))),
-        ("name", told(&spec.name)),
-        ("service", spec.service.into()),
-        ("env_names", told(&spec.variables)),
-        ("stdin", told(&spec.stdin)),
-        ("on_leftovers", told(&spec.leftovers)),
-        ("max_attempts", spec.attempts_max.into()),
-        ("parent", told(&spec.parent)),
         ("children", told(&report.children)),
         ("mentioned", names.into()),
-        ("limits", limits(&spec.limits)),
-        ("place", place(report)),
+        ("limits", limits(&job.spec.limits)),
+        ("relation", relation(report)),
         ("run_seconds", told(&run_seconds(report))),
         ("attempts", report.attempts.iter().map(attempt).collect::<Vec<_>>().into()),
-        ("live", live(Live::of(&report.processes).as_ref())),
+        ("live", live(report.live)),
         ("processes", told(&report.processes)),
         ("stuck", told(&report.stuck)),
         ("still_running", told(&report.still_running)),
@@ -79,15 +62,15 @@ fn limits(limits: &Limits) -> Value {
     })
 }
 
-/// Where its present or last attempt runs.
-fn place(report: &Report) -> Value {
-    let Some(claim) = claim_of(&report.row.job) else { return Value::Null };
-    let relation = report.relation.map(|relation| match relation {
-        Relation::Same => "here",
-        Relation::Earlier => "earlier_boot",
-        Relation::Other => "elsewhere",
-    });
-    json!({ "host": claim.site.host, "executor": claim.executor, "relation": relation })
+/// How the place of its present or last attempt relates to this one.
+fn relation(report: &Report) -> Value {
+    report.relation.map_or(Value::Null, |relation| {
+        Value::from(match relation {
+            Relation::Same => "here",
+            Relation::Earlier => "earlier_boot",
+            Relation::Other => "elsewhere",
+        })
+    })
 }
 
 /// How long its last attempt ran, once it has ended.
@@ -101,17 +84,22 @@ fn attempt(attempt: &Attempt) -> Value {
         "attempt": attempt.number,
         "started_at": attempt.started_at,
         "ended_at": attempt.ended_at,
-        "ending": attempt.ending,
-        "outcome": attempt.outcome,
+        "ending": ending(attempt.ending.as_ref()),
+        "outcome": attempt.outcome.as_ref().map(outcome),
         "summary": attempt.summary,
         "log_from": attempt.log.map(|(from, _)| from),
         "log_to": attempt.log.map(|(_, to)| to),
     })
 }
 
-/// What living processes use.
-pub fn live(live: Option<&Live>) -> Value {
-    live.map_or(Value::Null, |live| {
-        json!({ "processes": live.processes, "cpu_ms": live.cpu_ms, "resident_kib": live.resident_kib })
+fn outcome(outcome: &Outcome) -> Value {
+    json!({
+        "exit": outcome.exit,
+        "at": outcome.at,
+        "usage": outcome.usage,
+        "leftovers": outcome.leftovers,
+        "leftovers_left": outcome.leftovers_left,
+        "best_effort": outcome.best_effort,
+        "notes": outcome.notes,
     })
 }

@@ -55,14 +55,14 @@ fn start() {
     let started = object(&user, 0, &["start", "--", "true"]);
     assert_eq!(
         names(&started),
-        ["ahead", "command", "created", "id", "status", "version", "waits", "warnings"]
+        ["command", "created", "dry_run", "id", "place", "status", "version", "waits", "warnings"]
     );
     assert_eq!((&started["status"], &started["created"]), (&json!("running"), &json!(true)));
     assert_eq!(user.wait(started["id"].as_str().unwrap()), 0);
     let _held = hold_both_slots(&user);
     user.start(["true"]);
     let queued = object(&user, 0, &["start", "--", "true"]);
-    assert_eq!((&queued["status"], &queued["ahead"]), (&json!("queued"), &json!(1)));
+    assert_eq!((&queued["status"], &queued["place"]), (&json!("queued"), &json!(2)));
     assert_eq!(queued["waits"]["for"], "slot");
 }
 
@@ -70,7 +70,7 @@ fn start() {
 fn start_dry_run() {
     let user = User::new();
     let foreseen = object(&user, 0, &["start", "--dry-run", "--name", "n", "--", "echo", "a"]);
-    assert_eq!(names(&foreseen), ["command", "dry_run", "job", "version"]);
+    assert_eq!(names(&foreseen), ["command", "dry_run", "job", "version", "warnings"]);
     assert_eq!((&foreseen["dry_run"], &foreseen["job"]["id"]), (&json!(true), &Value::Null));
     assert_eq!(foreseen["job"]["argv"], json!(["echo", "a"]));
     assert_eq!(foreseen["job"]["name"], "n");
@@ -92,7 +92,10 @@ fn start_wait_gives_the_end_as_wait_does() {
 fn list() {
     let user = User::new();
     let empty = object(&user, 0, &["list"]);
-    assert_eq!((names(&empty), &empty["jobs"]), (vec!["command", "jobs", "left_out", "version"], &json!([])));
+    assert_eq!(
+        (names(&empty), &empty["jobs"]),
+        (vec!["command", "jobs", "left_out", "version", "warnings"], &json!([]))
+    );
     let held = Held::start(&user, "it");
     let listed = object(&user, 0, &["list"]);
     let job = &listed["jobs"][0];
@@ -113,7 +116,6 @@ fn list() {
 
 /// The fields that `status` shows beside these, whether or not they say something.
 const STATUS: [&str; 24] = [
-    "ahead",
     "attempts",
     "children",
     "ending",
@@ -131,6 +133,7 @@ const STATUS: [&str; 24] = [
     "paused_at",
     "place",
     "processes",
+    "relation",
     "run_seconds",
     "service",
     "stdin",
@@ -145,12 +148,12 @@ fn status() {
     let id = user.start_sh("echo 1234");
     user.wait(&id);
     let shown = object(&user, 0, &["status", &id]);
-    assert_eq!(names(&shown), ["command", "jobs", "version"]);
+    assert_eq!(names(&shown), ["command", "jobs", "version", "warnings"]);
     let job = &shown["jobs"][0];
     assert_job(job);
     assert_eq!(job["log"]["bytes"], 5);
     assert_eq!(job["log"]["path"], json!(user.root().join("runs").join(format!("{id}.log"))));
-    assert_eq!((&job["ahead"], &job["still_running"]), (&Value::Null, &json!([])));
+    assert_eq!((&job["place"], &job["still_running"]), (&Value::Null, &json!([])));
     for name in STATUS {
         assert!(job.get(name).is_some(), "{name} in {job}");
     }
@@ -190,14 +193,12 @@ fn logs() {
     let id = user.start_sh("echo a; echo b");
     user.wait(&id);
     let said = object(&user, 0, &["logs", "-n", "1", &id]);
-    assert_eq!(names(&said), ["command", "id", "left_out_bytes", "output", "status", "version"]);
-    assert_eq!(
-        (&said["id"], &said["status"], &said["output"]),
-        (&json!(id), &json!("completed"), &json!("b\n"))
-    );
+    assert_eq!(names(&said), ["command", "jobs", "version", "warnings"]);
+    let shown = json!({ "id": id, "status": "completed", "output": "b\n", "left_out_bytes": 0 });
+    assert_eq!(said["jobs"], json!([shown]));
     let raw = user.start_sh("printf '\\377'");
     user.wait(&raw);
-    assert_eq!(object(&user, 0, &["logs", &raw])["output"], json!({ "b64": "/w==" }));
+    assert_eq!(object(&user, 0, &["logs", &raw])["jobs"][0]["output"], json!({ "b64": "/w==" }));
 }
 
 #[test]
@@ -205,7 +206,7 @@ fn logs_with_a_nul_byte_loses_nothing() {
     let user = User::new();
     let id = user.start_sh("printf '\\377\\000'");
     user.wait(&id);
-    assert_eq!(object(&user, 0, &["logs", &id])["output"], json!({ "b64": "/wA=" }));
+    assert_eq!(object(&user, 0, &["logs", &id])["jobs"][0]["output"], json!({ "b64": "/wA=" }));
 }
 
 #[test]
@@ -213,7 +214,10 @@ fn wait() {
     let user = User::new();
     let ids = [0, 3].map(|code| user.start_sh(&format!("exit {code}")));
     let waited = object(&user, 3, &["wait", &ids[0], &ids[1]]);
-    assert_eq!(names(&waited), ["command", "exit_code", "jobs", "time_is_over", "version"]);
+    assert_eq!(
+        names(&waited),
+        ["command", "exit_code", "jobs", "ready", "time_is_over", "version", "warnings"]
+    );
     assert_eq!((&waited["exit_code"], &waited["time_is_over"]), (&json!(3), &json!(false)));
     let codes: Vec<&Value> = waited["jobs"].as_array().unwrap().iter().map(|job| &job["wait_code"]).collect();
     assert_eq!(codes, [&json!(0), &json!(3)]);
@@ -228,10 +232,10 @@ fn cancel() {
     let user = User::new();
     let [one, two] = hold_both_slots(&user);
     let asked = object(&user, 0, &["cancel", &one.id]);
-    assert_eq!(names(&asked), ["command", "jobs", "version"]);
+    assert_eq!(names(&asked), ["command", "jobs", "version", "warnings"]);
     assert_eq!(
         asked["jobs"],
-        json!([{ "id": one.id, "status": "cancelled", "result": "cancelled", "processes": null }])
+        json!([{ "id": one.id, "status": "cancelled", "result": "cancelled", "stuck": [] }])
     );
     assert_eq!(object(&user, 0, &["cancel", &one.id])["jobs"][0]["result"], "had_ended");
     assert_eq!(user.status(&two.id), "running");
@@ -264,10 +268,10 @@ fn prune() {
     for dry_run in [true, false] {
         let arguments: &[&str] = if dry_run { &["prune", "--dry-run"] } else { &["prune"] };
         let pruned = object(&user, 0, arguments);
-        assert_eq!(names(&pruned), ["bytes", "command", "dry_run", "jobs", "removed", "version"]);
+        assert_eq!(names(&pruned), ["command", "dry_run", "freed_bytes", "jobs", "version", "warnings"]);
         assert_eq!(
-            (&pruned["dry_run"], &pruned["removed"]),
-            (&json!(dry_run), &json!(["bg_20260213_aaaaaa"]))
+            (&pruned["dry_run"], &pruned["jobs"][0]["id"]),
+            (&json!(dry_run), &json!("bg_20260213_aaaaaa"))
         );
     }
 }
@@ -292,7 +296,7 @@ fn tick() {
 fn init() {
     let user = User::new();
     let told = object(&user, 0, &["init", "posix"]);
-    assert_eq!(names(&told), ["command", "text", "version"]);
+    assert_eq!(names(&told), ["command", "text", "version", "warnings"]);
     assert_eq!(told["text"], json!(user.ok(["init", "posix"])));
 }
 
@@ -315,7 +319,7 @@ fn an_error_is_an_object_too_with_the_code_it_exits_with() {
     ] {
         let object = object(&user, code, &arguments);
         let error = &object["error"];
-        assert_eq!(names(error), ["code", "exit_code", "hint", "message"]);
+        assert_eq!(names(error), ["candidates", "code", "exit_code", "hint", "message"]);
         assert_eq!((&error["code"], &error["exit_code"]), (&json!(name), &json!(code)), "{arguments:?}");
         let said = user.run(arguments.iter().copied()).err;
         assert!(said.contains(error["message"].as_str().unwrap()), "people are told the same: {said}");

@@ -187,7 +187,7 @@ fn a_path_is_printed_and_nothing_else() {
     let path = user.root().join("runs").join(format!("{id}.log"));
     assert_eq!(user.ok(["logs", "--path", &id]), format!("{}\n", path.display()));
     let said = user.run(["logs", "--path", "--json", &id]).json();
-    assert_eq!((&said["id"], &said["path"]), (&json!(id), &json!(path)));
+    assert_eq!(said["jobs"], json!([{ "id": id, "path": path }]));
     assert_eq!(user.run(["logs", "--path", "--raw", &id]).code, 2);
     std::fs::remove_file(path).unwrap();
     assert_eq!(user.run(["logs", "--path", &id]).code, 1);
@@ -305,7 +305,7 @@ fn a_middle_that_was_left_out_is_said_and_never_shown_as_output() {
     let both = user.ok(["logs", "--head", "1", "-n", "1", &id]);
     assert_eq!(both, "100\n[bg: not shown: 792 bytes]\n899\n");
     let said = user.run(["logs", "--json", &id]).json();
-    assert_eq!(said["left_out_bytes"], 720);
+    assert_eq!(said["jobs"][0]["left_out_bytes"], 720);
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn what_runs_waits_and_failed_is_shown_with_its_numbers() {
     assert_eq!(object["running"][0]["id"], json!(one.id), "the one that began first");
     assert_eq!(object["running"][1]["id"], json!(two.id));
     assert_eq!(object["running"][0]["observed"], "alive");
-    assert!(object["running"][0]["live"]["resident_kib"].as_u64().unwrap() > 0);
+    assert!(object["running"][0]["live"]["memory_kib"].as_u64().unwrap() > 0);
     assert_eq!(object["running"][0]["live"]["processes"], 1);
     assert_eq!(
         (&object["queued"][0]["id"], &object["queued"][0]["waits"]["for"]),

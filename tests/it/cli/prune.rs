@@ -227,12 +227,12 @@ fn the_bytes_of_the_files_are_told() {
     let ran = user.run(["prune", "--all", "--dry-run"]);
     assert_eq!(ran.err, "2 jobs would be removed, 1.5 MiB would be freed\n");
     let pruned = user.run(["prune", "--all", "--json"]).json();
-    assert_eq!(pruned["bytes"], 3 << 19);
+    assert_eq!(pruned["freed_bytes"], 3 << 19);
     assert_eq!(
         pruned["jobs"],
         json!([
-            { "id": "bg_20260213_aaaaaa", "status": "completed", "bytes": 3 << 19 },
-            { "id": "bg_20260213_bbbbbb", "status": "completed", "bytes": 0 },
+            { "id": "bg_20260213_aaaaaa", "status": "completed", "freed_bytes": 3 << 19 },
+            { "id": "bg_20260213_bbbbbb", "status": "completed", "freed_bytes": 0 },
         ])
     );
 }

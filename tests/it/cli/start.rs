@@ -372,8 +372,7 @@ fn limits_of(user: &User, flags: &[&str]) -> Value {
 #[test]
 fn limits_come_from_flags_before_settings_before_built_in_values() {
     let user = User::new();
-    // A grace of 10 s is the built-in one and not worth a field.
-    assert_eq!(limits_of(&user, &[]), json!([1800, 3600, null]));
+    assert_eq!(limits_of(&user, &[]), json!([1800, 3600, 10]));
     let flags = ["--timeout", "1h30m", "--stale-after", "2d", "--grace", "3"];
     assert_eq!(limits_of(&user, &flags), json!([5400, 172_800, 3]));
     configure(&user, "[worker]\ntimeout = \"2h\"\nstale_after = \"none\"\ngrace = 4\n");

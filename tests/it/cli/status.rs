@@ -183,7 +183,7 @@ fn a_running_job_shows_its_tree_with_what_each_process_uses() {
     assert_eq!((&main["depth"], &child["depth"]), (&json!(0), &json!(1)));
     assert_eq!(main["pid"], user.recorded_pid(&held.id, "process"));
     assert_eq!((&child["parent"], &child["argv"][0]), (&main["pid"], &json!("cat")));
-    assert!(main["resident_kib"].as_u64().unwrap() > 0 && main["cpu_ms"].is_u64());
+    assert!(main["memory_kib"].as_u64().unwrap() > 0 && main["cpu_ms"].is_u64());
     let text = user.ok(["status", &held.id]);
     let tree: Vec<&str> = text.lines().skip_while(|line| !line.trim().starts_with("PID")).collect();
     assert_eq!(tree[0].split_whitespace().collect::<Vec<_>>(), ["PID", "CPU", "MEMORY", "PROCESS"]);
@@ -236,7 +236,7 @@ fn a_queued_job_names_who_holds_the_slots_and_who_comes_before_it() {
     assert_line(&text, &format!("ahead  {}, and 2 more", first.join(", ")));
     let job = user.job(&last);
     assert_eq!(job["waits"]["held_by"], json!([one.id, two.id]));
-    assert_eq!((&job["waits"]["ahead"], &job["ahead"]), (&json!(ahead), &json!(7)));
+    assert_eq!((&job["waits"]["ahead"], &job["place"]), (&json!(ahead), &json!(8)));
     assert_eq!(job["mentioned"][&one.id], json!({ "name": "one", "status": "running" }));
 }
 
@@ -426,7 +426,7 @@ fn an_ended_job_says_what_it_used_where_it_ran_and_why_it_was_told_to_end() {
     assert_line(&text, "by the kernel's account of each process as it was reaped");
     assert!(text.contains(" (local executor)\n"), "{text}");
     let job = user.job(&held.id);
-    assert_eq!((&job["place"]["relation"], &job["place"]["executor"]), (&json!("here"), &json!("local")));
+    assert_eq!((&job["relation"], &job["claim"]["executor"]), (&json!("here"), &json!("local")));
     assert!(job["usage"]["memory_peak_kib"].as_u64().unwrap() > 0 && job["run_seconds"].is_u64());
     assert_eq!((&job["ending"]["why"], &job["ending"]["signal"]), (&json!("cancel"), &json!(9)));
     assert_eq!((&job["live"], &job["processes"]), (&Value::Null, &json!([])));
@@ -439,7 +439,7 @@ fn what_another_machine_ran_is_said_to_be_of_there() {
     let changes = json!({ "started_at": ago(60), "attempt": 1, "claim": claim });
     user.write_index(&index_of(&[entry("elsewh", "running", &changes)]));
     assert_line(&user.ok(["status", "elsewh"]), "host  other (local executor, another machine or container)");
-    assert_eq!(user.job("elsewh")["place"]["relation"], "elsewhere");
+    assert_eq!(user.job("elsewh")["relation"], "elsewhere");
 }
 
 #[test]
