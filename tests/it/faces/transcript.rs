@@ -188,18 +188,25 @@ impl Section {
                     for step in block.steps() {
                         let to = user.path(format!("shown.{steps}"));
                         let command = hidden(&step.command);
-                        script.push_str(&format!("set +e\n{{ {command}\n}} >'{}' 2>&1\nset -e\n", to.display()));
+                        script.push_str(&format!(
+                            "set +e\n{{ {command}\n}} >'{}' 2>&1\nset -e\n",
+                            to.display()
+                        ));
                         steps += 1;
                     }
                 }
                 "crontab" => {
                     let [line] = &block.lines[..] else { panic!("line {}: one line", block.first) };
                     let command = line.splitn(6, ' ').nth(5).unwrap();
-                    let command = command.replace(&format!("{HOME}/.config/bg"), &root(user)).replace(PROGRAM, BGCTL);
+                    let command =
+                        command.replace(&format!("{HOME}/.config/bg"), &root(user)).replace(PROGRAM, BGCTL);
                     let to = user.path("cron.sh");
                     std::fs::write(&to, hidden(&command) + "\n").unwrap();
                     let home = home(user);
-                    script.push_str(&format!("env -i HOME='{home}' PATH=/usr/bin:/bin sh '{}'\n", to.display()));
+                    script.push_str(&format!(
+                        "env -i HOME='{home}' PATH=/usr/bin:/bin sh '{}'\n",
+                        to.display()
+                    ));
                 }
                 _ => {}
             }
@@ -269,4 +276,3 @@ fn settled(lines: &[String], randoms: &BTreeSet<String>) -> Vec<String> {
     };
     lines.iter().map(settle).collect()
 }
-
