@@ -10,6 +10,7 @@ use super::{
     id::JobId,
     job::Job,
     state::{State, Status},
+    wire::or_default,
 };
 use serde::{
     Deserialize,
@@ -22,8 +23,9 @@ use std::{fmt, ops::Range};
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
 
-/// Features of an index that an older program must not ignore, and that this one knows. None yet.
-const KNOWN_FEATURES: [&str; 0] = [];
+/// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, and jobs
+/// outside the slots. The index requires one as long as a job that has not ended has it.
+const KNOWN_FEATURES: [&str; 2] = ["pause", "services"];
 
 /// Why a text is not an index that this program may write to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -267,6 +269,10 @@ impl Facts {
         let mut text = String::with_capacity(self.text.len() + 1_024);
         let stamp = updated_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         text.push_str(&format!("{{\"version\":{VERSION},\"updated_at\":\"{stamp}\""));
+        let features = self.features();
+        if !features.is_empty() {
+            text.push_str(&format!(",\n\"requires\":{}", serde_json::json!(features)));
+        }
         for (name, value) in &self.others {
             let name = serde_json::Value::from(name.as_str());
             text.push_str(&format!(",\n{name}:{value}"));
@@ -282,6 +288,20 @@ impl Facts {
         }
         text.push_str("\n]}\n");
         text
+    }
+}
+
+impl Facts {
+    /// What an older program must not ignore.
+    fn features(&self) -> Vec<&'static str> {
+        let active = || self.heads().filter(|head| !head.status.has_ended());
+        let present = [active().any(|head| head.paused), active().any(|head| head.service)];
+        KNOWN_FEATURES
+            .into_iter()
+            .zip(present)
+            .filter(|(_, is_there)| *is_there)
+            .map(|(name, _)| name)
+            .collect()
     }
 }
 
@@ -373,7 +393,7 @@ struct HeadWire<'a> {
     ended_at: Option<Timestamp>,
     #[serde(default)]
     paused_at: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     service: bool,
     #[serde(default, borrow)]
     session: Option<std::borrow::Cow<'a, str>>,
@@ -447,7 +467,6 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
                     let raw: &RawValue = map.next_value()?;
                     outline.requires = serde_json::from_str(raw.get())
                         .map_err(|_| A::Error::custom("requires: expected a list of strings"))?;
-                    outline.others.push((name, raw));
                 }
                 _ => outline.others.push((name, map.next_value()?)),
             }

@@ -7,7 +7,7 @@ use super::{
     claim::Claim,
     id::JobId,
     job::Job,
-    limit::{ByteLimit, BytesMax, Limit, Limits, SECONDS_MAX, Seconds, Source},
+    limit::{ByteLimit, BytesMax, LOG_BYTES_MIN, Limit, Limits, SECONDS_MAX, Seconds, Source},
     outcome::{Ending, Exit, Leftover, Outcome, Usage},
     spec::{Command, JobSpec, LeftoverPolicy, display},
     state::{End, Run, State, Status, Verdict},
@@ -64,7 +64,7 @@ struct Wire {
     claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ending: Option<Ending>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     asked_approval: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signal: Option<i32>,
@@ -74,9 +74,9 @@ struct Wire {
     usage: Option<Usage>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     leftovers: Vec<Leftover>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     leftovers_left: bool,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     best_effort: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
@@ -88,9 +88,9 @@ struct Wire {
     on_leftovers: LeftoverPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<JobId>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     service: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     env_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
@@ -120,6 +120,11 @@ impl Sources {
 
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<BytesMax>, D::Error> {
     Option::deserialize(from).map(Some)
+}
+
+/// A hand-made index may have null where nothing is said.
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// Labels are a list; a hand-made index may have an object (`k=v` each) or null.
@@ -345,7 +350,10 @@ impl TryFrom<Wire> for Job {
                 "stale_after_seconds",
             )?,
             grace: limit(wire.grace_seconds, defaults.grace, from.grace, "grace_seconds")?,
-            log: wire.log_max_bytes.map_or(defaults.log, |bytes| ByteLimit { bytes, source: from.log }),
+            log: wire.log_max_bytes.map_or(defaults.log, |bytes| ByteLimit {
+                bytes: bytes.map(|bytes| bytes.max(LOG_BYTES_MIN)),
+                source: from.log,
+            }),
         };
         if wire.max_attempts == 0 {
             return Err("max_attempts: must be at least 1".to_owned());

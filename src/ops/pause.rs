@@ -99,12 +99,11 @@ pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Deci
         decided.warnings.extend(pass.advance(Scope::Whole, &mut |_| Ok(()))?.warnings);
     }
     let mut results = Vec::new();
+    let deadline = Instant::now() + SETTLE_MAX;
     for (before, result) in told {
         let result = match result {
-            PauseResult::Done
-                if before.run().is_some() && !wait_until_settled(&home, &before.id, wanted)? =>
-            {
-                PauseResult::Asked
+            PauseResult::Done if before.run().is_some() => {
+                wait_until_settled(&home, &before.id, wanted, deadline)?
             }
             other => other,
         };
@@ -149,19 +148,24 @@ fn tell(
     Ok(told)
 }
 
-/// Waits, with a bound, until a job's processes stand still or go on. `false`: the time was over before.
-fn wait_until_settled(home: &Home, id: &JobId, wanted: Wanted) -> Result<bool, Fault> {
-    let deadline = Instant::now() + SETTLE_MAX;
+/// Waits, with a bound, until a job's processes stand still or go on. Gives how it went.
+fn wait_until_settled(
+    home: &Home,
+    id: &JobId,
+    wanted: Wanted,
+    deadline: Instant,
+) -> Result<PauseResult, Fault> {
     loop {
-        // What has ended, or was queued again, has no process that could still do otherwise.
-        let Some(job) = home.store().read()?.job(id)?.filter(|job| job.run().is_some()) else {
-            return Ok(true);
-        };
-        if settled(home, &job, wanted)? {
-            return Ok(true);
+        let Some(job) = home.store().read()?.job(id)? else { return Ok(PauseResult::HadEnded) };
+        if job.end().is_some() {
+            return Ok(PauseResult::HadEnded);
+        }
+        // What was queued again has no process that could still do otherwise.
+        if job.run().is_none() || settled(home, &job, wanted)? {
+            return Ok(PauseResult::Done);
         }
         if Instant::now() >= deadline {
-            return Ok(false);
+            return Ok(PauseResult::Asked);
         }
         std::thread::sleep(SETTLE_INTERVAL);
     }
@@ -171,6 +175,9 @@ fn wait_until_settled(home: &Home, id: &JobId, wanted: Wanted) -> Result<bool, F
 fn settled(home: &Home, job: &Job, wanted: Wanted) -> Result<bool, Fault> {
     let Some(runs) = home.root.existing_runs()? else { return Ok(false) };
     let Some(record) = Record::open(runs, &job.id)? else { return Ok(false) };
-    let stands = record.attempt(job.attempt)?.paused_since_ms.is_some();
-    Ok(stands == (wanted == Wanted::Paused))
+    let attempt = record.attempt(job.attempt)?;
+    Ok(match wanted {
+        Wanted::Paused => attempt.paused_since_ms.is_some(),
+        Wanted::Resumed => !attempt.pausing,
+    })
 }

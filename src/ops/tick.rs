@@ -30,25 +30,12 @@ pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
     if !dry_run && let Err(error) = pass.shed(&home.root) {
         decided.warnings.push(error.to_string());
     }
-    if !dry_run && let Err(error) = sweep(&home) {
-        decided.warnings.push(error.message);
+    if !dry_run
+        && let Err(error) =
+            store.read().and_then(|facts| environments::tidy(&home.root, &store, &facts, home.clock.now()))
+    {
+        decided.warnings.push(error.to_string());
     }
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
     Ok(decided)
-}
-
-/// Removes what ended jobs and crashed submitters left of environments.
-fn sweep(home: &Home) -> Result<(), Fault> {
-    let store = home.store();
-    if environments::unneeded(&home.root, &store.read()?)?.is_empty() {
-        return Ok(());
-    }
-    // Under the lock, so that no submitter names one meanwhile.
-    let mut swept = Ok(0);
-    store.transact(home.clock.now(), &mut |draft| {
-        swept = environments::sweep(&home.root, draft.facts());
-        Ok(())
-    })?;
-    swept?;
-    Ok(())
 }

@@ -8,10 +8,16 @@ use crate::model::{
     id::JobId,
     job::Job,
 };
-use crate::os::{clock::SystemClock, detach, doorbell::wait_readable, reap, signal::Inbox};
+use crate::os::{
+    clock::{Clock, SystemClock},
+    detach,
+    doorbell::wait_readable,
+    reap,
+    signal::Inbox,
+};
 use crate::pass::{Decided, PassError};
 use crate::plan::{Action, Scope, rescue};
-use crate::store::{Store, json::JsonStore, logs};
+use crate::store::{Store, environments, json::JsonStore, logs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,8 +28,14 @@ const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// After so many jobs in a row a watcher looks after retention; it also does so when it leaves.
 const JOBS_BETWEEN_RETENTIONS: u32 = 64;
 
-/// It also does so when the logs of its jobs took more than this part of what all may take.
-const LOG_SHARE_DIVISOR: u64 = 16;
+/// It also does so when the logs of its jobs took more than this part of what all may take; with less it leaves the sizes
+/// of all logs, which are many, to others.
+const LOG_SHARE_DIVISOR: u64 = 256;
+
+/// Bytes of logs from which on a watcher looks at the sizes of all.
+fn share(home: &Home) -> u64 {
+    home.config.log_bytes_total_max.map_or(u64::MAX, |most| most / LOG_SHARE_DIVISOR)
+}
 
 /// How far beyond the greatest count of ended jobs retention is put off, as a fraction of it.
 const RETENTION_SLACK_DIVISOR: usize = 4;
@@ -47,14 +59,13 @@ pub fn run(root: &Path, id: JobId) {
         next = launch(&home, decided);
         count += 1;
         logged += logs::allocated_bytes(&home.root, &id);
-        let share = home.config.log_bytes_total_max.map_or(u64::MAX, |most| most / LOG_SHARE_DIVISOR);
-        if count % JOBS_BETWEEN_RETENTIONS == 0 || logged > share {
-            retain(&home);
+        if count % JOBS_BETWEEN_RETENTIONS == 0 || logged > share(&home) {
+            retain(&home, logged);
             logged = 0;
         }
     }
     if count > 0 {
-        retain(&home);
+        retain(&home, logged);
     }
 }
 
@@ -139,13 +150,16 @@ fn launch_others(home: &Home, actions: &[Action]) {
 }
 
 /// Without cron nobody else would: lets go what retention lets go, once it is worth a write.
-fn retain(home: &Home) {
+fn retain(home: &Home, logged: u64) {
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
     let most = home.config.retention.jobs_max;
-    let _ = pass.shed(&home.root);
+    if logged > share(home) {
+        let _ = pass.shed(&home.root);
+    }
     let Ok(facts) = store.read() else { return };
+    let _ = environments::tidy(&home.root, &store, &facts, home.clock.now());
     let ended = facts.heads().filter(|head| head.status.has_ended()).count();
     if ended > most + most / RETENTION_SLACK_DIVISOR
         && let Ok(ids) = pass.retained_no_longer()

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io;
 
-/// The unit in which a file system can take parts out: offset and length must be multiples of it (`fallocate(2)`).
+/// The unit in which a file system can take parts out: offset and length must be multiples of it (`fallocate(2)`). Those
+/// that say more than the largest can only make holes, which need no unit.
 pub fn block_bytes(file: &File) -> io::Result<u64> {
     const BYTES_MIN: u64 = 4_096;
-    Ok(rustix::fs::fstatvfs(file)?.f_bsize.max(BYTES_MIN))
+    const BYTES_MAX: u64 = 64 * 1_024;
+    Ok(rustix::fs::fstatvfs(file)?.f_bsize.clamp(BYTES_MIN, BYTES_MAX))
 }
 
 /// Takes whole blocks out, so that what came after them moves up (`FALLOC_FL_COLLAPSE_RANGE`). A process that appends

@@ -1,7 +1,7 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat, statat,
     unlinkat,
 };
 use rustix::io::Errno;
@@ -213,6 +213,17 @@ impl Folder {
         match rustix::fs::accessat(&self.fd, name, rustix::fs::Access::EXISTS, AtFlags::empty()) {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The space that a file takes on the disk; 0 where it is missing.
+    pub fn allocated_bytes(&self, name: &str) -> io::Result<u64> {
+        /// The unit of `st_blocks` (`stat(2)`).
+        const UNIT_BYTES: u64 = 512;
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(u64::try_from(stat.st_blocks).unwrap_or(0) * UNIT_BYTES),
+            Err(Errno::NOENT) => Ok(0),
             Err(error) => Err(error.into()),
         }
     }

@@ -18,15 +18,26 @@ pub struct LogSize {
 /// A log of so few bytes is not worth removing: what tells that it was removed takes as much.
 const BYTES_MIN: u64 = 4_096;
 
-/// The logs that go so that the others take at most `bytes_max` together: those of the jobs that ended first.
+/// The part of the limit that the logs of ended jobs have, however large those of running jobs are.
+const SHARE_DIVISOR: u64 = 4;
+
+/// The logs that go so that all take at most `bytes_max` together: those of the jobs that ended first.
+///
+/// The log of the job that ended last stays: whoever waited for it comes to read it. And where running jobs alone take
+/// too much, those of ended jobs keep a quarter of the limit, because taking it from them would not help.
 pub fn shed(logs: &[LogSize], bytes_max: BytesMax) -> Vec<JobId> {
     let Some(bytes_max) = bytes_max else { return Vec::new() };
-    let mut total: u64 = logs.iter().map(|log| log.bytes).sum();
+    let sum = |has_ended: bool| -> u64 {
+        logs.iter().filter(|log| log.has_ended == has_ended).map(|log| log.bytes).sum()
+    };
+    let room = bytes_max.saturating_sub(sum(false)).max(bytes_max / SHARE_DIVISOR);
     let mut ended: Vec<&LogSize> = logs.iter().filter(|log| log.has_ended && log.bytes > BYTES_MIN).collect();
     ended.sort_by_key(|log| log.ended_at);
+    ended.pop();
+    let mut total = sum(true);
     let mut gone = Vec::new();
     for log in ended {
-        if total <= bytes_max {
+        if total <= room {
             break;
         }
         total -= log.bytes;
@@ -55,13 +66,25 @@ mod tests {
             log("bbbbbb", Some(2), 50_000),
             log("aaaaaa", Some(1), 50_000),
             log("cccccc", Some(3), 50_000),
-            log("rrrrrr", None, 500_000),
+            log("rrrrrr", None, 100_000),
         ];
-        assert_eq!(gone(&logs, Some(650_000)), Vec::<String>::new());
-        assert_eq!(gone(&logs, Some(649_999)), ["aaaaaa"]);
-        assert_eq!(gone(&logs, Some(560_000)), ["aaaaaa", "bbbbbb"]);
-        assert_eq!(gone(&logs, Some(0)), ["aaaaaa", "bbbbbb", "cccccc"], "that of a running job stays");
+        assert_eq!(gone(&logs, Some(250_000)), Vec::<String>::new());
+        assert_eq!(gone(&logs, Some(249_999)), ["aaaaaa"]);
+        assert_eq!(gone(&logs, Some(160_000)), ["aaaaaa", "bbbbbb"]);
+        assert_eq!(
+            gone(&logs, Some(0)),
+            ["aaaaaa", "bbbbbb"],
+            "those of the running and of the last job stay"
+        );
         assert_eq!(gone(&logs, None), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_running_job_that_takes_too_much_does_not_take_all_from_the_others() {
+        let logs =
+            [log("aaaaaa", Some(1), 50_000), log("bbbbbb", Some(2), 50_000), log("rrrrrr", None, 900_000)];
+        assert_eq!(gone(&logs, Some(400_000)), Vec::<String>::new());
+        assert_eq!(gone(&logs, Some(399_996)), ["aaaaaa"]);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! it is needed after a power cut: before the index names it for a job that waits, or that may be tried again. A job that
 //! starts at once and has no other attempt never needs it then, and its submission is not held up by the disk.
 
-use super::{StoreError, root::Root};
-use crate::model::{bytes::Bytes, facts::Facts, wire::is_environment_name};
+use super::{Store, StoreError, root::Root};
+use crate::model::{Timestamp, bytes::Bytes, facts::Facts, wire::is_environment_name};
 use crate::os::{detach::KEPT_VARIABLES, folder::Folder, inherited::Inherited};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -14,27 +14,32 @@ use std::io;
 /// Largest environment that is read; the kernel's own limit for arguments and environment is below it (`execve(2)`).
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Writes an environment down, if it is not there yet, and gives its name.
-pub fn save(root: &Root, inherited: &Inherited) -> Result<String, StoreError> {
+/// Writes an environment down, if it is not there yet. Gives its name, and whether it was not.
+pub fn save(root: &Root, inherited: &Inherited) -> Result<(String, bool), StoreError> {
     let content = serde_json::to_vec(inherited).unwrap_or_default();
     let name = hash(&content);
     let folder = root.environments()?;
     let file = file_name(&name);
     let failed = |error| StoreError::System { doing: "write", path: folder.path().join(&file), error };
-    if !folder.has(&file).map_err(failed)? {
+    // What a power cut left of it is no environment; it is written anew.
+    let there = folder.read(&file, BYTES_MAX).ok().flatten();
+    let is_new = there.as_deref() != Some(&content[..]);
+    if is_new {
         sweep_abandoned(folder).map_err(failed)?;
         let temporary = format!("{name}.{}.tmp", std::process::id());
         folder.replace(&file, &temporary, &content, false).map_err(failed)?;
     }
-    Ok(name)
+    Ok((name, is_new))
 }
 
-/// Makes an environment durable.
+/// Makes an environment durable. One that is not there, as a hand-made entry may name it, cannot be made so; its job will
+/// say that it could not start.
 pub fn make_durable(root: &Root, name: &str) -> Result<(), StoreError> {
     let folder = root.environments()?;
     let file = file_name(name);
     let sync = || -> io::Result<()> {
-        folder.open_file(&file)?.ok_or(io::ErrorKind::NotFound)?.sync_all()?;
+        let Some(file) = folder.open_file(&file)? else { return Ok(()) };
+        file.sync_all()?;
         folder.sync()
     };
     sync().map_err(|error| StoreError::System {
@@ -108,14 +113,34 @@ pub fn unneeded(root: &Root, facts: &Facts) -> Result<Vec<String>, StoreError> {
         .collect())
 }
 
+/// Looks for files that nobody needs, and removes them under the index's lock.
+///
+/// `facts`: as they were a moment ago.
+pub fn tidy(root: &Root, store: &dyn Store, facts: &Facts, now: Timestamp) -> Result<(), StoreError> {
+    if unneeded(root, facts)?.is_empty() {
+        return Ok(());
+    }
+    let mut swept = Ok(0);
+    store.transact(now, &mut |draft| {
+        swept = sweep(root, draft.facts());
+        Ok(())
+    })?;
+    swept.map(|_| ())
+}
+
 /// Removes the files that nobody needs. Gives how many went.
 ///
 /// To be called under the index's lock: a submitter checks within its own transaction that the file is there.
 pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
     let folder = root.environments()?;
     let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
+    let files = unneeded(root, facts)?;
+    if !files.is_empty() {
+        // Only now: after a power cut, an index that still names one must find it.
+        root.folder().sync().map_err(failed)?;
+    }
     let mut gone = 0;
-    for file in unneeded(root, facts)? {
+    for file in files {
         gone += usize::from(folder.remove(&file).map_err(failed)?);
     }
     Ok(gone)
@@ -187,8 +212,9 @@ mod tests {
     fn the_same_environment_is_kept_once_and_read_back_byte_for_byte() {
         let (_dir, root) = root();
         let given = environment(b"\xff\xfe");
-        let name = save(&root, &given).unwrap();
-        assert_eq!(save(&root, &given).unwrap(), name);
+        let (name, is_new) = save(&root, &given).unwrap();
+        assert!(is_new);
+        assert_eq!(save(&root, &given).unwrap(), (name.clone(), false));
         assert_eq!(load(&root, &name).unwrap(), given);
         assert_eq!(root.environments().unwrap().names().unwrap().len(), 1);
     }
@@ -196,16 +222,26 @@ mod tests {
     #[test]
     fn a_changed_file_is_not_believed() {
         let (_dir, root) = root();
-        let name = save(&root, &environment(b"a")).unwrap();
+        let (name, _) = save(&root, &environment(b"a")).unwrap();
         std::fs::write(root.path().join("env").join(format!("{name}.json")), "{}").unwrap();
         assert!(load(&root, &name).unwrap_err().to_string().contains("not what its name says"));
+    }
+
+    #[test]
+    fn what_a_power_cut_left_of_an_environment_is_written_anew() {
+        let (_dir, root) = root();
+        let given = environment(b"a");
+        let (name, _) = save(&root, &given).unwrap();
+        std::fs::write(root.path().join("env").join(format!("{name}.json")), "").unwrap();
+        assert_eq!(save(&root, &given).unwrap(), (name.clone(), true));
+        assert_eq!(load(&root, &name).unwrap(), given);
     }
 
     #[test]
     fn what_no_job_names_is_swept_and_what_one_names_stays() {
         let (_dir, root) = root();
         let (kept, unnamed) =
-            (save(&root, &environment(b"a")).unwrap(), save(&root, &environment(b"b")).unwrap());
+            (save(&root, &environment(b"a")).unwrap().0, save(&root, &environment(b"b")).unwrap().0);
         let folder = root.environments().unwrap();
         folder.create_file(&format!("{kept}.999999999.tmp")).unwrap();
         let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());

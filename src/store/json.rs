@@ -7,15 +7,20 @@ use super::{Commit, Decide, Follow, Store, StoreError, environments, lock, root,
 use crate::model::{
     Timestamp,
     event::Event,
-    facts::{Damage, Draft, Facts, Unreadable},
+    facts::{Damage, Draft, Facts, Head, Unreadable},
     id::JobId,
     state::Status,
 };
 use crate::os::doorbell::Doorbell;
+use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 /// Largest index that is read: far beyond use, small enough to be read in bounded time and memory.
 const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// How long a submission that failed waits for the lock before it leaves its traces to others.
+const FORGET_WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// The index as a JSON file in a root folder.
 #[derive(Debug)]
@@ -62,6 +67,17 @@ impl<'a> JsonStore<'a> {
             .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
             .map_err(|error| self.system("write", error))?;
         Ok(Written { unneeded: environments_let_go(&facts, &events), events, text })
+    }
+
+    /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
+    /// with the next sweep.
+    pub fn forget(&self, name: &str) {
+        let _ = lock::locked(self.root.folder(), FORGET_WAIT_MAX, || {
+            // In an index that cannot be read nothing stands that this submission could have named.
+            if !self.read().is_ok_and(|facts| environments::is_needed(&facts, name)) {
+                let _ = environments::remove(self.root, name);
+            }
+        });
     }
 
     /// Removes environments that were needed until a moment ago, unless somebody needs them again. What cannot be removed
@@ -170,33 +186,36 @@ fn subject(event: &Event) -> &JobId {
 
 /// The environments that these events make needed after a power cut: those of jobs that wait, or may be tried again.
 fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, Damage> {
-    let mut names = Vec::new();
-    for event in events.iter().filter(|event| !matches!(event, Event::Removed { .. } | Event::Edited { .. }))
-    {
+    let changed: HashSet<&JobId> = events.iter().map(subject).collect();
+    let mut names: Vec<String> = Vec::new();
+    for event in events {
+        if matches!(event, Event::Removed { .. } | Event::Edited { .. }) {
+            continue;
+        }
         let Some(job) = facts.job(subject(event))? else { continue };
         let waits = matches!(job.status(), Status::Queued | Status::WaitingApproval);
         let may_wait = job.status() == Status::Running && job.attempt < job.spec.attempts_max;
-        let Some(name) = job.spec.env.filter(|_| waits || may_wait) else { continue };
-        // Another that waits with it has made it durable.
-        let changed = |id: &JobId| events.iter().any(|event| subject(event) == id);
-        let others = facts.heads().filter(|head| head.status == Status::Queued && !changed(&head.id));
-        let is_kept = others.into_iter().any(|head| head.env.as_deref() == Some(&name));
-        if !is_kept && !names.contains(&name) {
-            names.push(name);
-        }
+        let wanted = job.spec.env.filter(|_| waits || may_wait);
+        names.extend(wanted.filter(|name| !names.contains(name)));
+    }
+    if !names.is_empty() {
+        // What waited before these events with the same environment has made it durable.
+        let waited = |head: &&Head| head.status == Status::Queued && !changed.contains(&head.id);
+        let kept: HashSet<&str> =
+            facts.heads().filter(waited).filter_map(|head| head.env.as_deref()).collect();
+        names.retain(|name| !kept.contains(name.as_str()));
     }
     Ok(names)
 }
 
 /// The environments that no job needs any more since these events.
 fn environments_let_go(facts: &Facts, events: &[Event]) -> Vec<String> {
-    let ended = |id: &JobId| facts.heads().find(|head| head.id == *id && head.status.has_ended());
-    let mut names: Vec<String> =
-        events.iter().filter_map(|event| ended(subject(event))?.env.clone()).collect();
+    let changed: HashSet<&JobId> = events.iter().map(subject).collect();
+    let ended = facts.heads().filter(|head| head.status.has_ended() && changed.contains(&head.id));
+    let mut names: Vec<&str> = ended.filter_map(|head| head.env.as_deref()).collect();
     names.sort_unstable();
     names.dedup();
-    names.retain(|name| !environments::is_needed(facts, name));
-    names
+    names.into_iter().filter(|name| !environments::is_needed(facts, name)).map(str::to_owned).collect()
 }
 
 fn not_utf8(error: &std::string::FromUtf8Error) -> Damage {

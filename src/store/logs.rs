@@ -12,15 +12,12 @@ use crate::model::{
 };
 use crate::plan::shed::LogSize;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
-
-/// The unit of `st_blocks` (`stat(2)`).
-const UNIT_BYTES: u64 = 512;
+use std::os::unix::fs::FileExt;
 
 /// The space that a job's log takes; 0 where there is none.
 pub fn allocated_bytes(root: &Root, id: &JobId) -> u64 {
-    let file = root.run_file(&log_name(id)).ok().flatten();
-    file.and_then(|file| file.metadata().ok()).map_or(0, |data| data.blocks() * UNIT_BYTES)
+    let runs = root.existing_runs().ok().flatten();
+    runs.and_then(|runs| runs.allocated_bytes(&log_name(id)).ok()).unwrap_or(0)
 }
 
 /// The space that each log takes.

@@ -7,11 +7,11 @@
 
 use crate::model::id::JobId;
 use crate::os::folder::Folder;
-use crate::store::root::cut_name;
+use crate::store::root::{cut_name, log_name};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// Longest line that is read; the line itself is shorter.
 const BYTES_MAX: u64 = 4_096;
@@ -112,6 +112,27 @@ pub struct Written {
 /// What was left out of a job's log; `None` where it is whole.
 pub fn read(runs: &Folder, id: &JobId) -> io::Result<Option<Cut>> {
     Ok(read_whole(runs, id)?.map(|written| written.cut))
+}
+
+/// What was left out as the log stands, also where a cut was begun and nobody has said that it was made.
+pub fn as_it_stands(runs: &Folder, id: &JobId) -> io::Result<Option<Cut>> {
+    let Some(written) = read_whole(runs, id)? else { return Ok(None) };
+    let (Some(plan), Some(file)) = (&written.plan, runs.open_file(&log_name(id))?) else {
+        return Ok(Some(written.cut));
+    };
+    let was_made = match &plan.step {
+        Step::Collapse { token: None, .. } => false,
+        Step::Collapse { from, token: Some(token), .. } => {
+            let mut found = vec![0; token.len()];
+            let there = file.read_exact_at(&mut found, *from).is_ok();
+            !there || found != token.as_bytes()
+        }
+        // What becomes a hole is left out from now on, be it one already or not.
+        Step::Punch => true,
+        Step::Compact { inode } => file.metadata()?.ino() == *inode,
+    };
+    let stands = if was_made { plan.after } else { written.cut };
+    Ok(Some(Cut { sequence: written.cut.sequence, ..stands }))
 }
 
 /// What the file says; `None` where there is none.

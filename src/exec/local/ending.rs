@@ -47,10 +47,14 @@ impl<C: Clock> Watch<'_, C> {
         if family.is_gone().unwrap_or(false) {
             return Ended::default();
         }
-        let leftovers: Vec<Leftover> =
-            family.members().unwrap_or_default().iter().map(tree::leftover).collect();
+        let members = family.members().unwrap_or_default();
+        let leftovers: Vec<Leftover> = members.iter().map(tree::leftover).collect();
         // Nothing is left of a job that has been told to end meanwhile.
         if self.job.spec.leftovers == LeftoverPolicy::Leave && self.standing_intent().is_none() {
+            if self.held.get() {
+                // Nobody could let them go on later.
+                tree::signal_all(&members, libc::SIGCONT);
+            }
             return Ended { left: !leftovers.is_empty(), leftovers, ending: None };
         }
         self.end_tree(family, TERM);
@@ -85,7 +89,7 @@ impl<C: Clock> Watch<'_, C> {
             if beat {
                 self.beat();
             }
-            self.look_at_log(&self.job);
+            self.look_at_log();
             let until_look = self
                 .next_look()
                 .map_or(BEAT_INTERVAL, |at| at.saturating_sub(self.context.clock.monotonic()));

@@ -96,6 +96,7 @@ impl<'a> Log<'a> {
             return Ok(());
         };
         self.next = now + LOOK_INTERVAL;
+        self.finish_interrupted()?;
         let size = self.file.metadata()?.len();
         let written = size + self.known.cut.removed;
         if self.looked.is_some_and(|looked| is_fast(looked, (now, written), bytes_max)) {
@@ -108,11 +109,17 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// Whether it is larger than that.
+    pub fn is_beyond(&self, bytes_max: BytesMax) -> io::Result<bool> {
+        let Some(bytes_max) = bytes_max else { return Ok(false) };
+        Ok(self.file.metadata()?.len().saturating_sub(self.known.hole_bytes) > bytes_max)
+    }
+
     /// Makes the log of a job that has ended an ordinary file. Nobody may write to it any more.
     pub fn finish(&mut self, bytes_max: BytesMax) -> io::Result<()> {
-        let size = self.file.metadata()?.len();
-        if bytes_max.is_some_and(|most| size.saturating_sub(self.known.hole_bytes) > most) {
-            self.take_out(size, bytes_max.unwrap_or(u64::MAX))?;
+        self.finish_interrupted()?;
+        if let Some(bytes_max) = bytes_max.filter(|_| self.is_beyond(bytes_max).unwrap_or(false)) {
+            self.take_out(self.file.metadata()?.len(), bytes_max)?;
         }
         if self.known.hole_bytes > 0 { self.compact() } else { Ok(()) }
     }
@@ -141,7 +148,8 @@ impl<'a> Log<'a> {
         if known > 0 {
             return Ok(known);
         }
-        let limit = self.down(bytes_max / 4).max(self.block_bytes) - MARK_BYTES;
+        let size = self.file.metadata()?.len();
+        let limit = (self.down(bytes_max / 4).max(self.block_bytes) - MARK_BYTES).min(size);
         // A single line that is longer is torn: it has no end that could be kept.
         Ok(last_line_end(&self.file, limit)?.unwrap_or(limit))
     }
@@ -189,11 +197,12 @@ impl<'a> Log<'a> {
         Ok(Some(Plan { step: Step::Punch, after, hole_bytes, bytes_max }))
     }
 
-    /// From now on, readers know that a cut is being made.
-    fn begin(&self, plan: &Plan) -> io::Result<()> {
+    /// From now on, readers know that a cut is being made. Should it fail half-way, it is finished at the next look.
+    fn begin(&mut self, plan: &Plan) -> io::Result<()> {
         let cut = Cut { sequence: plan.after.sequence - 1, ..self.known.cut };
         let written = Written { cut, hole_bytes: self.known.hole_bytes, plan: Some(plan.clone()) };
         CutFile::open(self.runs, &self.id)?.write_whole(&written)?;
+        self.known = written;
         Ok(())
     }
 
@@ -224,7 +233,7 @@ impl<'a> Log<'a> {
     }
 
     /// Puts random bytes at the beginning of what goes: as long as they are there, it has not gone.
-    fn put_token(&self, plan: &Plan, from: u64, length: u64) -> io::Result<()> {
+    fn put_token(&mut self, plan: &Plan, from: u64, length: u64) -> io::Result<()> {
         let token: String = (0..4).map(|_| RandomIds.draw()).collect();
         self.file.write_all_at(token.as_bytes(), from)?;
         self.begin(&Plan { step: Step::Collapse { from, length, token: Some(token) }, ..plan.clone() })
@@ -260,11 +269,12 @@ impl<'a> Log<'a> {
 
     /// What a watcher had begun and did not come to end.
     fn finish_interrupted(&mut self) -> io::Result<()> {
-        let Some(plan) = self.known.plan.take() else { return Ok(()) };
+        let Some(plan) = self.known.plan.clone() else { return Ok(()) };
         if let Step::Compact { inode } = plan.step
             && self.file.metadata()?.ino() != inode
         {
             // It had not taken the log's place.
+            self.known.plan = None;
             self.known.cut.sequence = plan.after.sequence;
             return CutFile::open(self.runs, &self.id)?.write_whole(&self.known);
         }
@@ -310,12 +320,15 @@ impl<'a> Log<'a> {
 }
 
 /// Finishes what the watcher of a job that is over had not come to do. Only for the holder of the job's record.
-pub fn tidy(runs: &Folder, id: &JobId) {
-    if cut::read_whole(runs, id).is_ok_and(|known| known.is_some())
-        && let Ok(mut log) = Log::open(runs, id)
-    {
-        let _ = log.finish(None);
+///
+/// `others_write`: processes that were left running still write to it, so that it stays where it is.
+pub fn tidy(runs: &Folder, id: &JobId, bytes_max: BytesMax, others_write: bool) -> io::Result<()> {
+    if !runs.has(&log_name(id))? {
+        return Ok(());
     }
+    // Opened, it is what a cut that was interrupted would have made of it.
+    let mut log = Log::open(runs, id)?;
+    if others_write { Ok(()) } else { log.finish(bytes_max) }
 }
 
 /// Whether a log grew by more than its limit a second.
@@ -460,7 +473,13 @@ mod tests {
                 let written = file.metadata().unwrap().len();
                 interrupted_at(stage, &mut Log::open(&runs, &id).unwrap());
                 assert!(cut::read(&runs, &id).unwrap().unwrap().is_being_made(), "{place} {stage}");
-                tidy(&runs, &id);
+                // A reader that cannot wait any longer finds every line where it is.
+                let stands = cut::as_it_stands(&runs, &id).unwrap().unwrap();
+                let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
+                let last = format!("line {}\n", COUNT - 1);
+                let place = usize::try_from(stands.place(written - last.len() as u64).unwrap()).unwrap();
+                assert_eq!(text[place..], *last.as_bytes(), "{stage}");
+                tidy(&runs, &id, None, false).unwrap();
                 let cut = cut::read(&runs, &id).unwrap().unwrap();
                 assert!(!cut.is_being_made(), "{place} {stage}");
                 let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();

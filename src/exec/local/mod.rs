@@ -82,7 +82,9 @@ impl<C: Clock> Executor for Local<'_, C> {
         meta::sweep(self.root.runs()?, &job.id);
         let sighting = self.judge(job, Some(&record), false)?;
         if matches!(sighting, Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) {
-            log::tidy(self.root.runs()?, &job.id);
+            let left = matches!(&sighting, Sighting::Ended { outcome, .. } if outcome.leftovers_left);
+            // That it could not be made tidy is no reason not to judge the job.
+            let _ = log::tidy(self.root.runs()?, &job.id, job.spec.limits.log.bytes, left);
         }
         Ok(Some((Hold(Some(record)), sighting)))
     }

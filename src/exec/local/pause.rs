@@ -10,9 +10,10 @@ use super::record::{Attempt, Line, Record};
 use super::tree::signal_all;
 use std::time::Duration;
 
-/// How long is waited before processes are looked at again that do not stand still yet: at first, and at most.
+/// How long is waited before processes are looked at again that do not stand still yet: at first, and at most. Some
+/// never do, such as another user's.
 const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(1);
-const LOOK_INTERVAL_MAX: Duration = Duration::from_millis(200);
+const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// Whether a job stands still, and for how long it has.
 #[derive(Debug)]
@@ -20,31 +21,37 @@ pub struct Pause {
     motion: Motion,
     /// Time for which it stood still before.
     stood: Duration,
-    /// Whether it should go on and could not be told so.
-    retries: bool,
 }
 
 #[derive(Debug)]
 enum Motion {
     Going,
-    /// Told to stop; looked at again after this time.
+    /// Told to stop. The record says so since before the first process was.
     Stopping {
-        /// Until the next look.
+        /// When it is looked at next, on the monotonic clock.
+        next: Duration,
+        /// Until the look after that.
         interval: Duration,
-        /// Whether the last look found all standing still.
+        /// Whether the last look found all standing still, and no child has ended since.
         clean: bool,
     },
     /// All stand still since this instant of the monotonic clock.
     Standing(Duration),
+    /// Should go on and could not be told so: tried again at this instant.
+    Stuck(Duration),
 }
 
 impl Pause {
     /// As the record has it.
     pub fn of(history: &Attempt) -> Self {
-        let motion = history
-            .paused_since_ms
-            .map_or(Motion::Going, |since| Motion::Standing(Duration::from_millis(since)));
-        Self { motion, stood: Duration::from_millis(history.paused_ms), retries: false }
+        let motion = match history.paused_since_ms {
+            Some(since) => Motion::Standing(Duration::from_millis(since)),
+            None if history.pausing => {
+                Motion::Stopping { next: Duration::ZERO, interval: LOOK_INTERVAL_MIN, clean: false }
+            }
+            None => Motion::Going,
+        };
+        Self { motion, stood: Duration::from_millis(history.paused_ms) }
     }
 
     /// For how long it has stood still, until `now` of the monotonic clock.
@@ -57,16 +64,16 @@ impl Pause {
         self.stood + present
     }
 
-    /// Whether its clock stands.
-    pub fn stands(&self) -> bool {
-        matches!(self.motion, Motion::Standing(_))
+    /// Whether processes of it may have been stopped.
+    pub fn holds(&self) -> bool {
+        !matches!(self.motion, Motion::Going)
     }
 
-    /// After how long it wants to be looked at again, if nothing happens.
-    pub fn patience(&self) -> Option<Duration> {
+    /// When it wants to be looked at again, on the monotonic clock, if nothing happens.
+    pub fn next_look(&self) -> Option<Duration> {
         match self.motion {
-            Motion::Stopping { interval, .. } => Some(interval),
-            _ => self.retries.then_some(LOOK_INTERVAL_MAX),
+            Motion::Stopping { next, .. } | Motion::Stuck(next) => Some(next),
+            Motion::Going | Motion::Standing(_) => None,
         }
     }
 
@@ -79,14 +86,27 @@ impl Pause {
         record: &Record,
         now: Duration,
     ) {
-        match (&self.motion, wanted) {
-            (Motion::Going, true) => self.stop(LOOK_INTERVAL_MIN, false, family, record, now),
-            (Motion::Stopping { interval, clean }, true) => {
-                let (interval, clean) = ((*interval * 2).min(LOOK_INTERVAL_MAX), *clean && !child_ended);
-                self.stop(interval, clean, family, record, now);
+        match (&mut self.motion, wanted) {
+            (Motion::Going | Motion::Stuck(_), true) => self.begin_to_stop(family, record, now),
+            (Motion::Stopping { next, interval, clean }, true) => {
+                *clean &= !child_ended;
+                if now >= *next {
+                    let (interval, clean) = ((*interval * 2).min(LOOK_INTERVAL_MAX), *clean);
+                    self.stop(interval, clean, family, record, now);
+                }
             }
             (Motion::Stopping { .. } | Motion::Standing(_), false) => self.go_on(family, record, now),
-            (Motion::Going, false) | (Motion::Standing(_), true) => {}
+            (Motion::Stuck(next), false) if now >= *next => self.go_on(family, record, now),
+            (Motion::Going | Motion::Stuck(_), false) | (Motion::Standing(_), true) => {}
+        }
+    }
+
+    /// Nothing is stopped before the record says so: whoever adopts the job must know what to continue.
+    fn begin_to_stop(&mut self, family: &Family<'_>, record: &Record, now: Duration) {
+        if record.append(&Line::Pausing).is_ok() {
+            self.stop(LOOK_INTERVAL_MIN, false, family, record, now);
+        } else {
+            self.motion = Motion::Stuck(now + LOOK_INTERVAL_MAX);
         }
     }
 
@@ -97,27 +117,26 @@ impl Pause {
             signal_all(&going, libc::SIGSTOP);
             going.is_empty()
         });
-        if all_stand && clean {
-            // That it could not be written down shows in the clock of an adopter only.
-            let _ = record.append(&Line::Paused { monotonic_ms: now.as_millis() as u64 });
-            self.motion = Motion::Standing(now);
+        let said = || record.append(&Line::Paused { monotonic_ms: now.as_millis() as u64 }).is_ok();
+        self.motion = if all_stand && clean && said() {
+            Motion::Standing(now)
         } else {
-            self.motion = Motion::Stopping { interval, clean: all_stand };
-        }
+            Motion::Stopping { next: now + interval, interval, clean: all_stand }
+        };
     }
 
     fn go_on(&mut self, family: &Family<'_>, record: &Record, now: Duration) {
+        self.stood = self.stood(now);
         // Twice: a list of processes is no snapshot, and what was being stopped may have forked meanwhile.
         for _ in 0..2 {
             let Ok(members) = family.members() else {
-                self.retries = true;
+                self.motion = Motion::Stuck(now + LOOK_INTERVAL_MAX);
                 return;
             };
             signal_all(&members, libc::SIGCONT);
         }
-        self.retries = false;
-        self.stood = self.stood(now);
-        self.motion = Motion::Going;
+        // That it could not be written down makes an adopter tell them once more.
         let _ = record.append(&Line::Resumed { monotonic_ms: now.as_millis() as u64 });
+        self.motion = Motion::Going;
     }
 }

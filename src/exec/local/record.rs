@@ -55,6 +55,8 @@ pub enum Line {
         /// The same in time since boot without suspended time.
         monotonic_ms: u64,
     },
+    /// The watcher is about to stop the processes of the job.
+    Pausing,
     /// All processes of the job stand still.
     Paused {
         /// Since when, in time since boot without suspended time.
@@ -106,6 +108,8 @@ pub struct Attempt {
     pub log_from: u64,
     /// The latest sign of life.
     pub last_sign: Option<(Timestamp, u64)>,
+    /// Whether processes of it may have been stopped, and have not been continued since.
+    pub pausing: bool,
     /// Since when its processes stand still, in time since boot without suspended time.
     pub paused_since_ms: Option<u64>,
     /// For how long they stood still before.
@@ -250,8 +254,10 @@ impl Attempt {
             }
             Line::Started => self.started = true,
             Line::Beat { at, monotonic_ms } => self.last_sign = Some((at, monotonic_ms)),
+            Line::Pausing => self.pausing = true,
             Line::Paused { monotonic_ms } => self.paused_since_ms = Some(monotonic_ms),
             Line::Resumed { monotonic_ms } => {
+                self.pausing = false;
                 let since = self.paused_since_ms.take().unwrap_or(monotonic_ms);
                 self.paused_ms += monotonic_ms.saturating_sub(since);
             }

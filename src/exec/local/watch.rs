@@ -26,7 +26,7 @@ use crate::os::{
 use crate::plan::expire::seconds_left;
 use crate::store::{Store, root::Root};
 use rustix::fs::RawMode;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ const TAKE_INTERVAL: Duration = Duration::from_millis(10);
 /// How often a watcher gives a sign of life, and looks whether the index tells it to end the job: a poke may be lost
 /// with the process that should have sent it.
 const BEAT_INTERVAL: Duration = Duration::from_mins(1);
+
+/// How often a log that could not be opened is tried again.
+const OPEN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a watcher works with.
 pub struct Context<'a, C> {
@@ -114,6 +117,7 @@ pub fn end_left<C: Clock>(
     let watch = Watch::new(context, &watched.record, job);
     watch.end(&watch.family(main)?, Turn::Told(ending.clone()));
     let _ = reap::adopt_orphans(false);
+    watch.close_log(false);
     let outcome = Outcome { leftovers_left: false, ..watched.outcome.clone() };
     (watched.outcome, watched.ending) = watch.conclude(outcome, Some(ending));
     Ok(())
@@ -160,13 +164,27 @@ pub(super) struct Watch<'a, C> {
     pub(super) context: &'a Context<'a, C>,
     pub(super) record: &'a Record,
     pub(super) job: Job,
+    /// The job as the index had it last: its limits may change.
+    current: RefCell<Job>,
+    /// Whether processes of it may still stand still because it is paused.
+    pub(super) held: Cell<bool>,
     log: RefCell<Option<Log<'a>>>,
+    next_open: Cell<Duration>,
     log_fault: RefCell<String>,
 }
 
 impl<'a, C: Clock> Watch<'a, C> {
     fn new(context: &'a Context<'a, C>, record: &'a Record, job: Job) -> Self {
-        Self { context, record, job, log: RefCell::default(), log_fault: RefCell::default() }
+        Self {
+            context,
+            record,
+            current: RefCell::new(job.clone()),
+            job,
+            held: Cell::default(),
+            log: RefCell::default(),
+            next_open: Cell::default(),
+            log_fault: RefCell::default(),
+        }
     }
 
     fn to_the_end(&self, history: &Attempt) -> Result<(Outcome, Option<Ending>), ExecError> {
@@ -216,7 +234,6 @@ impl<'a, C: Clock> Watch<'a, C> {
 
     fn supervise(&self, started: Started) -> Result<(Outcome, Option<Ending>), ExecError> {
         let family = self.family(Main::Child(started.identity))?;
-        self.open_log();
         let turn = self.wait_for_turn(&family, self.context.clock.monotonic(), &Attempt::default());
         let ended = self.end(&family, turn);
         let exit = family.let_main_go().map_or_else(
@@ -241,7 +258,6 @@ impl<'a, C: Clock> Watch<'a, C> {
     fn adopt(&self, history: &Attempt) -> Result<(Outcome, Option<Ending>), ExecError> {
         let handle = history.process.and_then(|identity| Handle::open(identity).ok().flatten());
         let family = self.family(Main::Adopted { identity: history.process, handle })?;
-        self.open_log();
         let began = history
             .started_monotonic_ms
             .map_or_else(|| self.context.clock.monotonic(), Duration::from_millis);
@@ -279,13 +295,15 @@ impl<'a, C: Clock> Watch<'a, C> {
         while !family.main_has_ended() {
             let now = clock.monotonic();
             pause.follow(job.paused_at().is_some(), arrived.child, family, self.record, now);
-            self.look_at_log(&job);
-            let limit = job.spec.limits.timeout.seconds.filter(|_| !pause.stands());
+            self.look_at_log();
+            // What is to stand still has time, also while it cannot be stopped as a whole.
+            let limit = job.spec.limits.timeout.seconds.filter(|_| job.paused_at().is_none());
             let deadline = limit.map(|limit| began + Duration::from_secs(limit) + pause.stood(now));
-            let patience = pause.patience().map(|patience| now + patience);
             let next_beat = last_beat + beat_interval(&job);
-            let wake =
-                [deadline, patience, self.next_look()].into_iter().flatten().fold(next_beat, Duration::min);
+            let wake = [deadline, pause.next_look(), self.next_look()]
+                .into_iter()
+                .flatten()
+                .fold(next_beat, Duration::min);
             arrived = family.wait(wake.saturating_sub(clock.monotonic()));
             let now = clock.monotonic();
             let over = deadline.is_some_and(|deadline| now >= deadline);
@@ -305,6 +323,7 @@ impl<'a, C: Clock> Watch<'a, C> {
                 if let Some(ending) = current.run().and_then(|run| run.ending.clone()) {
                     return if family.main_has_ended() { Turn::Ended } else { Turn::Told(ending) };
                 }
+                self.current.replace(current.clone());
                 job = current;
             }
             let ran_seconds = now.saturating_sub(began + pause.stood(now)).as_secs();
@@ -313,24 +332,43 @@ impl<'a, C: Clock> Watch<'a, C> {
                 return Turn::Told(self.commit_timeout());
             }
         }
+        self.held.set(pause.holds());
         Turn::Ended
     }
 
     /// Keeps the log within its limit. What stands in the way is written down once.
-    pub(super) fn look_at_log(&self, job: &Job) {
-        let mut log = self.log.borrow_mut();
-        let Some(open) = log.as_mut() else { return };
-        if let Err(error) = open.look(job.spec.limits.log.bytes, self.context.clock.monotonic()) {
-            let text = format!("could not keep the log within its limit: {error}");
-            if self.log_fault.replace(text.clone()) != text {
-                let _ = self.record.append(&Line::Note { text });
+    pub(super) fn look_at_log(&self) {
+        let now = self.context.clock.monotonic();
+        let bytes_max = self.current.borrow().spec.limits.log.bytes;
+        if self.log.borrow().is_none() && (bytes_max.is_none() || now < self.next_open.get()) {
+            return;
+        }
+        let looked = || -> io::Result<()> {
+            let mut log = self.log.borrow_mut();
+            if log.is_none() {
+                self.next_open.set(now + OPEN_INTERVAL);
+                *log = Some(Log::open(self.context.root.runs().map_err(io::Error::other)?, &self.job.id)?);
             }
+            log.as_mut().map_or(Ok(()), |log| log.look(bytes_max, now))
+        };
+        self.note_fault(looked());
+    }
+
+    fn note_fault(&self, result: io::Result<()>) {
+        let Err(error) = result else { return };
+        let text = format!("could not keep the log within its limit: {error}");
+        if self.log_fault.replace(text.clone()) != text {
+            let _ = self.record.append(&Line::Note { text });
         }
     }
 
     /// When the log wants to be looked at next.
     pub(super) fn next_look(&self) -> Option<Duration> {
-        self.log.borrow().as_ref().and_then(Log::next_look)
+        let bounded = self.current.borrow().spec.limits.log.bytes.is_some();
+        match self.log.borrow().as_ref() {
+            Some(log) => log.next_look(),
+            None => bounded.then(|| self.next_open.get()),
+        }
     }
 
     /// Commits the intent to end the job for time. If the index cannot be written now, the intent goes to the record,
@@ -372,24 +410,23 @@ impl<'a, C: Clock> Watch<'a, C> {
         }
     }
 
-    fn open_log(&self) {
-        let opened = self.context.root.runs().map_err(io::Error::other);
-        match opened.and_then(|runs| Log::open(runs, &self.job.id)) {
-            Ok(log) => *self.log.borrow_mut() = Some(log),
-            Err(error) => {
-                let text = format!("could not look after the log: {error}");
-                let _ = self.record.append(&Line::Note { text });
-            }
-        }
-    }
-
     /// Once nobody writes to it any more, the log becomes an ordinary file. Gives how much was written to it.
-    fn close_log(&self, job_left: bool) -> Option<u64> {
+    fn close_log(&self, others_write: bool) -> Option<u64> {
+        self.look_at_log();
         let mut log = self.log.borrow_mut();
+        if log.is_none() {
+            *log = Log::open(self.context.root.runs().ok()?, &self.job.id).ok();
+        }
         let log = log.as_mut()?;
-        if !job_left && let Err(error) = log.finish(self.job.spec.limits.log.bytes) {
-            let text = format!("could not keep the log within its limit: {error}");
-            let _ = self.record.append(&Line::Note { text });
+        if !others_write {
+            let mut bytes_max = self.current.borrow().spec.limits.log.bytes;
+            // Nothing goes by a limit that was lifted a moment ago.
+            if log.is_beyond(bytes_max).unwrap_or(false)
+                && let Ok(Some(job)) = claimed_job(self.context, &self.job.id)
+            {
+                bytes_max = job.spec.limits.log.bytes;
+            }
+            self.note_fault(log.finish(bytes_max));
         }
         log.written().ok()
     }
@@ -397,7 +434,7 @@ impl<'a, C: Clock> Watch<'a, C> {
     fn write_meta(&self, outcome: &Outcome, log_from: u64, umask: Option<RawMode>, ending: Option<&Ending>) {
         let Ok(runs) = self.context.root.runs() else { return };
         let log_to = self.close_log(outcome.leftovers_left).unwrap_or(log_from);
-        let mut job = self.job.clone();
+        let mut job = self.current.borrow().clone();
         if let Some(ending) = ending {
             job.change(&Change::Decide { ending: ending.clone() });
         }

@@ -106,11 +106,17 @@ impl<'a> LogReader<'a> {
             }
             let seen = look(&self.file, before)?;
             reads += 1;
-            if cut::read(self.runs, &self.id)? == before || reads == READS_MAX {
+            let after = cut::read(self.runs, &self.id)?;
+            if sequence(after) == sequence(before) || reads == READS_MAX {
                 return Ok(seen);
             }
         }
     }
+}
+
+/// Which state of the log it tells of.
+fn sequence(cut: Option<Cut>) -> Option<u64> {
+    cut.map(|cut| cut.sequence)
 }
 
 fn written(cut: Option<Cut>, place: u64) -> u64 {
@@ -123,8 +129,15 @@ fn settled_cut(runs: &Folder, id: &JobId, known: Option<Cut>) -> io::Result<Opti
     loop {
         let cut = cut::read(runs, id)?;
         looks += 1;
-        if looks == CUT_LOOKS_MAX || cut == known || !cut.is_some_and(|cut| cut.is_being_made()) {
+        if sequence(cut) == sequence(known) {
+            return Ok(known);
+        }
+        if !cut.is_some_and(|cut| cut.is_being_made()) {
             return Ok(cut);
+        }
+        if looks == CUT_LOOKS_MAX {
+            // Whoever made it is slow, or gone.
+            return cut::as_it_stands(runs, id);
         }
         std::thread::sleep(CUT_INTERVAL);
     }

@@ -124,7 +124,7 @@ fn submit_as(
 ) -> Result<Option<Decided>, Fault> {
     // A sweep may take the file between saving and the transaction, since no job names it yet: then once more.
     for _ in 0..DRAWS_MAX {
-        let name = environments::save(&home.root, inherited)?;
+        let (name, is_new) = environments::save(&home.root, inherited)?;
         let job = Job::new(id.clone(), JobSpec { env: Some(name.clone()), ..spec.clone() }, now);
         let (mut admitted, mut there) = (false, Ok(true));
         let decided = pass.decide(Scope::Slots, &mut |draft| {
@@ -133,7 +133,17 @@ fn submit_as(
                 admitted = admit::admit(draft, job.clone())?;
             }
             Ok(())
-        })?;
+        });
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                // Nobody will ask for these values again.
+                if is_new {
+                    home.store().forget(&name);
+                }
+                return Err(error.into());
+            }
+        };
         if admitted {
             return Ok(Some(decided));
         }

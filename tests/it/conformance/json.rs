@@ -6,7 +6,7 @@ use super::{claimed, commit, found, id, now, submitted};
 use bgctl::model::{
     event::{Applied, Event},
     id::JobId,
-    outcome::{Exit, Outcome},
+    outcome::{Ending, Exit, Outcome, Why},
     state::Change,
 };
 use bgctl::store::{
@@ -306,10 +306,29 @@ fn an_index_that_requires_what_is_not_known_here_is_read_and_not_written() {
 }
 
 #[test]
-fn an_index_that_requires_nothing_is_written_and_says_so_still() {
+fn an_index_requires_what_its_active_jobs_have_and_an_older_program_must_not_ignore() {
     let place = InFolder::with(HAND_MADE.replace("\"version\": 1,", "\"version\": 1, \"requires\": [],"));
     place.change(&submitted(1));
-    assert!(place.index().contains("\"requires\":[]"));
+    assert!(!place.index().contains("requires"), "nothing yet");
+    let Event::Submitted { job } = submitted(2) else { panic!() };
+    let id = job.id.clone();
+    let mut service = *job;
+    service.spec.service = true;
+    place.change(&Event::Submitted { job: Box::new(service) });
+    assert!(place.index().contains("\"requires\":[\"services\"]"));
+    place.change(&Event::Changed { id: id.clone(), change: Change::Pause { at: now() } });
+    assert!(place.index().contains("\"requires\":[\"pause\",\"services\"]"));
+    let ending = Ending { why: Why::Cancel, at: now(), signal: None, note: None };
+    place.change(&Event::Changed { id, change: Change::Decide { ending } });
+    assert!(!place.index().contains("requires"), "nobody has them any more");
+}
+
+#[test]
+fn a_hand_made_entry_may_say_null_where_there_is_nothing_to_say() {
+    let nothing = "\"status\": \"queued\", \"service\": null, \"env_names\": null, \"paused_at\": null,";
+    let text = HAND_MADE.replacen("\"status\": \"queued\",", nothing, 1);
+    assert!(text.contains("null, \"env_names\""));
+    InFolder::with(text).visit(&mut |store| store.read().unwrap().check().unwrap());
 }
 
 /// Only what a decision looks at is parsed: an ended job's damage hinders whoever asks for that job, nobody else.

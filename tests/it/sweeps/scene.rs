@@ -91,7 +91,7 @@ fn watched(user: User, scripts: &[&str]) -> Set {
     inherited.variables.clear();
     inherited.set(bytes("PATH".as_ref()), bytes("/usr/local/bin:/usr/bin:/bin".as_ref()));
     inherited.set(bytes("BG_HOME".as_ref()), bytes(user.root().as_os_str()));
-    let env = environments::save(&root, &inherited).unwrap();
+    let (env, _) = environments::save(&root, &inherited).unwrap();
     let now = SystemClock.now();
     let jobs: Vec<Job> = scripts
         .iter()
