@@ -109,11 +109,10 @@ const MAKEFILE: &str = "all:\n\t@echo built\ntest:\n\t@touch tested\n";
 const CHECK: &str = "echo 'intro.md:3: no such link'; exit 2";
 const FOREVER: &str = "echo begun; exec sleep 600";
 
-/// What a page shows should not hang on how fast a machine is: `list` is asked when the job runs, `logs` when it has
-/// written, and the job goes on until it is waited for.
+/// What a page shows should not hang on how fast a machine is: one looks when the job has written, and the job goes on
+/// until it is waited for.
 const PATIENT: &str = "case $1 in
-list) until grep -qs '\"started\"' \"$BG_HOME\"/runs/*.lock; do sleep 0.02; done ;;
-logs) until grep -qs . \"$BG_HOME\"/runs/*.log; do sleep 0.02; done ;;
+list | logs) until grep -qs . \"$BG_HOME\"/runs/*.log; do sleep 0.02; done ;;
 wait) touch awaited ;;
 esac
 exec REAL \"$@\"";
@@ -124,8 +123,7 @@ bgctl start --quiet --wait --name tests -- echo tested
 printf '[queue]\\nmax_concurrent = 9\\n' >\"$BG_HOME/config.toml\"";
 
 /// What must not be touched, or is not everywhere, in its place.
-const PROGRAMS: [(&str, &str); 2] =
-    [("crontab", CRONTAB), ("pass", "echo TOKEN=def")];
+const PROGRAMS: [(&str, &str); 2] = [("crontab", CRONTAB), ("pass", "echo TOKEN=def")];
 
 const CRONTAB: &str = "case $1 in
 -l) cat \"$HOME/crontab\" 2>/dev/null || : ;;
@@ -152,7 +150,10 @@ fn reader(world: &World) -> User {
     for (name, text) in world.files {
         let path = user.path("home").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        if text.contains('\n') && *name == "Makefile" || name.ends_with(".txt") || ["big", ".env"].contains(name) {
+        if text.contains('\n') && *name == "Makefile"
+            || name.ends_with(".txt")
+            || ["big", ".env"].contains(name)
+        {
             std::fs::write(path, format!("{text}\n")).unwrap();
         } else {
             program(&user, &format!("home/{name}"), &text.replace("REAL", BGCTL));
@@ -185,7 +186,10 @@ fn run_all(page: &Page, sections: &[Section], worlds: &[World]) {
     let changes: Vec<_> = std::thread::scope(|scope| {
         let once = &once;
         let both = |(section, world)| {
-            (scope.spawn(move || once(section, world, "bash")), scope.spawn(move || once(section, world, "sh")))
+            (
+                scope.spawn(move || once(section, world, "bash")),
+                scope.spawn(move || once(section, world, "sh")),
+            )
         };
         let running: Vec<_> = sections.iter().zip(worlds).map(both).collect();
         // Both have to be right; the page shows one of them.

@@ -14,6 +14,7 @@ use regex::Regex;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Mutex;
 
 /// Where a reader would have the program, a home and its folder; what a test has instead is shown so.
 const PROGRAM: &str = "/usr/local/bin/bgctl";
@@ -188,18 +189,25 @@ impl Section {
                     for step in block.steps() {
                         let to = user.path(format!("shown.{steps}"));
                         let command = hidden(&step.command);
-                        script.push_str(&format!("set +e\n{{ {command}\n}} >'{}' 2>&1\nset -e\n", to.display()));
+                        script.push_str(&format!(
+                            "set +e\n{{ {command}\n}} >'{}' 2>&1\nset -e\n",
+                            to.display()
+                        ));
                         steps += 1;
                     }
                 }
                 "crontab" => {
                     let [line] = &block.lines[..] else { panic!("line {}: one line", block.first) };
                     let command = line.splitn(6, ' ').nth(5).unwrap();
-                    let command = command.replace(&format!("{HOME}/.config/bg"), &root(user)).replace(PROGRAM, BGCTL);
+                    let command =
+                        command.replace(&format!("{HOME}/.config/bg"), &root(user)).replace(PROGRAM, BGCTL);
                     let to = user.path("cron.sh");
                     std::fs::write(&to, hidden(&command) + "\n").unwrap();
                     let home = home(user);
-                    script.push_str(&format!("env -i HOME='{home}' PATH=/usr/bin:/bin sh '{}'\n", to.display()));
+                    script.push_str(&format!(
+                        "env -i HOME='{home}' PATH=/usr/bin:/bin sh '{}'\n",
+                        to.display()
+                    ));
                 }
                 _ => {}
             }
@@ -235,9 +243,16 @@ fn run(user: &User, shell: &str, script: &str, said: &Path) -> ExitStatus {
     child.wait().unwrap()
 }
 
-/// A port on which nobody listens.
+/// A port on which nobody listens, another one each time.
 fn free_port() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port.to_string();
+        }
+    }
 }
 
 /// The random parts of the ids in a text.
@@ -269,4 +284,3 @@ fn settled(lines: &[String], randoms: &BTreeSet<String>) -> Vec<String> {
     };
     lines.iter().map(settle).collect()
 }
-
