@@ -150,10 +150,8 @@ fn reader(world: &World) -> User {
     for (name, text) in world.files {
         let path = user.path("home").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        if text.contains('\n') && *name == "Makefile"
-            || name.ends_with(".txt")
-            || ["big", ".env"].contains(name)
-        {
+        let is_data = ["Makefile", "big", ".env"].contains(name);
+        if is_data || path.extension().is_some_and(|extension| extension == "txt") {
             std::fs::write(path, format!("{text}\n")).unwrap();
         } else {
             program(&user, &format!("home/{name}"), &text.replace("REAL", BGCTL));

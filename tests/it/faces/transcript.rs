@@ -82,7 +82,9 @@ impl Page {
         for first_line in first_lines {
             let is_other = |block: &Block| !block.lines[0].starts_with(first_line);
             let before: usize = sections.iter().map(|section| section.blocks.len()).sum();
-            sections.iter_mut().for_each(|section| section.blocks.retain(is_other));
+            for section in &mut sections {
+                section.blocks.retain(is_other);
+            }
             let after: usize = sections.iter().map(|section| section.blocks.len()).sum();
             assert_eq!(before, after + 1, "{} has one block that begins with {first_line:?}", self.path);
         }
