@@ -21,13 +21,13 @@ pub struct CancelArgs {
     /// Also the jobs that were started inside them
     #[arg(long)]
     pub nested: bool,
-    /// Do not ask: without a name or a label, a terminal is asked first, and a script has to say this
+    /// Do not ask; --all and --status without --label ask on a terminal first, and need this in a script
     #[arg(long, short)]
     pub yes: bool,
-    /// Return once the job is told, without waiting for its end
+    /// Return once the jobs are told to end, without waiting for it
     #[arg(long)]
     pub no_wait: bool,
-    /// The signal that asks its processes to end; KILL ends them at once [default: TERM]
+    /// The signal that asks the processes to end; KILL ends them at once [default: TERM]
     #[arg(long, short, value_name = "SIGNAL", value_parser = signal)]
     pub signal: Option<i32>,
     /// How to speak

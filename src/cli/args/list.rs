@@ -18,10 +18,12 @@ pub struct ListArgs {
     /// All ended jobs, not only the latest
     #[arg(long, short)]
     pub all: bool,
-    /// Only jobs in this state, 'active' or 'ended'; may be given several times
+    /// Only jobs in this state, or all that are 'active' or 'ended'; may be given several times
+    ///
+    /// The states are queued, running, waiting (for approval), completed, failed and cancelled.
     #[arg(long, value_name = "STATE", help_heading = "Which jobs")]
     pub status: Vec<String>,
-    /// Only jobs with this label; of several a job must have all
+    /// Only jobs with this label; of several, a job must have all
     #[arg(long, value_name = "LABEL", help_heading = "Which jobs")]
     pub label: Vec<String>,
     /// Only jobs of this name, or like this pattern: 'build*'
@@ -44,7 +46,7 @@ pub struct ListArgs {
     /// the key says nothing come last.
     #[arg(long, value_name = "KEY", value_parser = key(), hide_possible_values = true, help_heading = "Order")]
     pub sort: Option<Key>,
-    /// Turn the order round
+    /// Turn the order around
     #[arg(long, help_heading = "Order")]
     pub reverse: bool,
     /// Show these columns: id,name,status; --help names all
@@ -72,7 +74,7 @@ pub struct ListArgs {
         help_heading = "Output"
     )]
     pub format: Option<Template>,
-    /// Print one JSON object a job and line, as they are in 'jobs' of --json
+    /// Print a line a job: the JSON objects that --json has in 'jobs'
     #[arg(long, conflicts_with = "json", help_heading = "Output")]
     pub json_lines: bool,
     /// How to speak

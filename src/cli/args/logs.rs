@@ -18,25 +18,25 @@ Examples:
   bgctl logs --head 5 -n 5 build
   grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
-    /// Go on until the jobs have ended
+    /// Print what comes, too, until the jobs have ended; ctrl-c does not end them
     #[arg(long, short, conflicts_with_all = ["head", "path", "json"])]
     pub follow: bool,
-    /// Only the last lines
+    /// Only so many lines from the end
     #[arg(long, short = 'n', value_name = "LINES")]
     pub lines: Option<u64>,
-    /// Only the first lines; with --lines, the first and the last
+    /// Only so many lines from the beginning; with --lines, both
     #[arg(long, value_name = "LINES")]
     pub head: Option<u64>,
     /// Only what this attempt wrote: 1 is the first
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub attempt: Option<u32>,
-    /// Print where the log is, and nothing else
+    /// Print the path of the log instead
     #[arg(long, conflicts_with_all = ["lines", "head", "attempt", "raw"])]
     pub path: bool,
-    /// As the job wrote it, also on a terminal
+    /// Print it as the job wrote it, also on a terminal
     #[arg(long)]
     pub raw: bool,
     /// How to speak

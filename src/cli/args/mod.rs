@@ -30,7 +30,7 @@ pub const SUBCOMMANDS: [Subcommand; 12] = [
     ("logs", "Print a job's output, or follow it", arguments::<logs::LogsArgs>),
     ("cancel", "End jobs and all their processes", arguments::<cancel::CancelArgs>),
     ("wait", "Wait for jobs to end, and exit with their code", arguments::<wait::WaitArgs>),
-    ("prune", "Remove ended jobs that retention lets go", arguments::<prune::PruneArgs>),
+    ("prune", "Remove old ended jobs, with their logs", arguments::<prune::PruneArgs>),
     ("set", "Change name, labels or limits of jobs that have not ended", arguments::<set::SetArgs>),
     ("pause", "Stop the processes of jobs, and hold queued ones back", arguments::<pause::PauseArgs>),
     ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
@@ -77,10 +77,10 @@ pub struct CommonArgs {
 /// Which jobs a change is for.
 #[derive(Clone, Debug, Args)]
 pub struct ChosenArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
     #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "all"], conflicts_with_all = ["label", "status", "all"])]
     pub jobs: Vec<String>,
-    /// Every active job with this label; given several times, with all of them
+    /// Every active job with this label; of several, a job must have all
     #[arg(long, value_name = "LABEL", help_heading = "Many jobs")]
     pub label: Vec<String>,
     /// Every active job in this state: queued, running or waiting; may be given several times

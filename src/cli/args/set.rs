@@ -19,13 +19,13 @@ use clap::{ArgGroup, Args};
 Limits of a running job count at once. Names and @ mean jobs of this terminal; ids work from anywhere."
 )]
 pub struct SetArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// A name to call the job by
     #[arg(long)]
     pub name: Option<String>,
-    /// It has no name any more
+    /// Take the name away
     #[arg(long, conflicts_with = "name")]
     pub no_name: bool,
     /// Add a label; may be given several times
@@ -43,7 +43,7 @@ pub struct SetArgs {
     /// Time between asking processes to end and killing them
     #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub grace: Option<LimitArg>,
-    /// Size of its log, beyond which the middle goes: 64MiB, 2GB, none
+    /// Keep the beginning and the end of a log beyond this size: 64MiB, 2GB, none
     #[arg(long, value_name = "SIZE", value_parser = log_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub log_max: Option<LogLimitArg>,
     /// How to speak

@@ -29,8 +29,8 @@ Examples of long-lived jobs:
   bgctl start --service --name dev -- npm run dev
   bgctl start --timeout 8h --log-max 1GiB -- ./train.sh
 
-A command that is not found exits with 127, one that cannot be executed
-with 126; nothing is queued then.")]
+For a command that is not found, bgctl exits with 127, for one that cannot
+be executed with 126; nothing is started then.")]
 pub struct StartArgs {
     /// The command and its arguments, byte for byte
     #[arg(trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, required_unless_present = "shell")]
@@ -41,30 +41,30 @@ pub struct StartArgs {
     /// A name to call the job by
     #[arg(long)]
     pub name: Option<String>,
-    /// A label; may be given several times
+    /// A label, to choose jobs by; may be given several times
     #[arg(long, value_name = "LABEL")]
     pub label: Vec<String>,
     /// The working directory
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub cwd: Option<PathBuf>,
-    /// Set a variable, or take its present value over: NAME; may be given several times
+    /// Set a variable; NAME alone takes over the value that it has here; may be given several times
     #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Environment")]
     pub env: Vec<OsString>,
-    /// Set the variables of a file such as .env, or of standard input: -; may be given several times
+    /// Set the variables of a file such as .env, or - for standard input; may be given several times
     ///
     /// Lines are NAME=VALUE or export NAME=VALUE; empty lines and what follows a # are left out. A value with spaces is
     /// quoted. Within 'single quotes' all stands for itself; otherwise \n, \\, \" and \$ are read, and ${NAME} is a
     /// variable of yours, or one from above in the file. Quoted values may go over several lines. Of several files the
-    /// later one counts, and --env before all of them.
+    /// later one counts, and --env goes before all of them.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
     pub env_file: Vec<PathBuf>,
     /// Leave a variable out, wherever it comes from; may be given several times
     #[arg(long, value_name = "NAME", help_heading = "Environment")]
     pub unset: Vec<OsString>,
-    /// Take over only HOME, LANG, LOGNAME, PATH, SHELL, TMPDIR, TZ and USER
+    /// Inherit only HOME, LANG, LOGNAME, PATH, SHELL, TMPDIR, TZ and USER
     #[arg(long, help_heading = "Environment")]
     pub clean_env: bool,
-    /// Standard input: a file, or - for our own, read now to its end
+    /// Standard input of the command: a file, or - for that of bgctl, read now to its end; else it is empty
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
     pub stdin: Option<PathBuf>,
     /// End the job after this time: 90, 30s, 1h30m, none [default: 30m]
@@ -88,10 +88,10 @@ pub struct StartArgs {
     /// Wait for the job to end, and exit with its code
     #[arg(long, group = "waiting")]
     pub wait: bool,
-    /// Wait until a line of the job's output matches; if it ends first, exit with its code
+    /// Return once a line of the output matches; if the job ends first, exit with its code
     #[arg(long, value_name = "REGEX", group = "waiting", conflicts_with = "follow")]
     pub ready: Option<String>,
-    /// Longest wait of --wait and --ready: 90, 30s, 1h30m
+    /// Let --wait and --ready wait no longer than this, then exit with 121: 90, 30s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, requires = "waiting")]
     pub within: Option<u64>,
     /// Print the job's output as it comes, and exit with its code

@@ -10,8 +10,8 @@ use clap::Args;
   bgctl status ab
   bgctl status build --json | jq '.jobs[0].exit_code'")]
 pub struct StatusArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input; without one:
-    /// the overview
+    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input;
+    /// without one: the overview
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
     /// How to speak

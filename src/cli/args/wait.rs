@@ -11,7 +11,7 @@ use clap::Args;
   122  no such job, or a failure of bgctl itself
   124  the job timed out
   125  it was cancelled, or its outcome is unknown
-Of several jobs, the first code that is not 0, in the order of the arguments.
+Of several jobs, it is the first code that is not 0, in the order of the arguments.
 
 Examples:
   bgctl wait build && ./deploy.sh
@@ -19,16 +19,16 @@ Examples:
   bgctl wait --any ab cd
   bgctl wait --ready 'listening on' --within 30s web")]
 pub struct WaitArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
-    /// Longest wait: 90, 30s, 1h30m
+    /// Wait no longer than this, then exit with 121: 90, 30s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub within: Option<u64>,
     /// Return when the first of them ends
     #[arg(long)]
     pub any: bool,
-    /// Return as soon as a line of the log matches; with the job's code if it ends first
+    /// Return once a line of the output matches; if the job ends first, exit with its code
     #[arg(long, value_name = "REGEX")]
     pub ready: Option<String>,
     /// How to speak

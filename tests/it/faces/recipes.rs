@@ -109,11 +109,10 @@ const MAKEFILE: &str = "all:\n\t@echo built\ntest:\n\t@touch tested\n";
 const CHECK: &str = "echo 'intro.md:3: no such link'; exit 2";
 const FOREVER: &str = "echo begun; exec sleep 600";
 
-/// What a page shows should not hang on how fast a machine is: `list` is asked when the job runs, `logs` when it has
-/// written, and the job goes on until it is waited for.
+/// What a page shows should not hang on how fast a machine is: one looks when the job has written, and the job goes on
+/// until it is waited for.
 const PATIENT: &str = "case $1 in
-list) until grep -qs '\"started\"' \"$BG_HOME\"/runs/*.lock; do sleep 0.02; done ;;
-logs) until grep -qs . \"$BG_HOME\"/runs/*.log; do sleep 0.02; done ;;
+list | logs) until grep -qs . \"$BG_HOME\"/runs/*.log; do sleep 0.02; done ;;
 wait) touch awaited ;;
 esac
 exec REAL \"$@\"";
@@ -151,10 +150,8 @@ fn reader(world: &World) -> User {
     for (name, text) in world.files {
         let path = user.path("home").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        if text.contains('\n') && *name == "Makefile"
-            || name.ends_with(".txt")
-            || ["big", ".env"].contains(name)
-        {
+        let is_data = ["Makefile", "big", ".env"].contains(name);
+        if is_data || path.extension().is_some_and(|extension| extension == "txt") {
             std::fs::write(path, format!("{text}\n")).unwrap();
         } else {
             program(&user, &format!("home/{name}"), &text.replace("REAL", BGCTL));

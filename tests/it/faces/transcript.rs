@@ -14,6 +14,7 @@ use regex::Regex;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Mutex;
 
 /// Where a reader would have the program, a home and its folder; what a test has instead is shown so.
 const PROGRAM: &str = "/usr/local/bin/bgctl";
@@ -81,7 +82,9 @@ impl Page {
         for first_line in first_lines {
             let is_other = |block: &Block| !block.lines[0].starts_with(first_line);
             let before: usize = sections.iter().map(|section| section.blocks.len()).sum();
-            sections.iter_mut().for_each(|section| section.blocks.retain(is_other));
+            for section in &mut sections {
+                section.blocks.retain(is_other);
+            }
             let after: usize = sections.iter().map(|section| section.blocks.len()).sum();
             assert_eq!(before, after + 1, "{} has one block that begins with {first_line:?}", self.path);
         }
@@ -242,9 +245,16 @@ fn run(user: &User, shell: &str, script: &str, said: &Path) -> ExitStatus {
     child.wait().unwrap()
 }
 
-/// A port on which nobody listens.
+/// A port on which nobody listens, another one each time.
 fn free_port() -> String {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port.to_string();
+        }
+    }
 }
 
 /// The random parts of the ids in a text.
