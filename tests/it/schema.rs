@@ -141,7 +141,7 @@ fn every_field_and_every_kind_of_object_has_its_type() {
         }
         match schema {
             Value::Object(parts) => {
-                parts.iter().for_each(|(name, part)| look(part, &format!("{path}/{name}")))
+                parts.iter().for_each(|(name, part)| look(part, &format!("{path}/{name}")));
             }
             Value::Array(parts) => parts.iter().for_each(|part| look(part, path)),
             _ => {}

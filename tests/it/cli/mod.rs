@@ -14,6 +14,7 @@ mod prune;
 mod ready;
 mod screen;
 mod set;
+mod snapshots;
 mod start;
 mod status;
 mod terminal;
