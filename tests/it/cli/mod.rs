@@ -13,6 +13,7 @@ mod pause;
 mod prune;
 mod ready;
 mod screen;
+mod screens;
 mod set;
 mod snapshots;
 mod start;
