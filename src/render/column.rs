@@ -5,7 +5,7 @@ use super::human::words::{
 };
 use super::safe;
 use crate::model::{Timestamp, job::Job, limit::format_bytes, state::State};
-use crate::ops::list::{Entry, Observed};
+use crate::ops::list::Entry;
 use chrono::{Local, SecondsFormat};
 
 /// A column of a list.

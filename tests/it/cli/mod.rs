@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cancel;
+mod described;
 mod environment;
 mod find;
 mod follow;
@@ -15,7 +16,7 @@ mod ready;
 mod screen;
 mod screens;
 mod set;
-mod snapshots;
+pub mod snapshots;
 mod start;
 mod status;
 mod terminal;

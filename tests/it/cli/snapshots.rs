@@ -31,7 +31,7 @@ fn ran(began: i64, took: i64, more: Value) -> Value {
 }
 
 /// Jobs in every state, with names and commands of several lengths.
-fn mixed() -> Vec<Value> {
+pub fn mixed() -> Vec<Value> {
     let claim = elsewhere();
     vec![
         entry(
