@@ -20,6 +20,7 @@ fn ago(seconds: i64) -> String {
 }
 
 /// Begun so long ago, and ended so many seconds later.
+#[expect(clippy::needless_pass_by_value, reason = "every caller writes the value where it calls")]
 fn ran(began: i64, took: i64, more: Value) -> Value {
     let began = chrono::Utc::now() - chrono::TimeDelta::seconds(began + 25);
     let at = |seconds| {
