@@ -70,7 +70,7 @@ impl Home {
             Ok(config) => config,
             Err(fault) if broken == BrokenConfig::Stops => return Err(fault),
             Err(fault) => {
-                warnings.push(format!("{}; the built-in settings hold until it is mended", fault.message));
+                warnings.push(format!("the built-in settings hold until this is mended: {}", fault.message));
                 Config::default()
             }
         };

@@ -1,9 +1,11 @@
 //! The columns of a list: what each says to people, and to programs.
 
-use super::human::words::{age, brief, exit_words, nothing_was_executed, run_time, seconds_between};
+use super::human::words::{
+    age, brief, exit_words, nothing_was_executed, run_time, seconds_between, specials,
+};
 use super::safe;
 use crate::model::{Timestamp, job::Job, limit::format_bytes, state::State};
-use crate::ops::list::{Entry, Observed};
+use crate::ops::list::Entry;
 use chrono::{Local, SecondsFormat};
 
 /// A column of a list.
@@ -170,17 +172,9 @@ impl Column {
 fn status(entry: &Entry, now: Timestamp) -> String {
     let row = &entry.row;
     let job = &row.job;
-    let mut special: Vec<String> = Vec::new();
-    match row.observed {
-        None | Some(Observed::Alive) => {}
-        Some(other) => special.push(other.as_str().to_owned()),
-    }
-    if special.is_empty() && job.run().is_some_and(|run| run.ending.is_some()) {
-        special.push("being ended".to_owned());
-    }
-    if job.paused_at().is_some() {
-        special.push("paused".to_owned());
-    } else if let State::Queued { not_before: Some(at), .. } = job.state
+    let mut special: Vec<String> = specials(row).into_iter().map(str::to_owned).collect();
+    if job.paused_at().is_none()
+        && let State::Queued { not_before: Some(at), .. } = job.state
         && at > now
     {
         special.push(format!("in {}", brief(seconds_between(now, at))));

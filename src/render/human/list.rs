@@ -138,6 +138,11 @@ fn usual(entries: &[Entry], now: Timestamp, width: Option<usize>) -> Vec<Strip> 
         }
         strips.retain(|strip| strip.column != column);
     }
+    // The random part says which job is meant, too.
+    if let Some(ids) = strips.iter_mut().find(|strip| strip.column == Column::Id) {
+        ids.texts = entries.iter().map(|entry| entry.row.job.id.random_part().to_owned()).collect();
+        ids.width = ids.texts.iter().map(|text| columns(text)).max().unwrap_or(0);
+    }
     if sum(&strips, Strip::least) > width {
         strips.retain(|strip| strip.column != Column::Command);
     }

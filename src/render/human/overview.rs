@@ -22,6 +22,11 @@ const IDS_MAX: usize = 4;
 /// Widest title of a failed job, so that its reason has room.
 const TITLE_COLUMNS_MAX: usize = 24;
 
+/// Columns that go where they say nothing, or where the last column would have too little room.
+const DISPENSABLE: [&str; 3] = ["MEMORY", "CPU", "AGE"];
+/// What the last column should have at the least.
+const LAST_COLUMNS_MIN: usize = 24;
+
 /// What a root without jobs says.
 const GREETING: &str = "No jobs yet. Two commands to begin with:
 
@@ -126,27 +131,36 @@ struct Row {
 impl Table {
     fn text(&self, shown: usize, screen: Screen, width: usize) -> String {
         let rows = &self.rows[..shown];
-        let fixed = self.heading.len() - 1;
-        let widths: Vec<usize> = (0..fixed)
-            .map(|column| {
-                let widest = rows.iter().map(|row| columns(&row.cells[column])).max().unwrap_or(0);
-                widest.max(self.heading[column].len()) + 2
-            })
+        let last = self.heading.len() - 1;
+        let says = |column: usize| rows.iter().any(|row| row.cells[column] != "-");
+        let mut kept: Vec<usize> = (0..last)
+            .filter(|column| !DISPENSABLE.contains(&self.heading[*column]) || says(*column))
             .collect();
-        let joined = |cells: &[&str]| -> String {
-            cells.iter().zip(&widths).map(|(cell, width)| pad(cell, *width)).collect()
+        let room_of = |column: usize| {
+            let widest = rows.iter().map(|row| columns(&row.cells[column])).max().unwrap_or(0);
+            widest.max(self.heading[column].len()) + 2
         };
-        let mut heading = format!("{}{}", joined(&self.heading[..fixed]), self.heading[fixed]);
+        let dispensable =
+            DISPENSABLE.into_iter().filter_map(|name| self.heading.iter().position(|one| *one == name));
+        for column in dispensable {
+            if kept.iter().map(|column| room_of(*column)).sum::<usize>() + LAST_COLUMNS_MIN > width {
+                kept.retain(|one| *one != column);
+            }
+        }
+        let joined = |cells: &[&str]| -> String {
+            kept.iter().map(|column| pad(cells[*column], room_of(*column))).collect()
+        };
+        let mut heading = format!("{}{}", joined(&self.heading), self.heading[last]);
         if shown < self.total {
             heading.push_str(&format!(" ({shown} of {}; {})", self.total, self.all));
         }
         let mut text = format!("{}\n", screen.paint(HEADING, &fit(&heading, width)));
         for row in rows {
-            let cells: Vec<&str> = row.cells[..fixed].iter().map(String::as_str).collect();
+            let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
             let begin = fit(&joined(&cells), width);
             let room = width.saturating_sub(columns(&begin));
             let mark = fit(row.mark, room);
-            let last = fit(&row.cells[fixed], room.saturating_sub(columns(&mark)));
+            let last = fit(&row.cells[last], room.saturating_sub(columns(&mark)));
             let line = format!("{begin}{}{last}", screen.paint(WARNING, &mark));
             text.push_str(line.trim_end());
             text.push('\n');
@@ -202,7 +216,7 @@ fn queued(overview: &Overview, now: Timestamp) -> Table {
             Waits::Paused { since } => format!("paused {} ago", age(*since, now)),
             Waits::Until(at) => format!("{} to go", brief(seconds_between(now, *at))),
             Waits::ForSlot { .. } => "for a slot".to_owned(),
-            Waits::ForPass => "for a pass".to_owned(),
+            Waits::ForPass => "for bgctl tick".to_owned(),
         };
         Row { cells: vec![job.id.random_part().to_owned(), waits, title(job)], mark: "" }
     };

@@ -89,6 +89,25 @@ pub fn fit(text: &str, columns_max: usize) -> String {
     short
 }
 
+/// A text in lines of at most so many columns, broken between words; one that fits stays as it is, and a longer word
+/// has a line of its own.
+pub fn wrap(text: &str, columns_max: usize) -> Vec<String> {
+    if columns(text) <= columns_max {
+        return vec![text.to_owned()];
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= columns_max => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A text filled up with spaces to so many columns.
 pub fn pad(text: &str, columns_min: usize) -> String {
     format!("{text}{}", " ".repeat(columns_min.saturating_sub(columns(text))))
@@ -115,6 +134,13 @@ mod tests {
         assert_eq!(fit("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
         assert_eq!(fit("abc", 1), "…");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn a_sentence_is_broken_between_words() {
+        assert_eq!(wrap("a  bb ccc", 9), ["a  bb ccc"]);
+        assert_eq!(wrap("aaaa bbbb cccc dddd", 9), ["aaaa bbbb", "cccc dddd"]);
+        assert_eq!(wrap("aaaaaaaaaa b 日本", 6), ["aaaaaaaaaa", "b 日本"]);
     }
 
     #[test]

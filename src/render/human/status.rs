@@ -1,7 +1,7 @@
 //! Everything about a job.
 
 use super::measure::{count_of, cpu, local, memory};
-use super::screen::{self, HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of};
+use super::screen::{self, HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of, wrap};
 use super::words::{
     age, brief, bytes, exit_words, moment, named, run_time, seconds_between, status_words, waiting,
 };
@@ -28,6 +28,9 @@ const NAMED_MAX: usize = 5;
 /// Longest name beside an id where other jobs are only mentioned.
 const NAME_CHARS_MAX: usize = 24;
 
+/// Fewest columns of a sentence: on a screen that has less, the terminal breaks it.
+const PROSE_COLUMNS_MIN: usize = 20;
+
 /// A label and the lines beside it.
 type Entry = (&'static str, Vec<String>);
 
@@ -38,7 +41,7 @@ pub fn status(report: &Report, now: Timestamp, screen: Screen) -> String {
     let mut texts: Vec<String> = groups
         .iter()
         .filter(|group| !group.is_empty())
-        .map(|group| group.iter().map(|entry| shown(entry, width, screen)).collect())
+        .map(|group| group.iter().map(|entry| shown(&wrapped(entry, width, screen), width, screen)).collect())
         .collect();
     if !report.processes.is_empty() {
         texts.push(tree(&report.processes, screen));
@@ -55,6 +58,20 @@ fn shown((label, lines): &Entry, width: usize, screen: Screen) -> String {
         text.push_str(&format!("{label}  {line}\n"));
     }
     text
+}
+
+/// An entry whose sentences are no wider than the screen. What may be copied stays in one piece: ids, commands, paths.
+fn wrapped((label, lines): &Entry, width: usize, screen: Screen) -> Entry {
+    let is_prose =
+        !matches!(*label, "id" | "status" | "name" | "command" | "cwd" | "stdin" | "log" | "children");
+    let lines = match screen.columns {
+        Some(columns) if is_prose => {
+            let room = columns.saturating_sub(width + 2).max(PROSE_COLUMNS_MIN);
+            lines.iter().flat_map(|line| wrap(line, room)).collect()
+        }
+        _ => lines.clone(),
+    };
+    (label, lines)
 }
 
 fn one(label: &'static str, value: String) -> Entry {

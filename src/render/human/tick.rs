@@ -1,6 +1,6 @@
 //! What a pass would do.
 
-use crate::model::{event::Event, state::Change};
+use crate::model::{event::Event, id::JobId, state::Change};
 use crate::pass::Decided;
 use crate::plan::Action;
 use crate::render::safe;
@@ -8,17 +8,30 @@ use crate::render::safe;
 /// What a pass would do, a line each.
 pub fn foreseen_pass(decided: &Decided) -> String {
     let mut text = String::new();
-    for event in &decided.events {
+    for event in decided.events.iter().filter(|event| !is_told_by_another(event, &decided.events)) {
         text.push_str(&format!("would {}\n", event_words(event)));
     }
     for action in &decided.actions {
         text.push_str(&match action {
+            Action::Launch(id) if is_started(id, &decided.events) => continue,
             Action::Launch(id) => format!("would launch a watcher for {id}\n"),
             Action::Poke(id) => format!("would poke the watcher of {id}\n"),
             Action::Evict(id) => format!("would replace the silent watcher of {id}\n"),
         });
     }
     text
+}
+
+/// Whether an event only tells why what another one tells happens: a job is told to end, and its end is known.
+fn is_told_by_another(event: &Event, all: &[Event]) -> bool {
+    let Event::Changed { id, change: Change::Decide { .. } } = event else { return false };
+    all.iter().any(|other| matches!(other, Event::Changed { id: of, change: Change::End { .. } } if of == id))
+}
+
+/// Whether a job gets its slot, which a watcher always follows.
+fn is_started(id: &JobId, all: &[Event]) -> bool {
+    all.iter()
+        .any(|event| matches!(event, Event::Changed { id: of, change: Change::Claim { .. } } if of == id))
 }
 
 fn event_words(event: &Event) -> String {

@@ -32,15 +32,24 @@ pub fn title(job: &Job) -> String {
     }
 }
 
-/// A lost job never prints as plain running.
+/// The state with what is special about it: a lost job never prints as plain running, a paused one never as plain
+/// queued.
 pub fn status_words(row: &Row) -> String {
-    let status = row.job.status();
-    let ending = row.job.run().is_some_and(|run| run.ending.is_some());
-    match row.observed {
-        Some(Observed::Alive) if ending => format!("{status} (being ended)"),
-        Some(Observed::Alive) | None => end_status(&row.job),
-        Some(other) => format!("{status} ({})", other.as_str()),
-    }
+    let special = specials(row);
+    let special = if special.is_empty() { String::new() } else { format!(" ({})", special.join(", ")) };
+    format!("{}{special}", end_status(&row.job))
+}
+
+/// What sets a job apart from others in its state.
+pub fn specials(row: &Row) -> Vec<&'static str> {
+    let job = &row.job;
+    let seen = row.observed.filter(|observed| *observed != Observed::Alive);
+    let ending = job.run().is_some_and(|run| run.ending.is_some()) && row.observed != Some(Observed::Ended);
+    let paused = job.paused_at().is_some();
+    let mut special: Vec<&str> = seen.map(Observed::as_str).into_iter().collect();
+    special.extend(ending.then_some("being ended"));
+    special.extend(paused.then_some("paused"));
+    special
 }
 
 /// The state of a job that is not running; what only pretended to run never shows as plain completed.
@@ -133,7 +142,7 @@ pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> Strin
     match waits {
         Waits::Paused { since } => format!("it was paused {} ago", age(*since, now)),
         Waits::Until(at) => format!("it starts in {}, not before", brief(seconds_between(now, *at))),
-        Waits::ForPass => "it starts with the next pass".to_owned(),
+        Waits::ForPass => "nothing is in its way, bgctl tick starts it".to_owned(),
         Waits::ForSlot { held_by, ahead } => {
             let slots = match held_by.len() {
                 0 => "no slot is free".to_owned(),

@@ -689,7 +689,7 @@ fn a_lock_that_is_held_for_ever_is_75_after_ten_seconds_with_its_holder_named() 
     flock(&lock, FlockOperation::LockExclusive).unwrap();
     let index = std::fs::read(user.root().join("jobs.json")).unwrap();
     let began = Instant::now();
-    let mut waiting: Vec<_> = [["start", "true"], ["cancel", "ab"], ["tick", "-q"]]
+    let mut waiting: Vec<_> = [["start", "true"], ["cancel", "ab"], ["tick", "-q"], ["tick", "--json"]]
         .into_iter()
         .map(|arguments| {
             let child = user.bgctl(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -704,7 +704,13 @@ fn a_lock_that_is_held_for_ever_is_75_after_ten_seconds_with_its_holder_named() 
     }
     for (arguments, child) in waiting {
         let ran = Ran::of(&child.wait_with_output().unwrap());
-        assert_eq!((ran.code, ran.out.as_str()), (75, ""), "{arguments:?}: {}", ran.err);
+        assert_eq!(ran.code, 75, "{arguments:?}: {}", ran.err);
+        if arguments.contains(&"--json") {
+            crate::schema::check(&user.root(), &arguments, &ran.out);
+            assert_eq!(ran.json()["error"]["code"], "not_now");
+        } else {
+            assert_eq!(ran.out, "", "{arguments:?}");
+        }
         let holder = format!("process {}", std::process::id());
         assert!(ran.err.contains(&holder) && ran.err.contains("nothing was changed"), "{}", ran.err);
     }

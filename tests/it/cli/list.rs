@@ -255,7 +255,8 @@ fn columns_leave_in_a_sensible_order() {
         (70, vec!["ID", "NAME", "STATUS", "TIME", "COMMAND"]),
         (60, vec!["ID", "NAME", "STATUS", "COMMAND"]),
         (40, vec!["ID", "STATUS", "COMMAND"]),
-        (30, vec!["ID", "STATUS"]),
+        (30, vec!["ID", "STATUS", "COMMAND"]),
+        (20, vec!["ID", "STATUS"]),
     ] {
         let Some(text) = on_a_terminal(&user, columns, "", &[NO_COLOR]) else { return };
         assert_eq!(header(&text), wanted, "{columns}: {text}");

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cancel;
+mod described;
 mod environment;
 mod find;
 mod follow;
@@ -13,7 +14,9 @@ mod pause;
 mod prune;
 mod ready;
 mod screen;
+mod screens;
 mod set;
+pub mod snapshots;
 mod start;
 mod status;
 mod terminal;
