@@ -1,7 +1,7 @@
 //! `bgctl start`: the environment of a job.
 
 use super::{contents, hold_both_slots, shell};
-use crate::support::{Ran, User};
+use crate::support::{Ran, User, until};
 use serde_json::json;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -257,4 +257,38 @@ fn no_value_is_in_any_output_nor_in_the_index() {
     assert!(!said.contains("s3cret"), "{said}");
     assert!(said.contains("with FROM_FILE, GIVEN, TAKEN set"), "{said}");
     assert_eq!(user.job("it")["env_names"], json!(["FROM_FILE", "GIVEN", "TAKEN"]));
+}
+
+#[test]
+fn the_values_of_a_submission_that_failed_are_not_kept() {
+    let user = User::new();
+    user.make_root();
+    user.write_index("{ this is no index");
+    assert_eq!(user.run(["start", "--env", "TOKEN=s3cret", "--", "true"]).code, 5);
+    assert_eq!(std::fs::read_dir(user.root().join("env")).unwrap().count(), 0);
+}
+
+#[test]
+fn the_values_are_gone_once_no_job_that_can_run_has_them() {
+    let user = User::new();
+    let id = user.start(["--env", "TOKEN=s3cret", "--", "true"]);
+    assert_eq!(user.wait(&id), 0);
+    until("they are gone", || std::fs::read_dir(user.root().join("env")).unwrap().count() == 0);
+    assert!(user.job(&id)["env_names"].to_string().contains("TOKEN"), "its name is still told");
+}
+
+#[test]
+fn a_waiting_job_whose_environment_is_gone_fails_by_itself_and_hinders_no_other() {
+    let user = User::new();
+    user.make_root();
+    let env = "0".repeat(64);
+    user.write_index(&format!(
+        "{{\"version\":1,\"jobs\":[{{\"id\":\"bg_20260213_aaaaaa\",\"status\":\"queued\",\"command\":\"true\",\"cwd\":\"/\",\
+         \"created_at\":\"2026-02-13T10:00:00Z\",\"max_attempts\":3,\"env\":\"{env}\"}}]}}"
+    ));
+    let other = user.start(["true"]);
+    assert_eq!(user.wait(&other), 0);
+    user.run(["wait", "bg_20260213_aaaaaa"]);
+    assert_eq!(user.status("bg_20260213_aaaaaa"), "failed");
+    assert!(user.job("bg_20260213_aaaaaa")["summary"].as_str().unwrap().contains("its environment"));
 }

@@ -1,7 +1,8 @@
 //! Logs under their caps, with the real program writing them.
 
 use crate::log_cap::file_systems;
-use crate::support::{User, until};
+use crate::support::{User, is_alive, kill, until};
+use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
 
 /// A user whose home is on this file system.
@@ -93,4 +94,38 @@ fn a_log_that_cannot_be_created_is_a_failed_job_with_that_reason() {
     assert_eq!(user.status(&id), "failed");
     let summary = user.job(&id)["summary"].as_str().unwrap().to_owned();
     assert!(summary.starts_with("could not start: its log could not be created: "), "{summary}");
+}
+
+#[test]
+fn a_limit_that_was_lifted_cuts_nothing_at_the_end() {
+    let user = User::new();
+    let gate = user.fifo("gate");
+    let script = format!("read word < '{}'; head -c 300000 /dev/zero | tr '\\0' x", gate.display());
+    let id = user.start(["--log-max", "64KiB", "--", "sh", "-c", &script]);
+    user.ok(["set", &id, "--log-max", "none", "--timeout", "7h"]);
+    std::fs::write(gate, "go\n").unwrap();
+    assert_eq!(user.wait(&id), 0);
+    assert_eq!(std::fs::metadata(user.root().join(format!("runs/{id}.log"))).unwrap().len(), 300_000);
+    let meta = std::fs::read_to_string(user.root().join(format!("runs/{id}.meta.json"))).unwrap();
+    assert!(meta.contains("\"timeout_seconds\": 25200"), "{meta}");
+}
+
+#[test]
+fn the_log_of_a_job_that_nobody_watched_is_kept_within_its_limit_too() {
+    let user = User::new();
+    let gate = user.fifo("gate");
+    let script = format!("read word < '{}'; head -c 300000 /dev/zero | tr '\\0' x", gate.display());
+    let id = user.start(["--log-max", "64KiB", "--", "sh", "-c", &script]);
+    let watcher = user.recorded_pid(&id, "watcher");
+    let job = user.recorded_pid(&id, "process");
+    until("its command runs", || user.record(&id).iter().any(|line| line["line"] == "started"));
+    kill(watcher, Signal::KILL);
+    until("the watcher is gone", || !is_alive(watcher));
+    std::fs::write(gate, "go\n").unwrap();
+    until("the job is gone", || !is_alive(job));
+    until("its end is judged", || {
+        user.ok(["tick"]);
+        user.status(&id) == "failed"
+    });
+    assert!(std::fs::metadata(user.root().join(format!("runs/{id}.log"))).unwrap().len() <= 64 * 1024);
 }

@@ -149,3 +149,68 @@ fn a_tree_that_forks_all_the_time_is_stopped_as_a_whole() {
     user.ok(["cancel", &id]);
     user.all_gone();
 }
+
+#[test]
+fn what_a_watcher_had_begun_to_stop_when_it_died_goes_on_when_it_is_resumed() {
+    let user = User::new();
+    let lair = Lair::new(&user);
+    let (id, pids) = job_of_three(&lair, &[]);
+    kill(user.recorded_pid(&id, "watcher"), Signal::KILL);
+    // It had written down what it was about to do, and stopped some.
+    let record = user.root().join(format!("runs/{id}.lock"));
+    let mut record = std::fs::OpenOptions::new().append(true).open(record).unwrap();
+    std::io::Write::write_all(&mut record, b"{\"line\":\"pausing\"}\n").unwrap();
+    kill(pids[0], Signal::STOP);
+    until("one stands still", || is_stopped(pids[0]));
+    let ran = user.run(["resume", &id]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    adopted(&user, &id, 2);
+    until("it goes on", || none_stopped(&pids));
+    user.ok(["cancel", &id]);
+    user.all_gone();
+}
+
+#[test]
+fn what_is_left_of_a_paused_job_is_not_left_frozen() {
+    let user = User::new();
+    let lair = Lair::new(&user);
+    let script = format!("{0} & {0}", lair.stay);
+    let id = user.start(["--leftovers", "leave", "--", "sh", "-c", &script]);
+    let pids = lair.inhabitants(2);
+    user.ok(["pause", &id]);
+    assert!(all_stopped(&pids));
+    kill(user.recorded_pid(&id, "process"), Signal::KILL);
+    until("it has ended", || user.status(&id) == "failed");
+    assert!(none_stopped(&pids));
+    for pid in pids {
+        kill(pid, Signal::KILL);
+    }
+    user.all_gone();
+}
+
+#[test]
+fn a_job_that_ended_before_it_stood_still_is_not_called_paused() {
+    let user = User::new();
+    let lair = Lair::new(&user);
+    // Its main process is gone; its leftover has time to end.
+    let id = user.start([
+        "--grace",
+        "30s",
+        "--",
+        "sh",
+        "-c",
+        &format!("{} & read word < '{}'", lair.deaf, user.fifo("gate").display()),
+    ]);
+    let pids = lair.inhabitants(1);
+    std::fs::write(user.path("gate"), "go\n").unwrap();
+    until("its main process is gone", || !crate::support::is_alive(user.recorded_pid(&id, "process")));
+    let killer = std::thread::spawn(move || {
+        until("the pause has been asked for", || true);
+        kill(pids[0], Signal::KILL);
+    });
+    let ran = user.run(["pause", &id]);
+    killer.join().unwrap();
+    assert_ne!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(user.wait(&id), 0);
+    user.all_gone();
+}
