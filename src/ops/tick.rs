@@ -27,8 +27,9 @@ pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
         decided.warnings.extend(removed.warnings);
     }
     // Logs of jobs that stay; those of jobs that went are gone.
-    if !dry_run && let Err(error) = pass.shed(&home.root) {
-        decided.warnings.push(error.to_string());
+    match if dry_run { pass.too_much(&home.root) } else { pass.shed(&home.root) } {
+        Ok(ids) => decided.emptied_logs = ids,
+        Err(error) => decided.warnings.push(error.to_string()),
     }
     if !dry_run
         && let Err(error) =

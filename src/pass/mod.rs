@@ -45,6 +45,8 @@ pub struct Decided {
     pub events: Vec<Event>,
     /// What follows from them.
     pub actions: Vec<Action>,
+    /// The jobs whose logs were emptied because all together are too large.
+    pub emptied_logs: Vec<JobId>,
     /// What the caller should be told.
     pub warnings: Vec<String>,
 }
@@ -90,7 +92,7 @@ impl<C: Clock> Pass<'_, C> {
             self.store.make_durable()?;
         }
         warnings.extend(commit.warning);
-        Ok(Decided { events: commit.events, actions, warnings })
+        Ok(Decided { events: commit.events, actions, warnings, ..Decided::default() })
     }
 
     /// What a whole pass would decide now. Changes nothing.
@@ -108,7 +110,7 @@ impl<C: Clock> Pass<'_, C> {
         let actions = plan::advance(&mut draft, &self.inputs(&census, self.clock.now()), Scope::Whole)
             .map_err(|damage| StoreError::Unreadable { path: INDEX.into(), reason: damage.into() })?;
         let (_, events) = draft.into_parts();
-        Ok(Decided { events, actions, warnings })
+        Ok(Decided { events, actions, warnings, ..Decided::default() })
     }
 
     fn inputs<'i>(&'i self, census: &'i Census, now: Timestamp) -> Inputs<'i> {
@@ -249,24 +251,29 @@ impl<C: Clock> Pass<'_, C> {
         swept?;
         Ok(Decided {
             events: commit.events,
-            actions: Vec::new(),
             warnings: commit.warning.into_iter().collect(),
+            ..Decided::default()
         })
     }
 
     /// Removes the logs of the jobs that ended first, until all together are within their limit. Gives whose.
     pub fn shed(&self, root: &Root) -> Result<Vec<JobId>, PassError> {
         let Some(bytes_max) = self.config.log_bytes_total_max else { return Ok(Vec::new()) };
+        let gone = self.too_much(root)?;
+        for id in &gone {
+            logs::let_go(root, id, bytes_max, self.clock.now())?;
+        }
+        Ok(gone)
+    }
+
+    /// The jobs whose logs would go now.
+    pub fn too_much(&self, root: &Root) -> Result<Vec<JobId>, PassError> {
         let facts = self.store.read()?;
         // What this program must not change it does not remove files of.
         facts
             .writable()
             .map_err(|reason| StoreError::Unreadable { path: root.path().join(INDEX), reason })?;
-        let gone = shed::shed(&logs::sizes(root, &facts), Some(bytes_max));
-        for id in &gone {
-            logs::let_go(root, id, bytes_max, self.clock.now())?;
-        }
-        Ok(gone)
+        Ok(shed::shed(&logs::sizes(root, &facts), self.config.log_bytes_total_max))
     }
 
     /// The jobs that retention would let go now.

@@ -311,5 +311,6 @@ pub fn decided(decided: &Decided, dry_run: bool) -> Value {
         "dry_run": dry_run,
         "events": decided.events,
         "actions": decided.actions,
+        "emptied_logs": decided.emptied_logs,
     })
 }

@@ -19,6 +19,9 @@ pub fn foreseen_pass(decided: &Decided) -> String {
             Action::Evict(id) => format!("would replace the silent watcher of {id}\n"),
         });
     }
+    for id in &decided.emptied_logs {
+        text.push_str(&format!("would empty the log of {id}: all logs together are too large\n"));
+    }
     text
 }
 

@@ -78,6 +78,28 @@ fn the_logs_of_jobs_that_ended_first_go_when_all_together_are_too_large() {
 }
 
 #[test]
+fn a_tick_says_whose_logs_it_would_empty_and_empties_them() {
+    let user = user_on(&std::env::temp_dir(), "");
+    let ids: Vec<String> = (0..2)
+        .map(|_| {
+            let id = user.start_sh("head -c 500000 /dev/zero | tr '\\0' x");
+            assert_eq!(user.wait(&id), 0);
+            id
+        })
+        .collect();
+    user.all_gone();
+    std::fs::write(user.root().join("config.toml"), "[log]\ntotal_bytes_max = \"600KiB\"\n").unwrap();
+    let log = |id: &str| std::fs::metadata(user.root().join(format!("runs/{id}.log"))).unwrap().len();
+    let foreseen = user.ok(["tick", "--dry-run"]);
+    assert_eq!(foreseen, format!("would empty the log of {}: all logs together are too large\n", ids[0]));
+    assert_eq!(log(&ids[0]), 500_000);
+    let done = user.run(["tick", "--json"]).json();
+    assert_eq!(done["emptied_logs"], serde_json::json!([ids[0]]));
+    assert!(log(&ids[0]) < 1_000);
+    assert_eq!(log(&ids[1]), 500_000, "that of the job that ended last stays");
+}
+
+#[test]
 fn a_log_that_cannot_be_created_is_a_failed_job_with_that_reason() {
     let user = User::new();
     user.make_root();
