@@ -12,6 +12,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     limit::parse_seconds,
+    nearest::nearest_word,
     state::Status,
 };
 use crate::os::clock::Clock;
@@ -417,13 +418,10 @@ pub fn parse_status(text: &str) -> Result<Vec<Status>, Fault> {
         "ended" => Ok(Status::ALL.into_iter().filter(|status| status.has_ended()).collect()),
         _ => Status::parse(text).map(|status| vec![status]).ok_or_else(|| {
             let known = Status::ALL.map(Status::as_str).into_iter().chain(["active", "ended"]);
-            let nearest = known.max_by(|a, b| strsim::jaro(a, text).total_cmp(&strsim::jaro(b, text)));
             let fault = Fault::new(Code::Usage, format!("there is no state {text:?}"));
-            match nearest {
-                Some(nearest) if strsim::jaro(nearest, text) > 0.7 => {
-                    fault.hint(format!("did you mean {nearest}?"))
-                }
-                _ => fault.hint(
+            match nearest_word(text, known) {
+                Some(near) => fault.hint(format!("did you mean {near}?")),
+                None => fault.hint(
                     "states: queued, running, waiting_approval, completed, failed, cancelled, active, ended",
                 ),
             }
