@@ -24,10 +24,10 @@ pub struct CancelArgs {
     /// Do not ask: without a name or a label, a terminal is asked first, and a script has to say this
     #[arg(long, short)]
     pub yes: bool,
-    /// Return once the job is told, without waiting for its end
+    /// Return once the job is told; do not wait for its end
     #[arg(long)]
     pub no_wait: bool,
-    /// The signal that asks its processes to end; KILL ends them at once [default: TERM]
+    /// The signal that asks it to end, or KILL [default: TERM]
     #[arg(long, short, value_name = "SIGNAL", value_parser = signal)]
     pub signal: Option<i32>,
     /// How to speak

@@ -1,6 +1,6 @@
 //! `bgctl logs`: its arguments.
 
-use super::CommonArgs;
+use super::{CommonArgs, count, positive};
 use clap::Args;
 
 /// `bgctl logs`
@@ -18,20 +18,20 @@ Examples:
   bgctl logs --head 5 -n 5 build
   grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Go on until the jobs have ended
     #[arg(long, short, conflicts_with_all = ["head", "path", "json"])]
     pub follow: bool,
     /// Only the last lines
-    #[arg(long, short = 'n', value_name = "LINES")]
+    #[arg(long, short = 'n', value_name = "LINES", value_parser = count, allow_negative_numbers = true)]
     pub lines: Option<u64>,
-    /// Only the first lines; with --lines, the first and the last
-    #[arg(long, value_name = "LINES")]
+    /// Only the first lines; with --lines, the last ones too
+    #[arg(long, value_name = "LINES", value_parser = count, allow_negative_numbers = true)]
     pub head: Option<u64>,
     /// Only what this attempt wrote: 1 is the first
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = positive, allow_negative_numbers = true)]
     pub attempt: Option<u32>,
     /// Print where the log is, and nothing else
     #[arg(long, conflicts_with_all = ["lines", "head", "attempt", "raw"])]

@@ -10,8 +10,7 @@ use clap::Args;
   bgctl status ab
   bgctl status build --json | jq '.jobs[0].exit_code'")]
 pub struct StatusArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input; without one:
-    /// the overview
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
     /// How to speak

@@ -11,7 +11,9 @@ use clap::Args;
   122  no such job, or a failure of bgctl itself
   124  the job timed out
   125  it was cancelled, or its outcome is unknown
+  130  the wait was interrupted; the job goes on
 Of several jobs, the first code that is not 0, in the order of the arguments.
+With --ready, 0 once the line is there; the job's own code if it ends first.
 
 Examples:
   bgctl wait build && ./deploy.sh
@@ -19,7 +21,7 @@ Examples:
   bgctl wait --any ab cd
   bgctl wait --ready 'listening on' --within 30s web")]
 pub struct WaitArgs {
-    /// Ids, beginnings of their random part, names, @ for the newest, or - for those on standard input
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Longest wait: 90, 30s, 1h30m
@@ -28,7 +30,7 @@ pub struct WaitArgs {
     /// Return when the first of them ends
     #[arg(long)]
     pub any: bool,
-    /// Return as soon as a line of the log matches; with the job's code if it ends first
+    /// Return once a line of the log matches, or at its end
     #[arg(long, value_name = "REGEX")]
     pub ready: Option<String>,
     /// How to speak

@@ -15,7 +15,7 @@ pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
     let request = prune::Request {
         wish: Wish {
             older_than_seconds: args.older_than,
-            keep: args.keep,
+            keep: args.keep.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
             all: args.all,
         },
         labels: args.label.clone(),
