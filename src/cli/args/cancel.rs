@@ -28,6 +28,8 @@ pub struct CancelArgs {
     #[arg(long)]
     pub no_wait: bool,
     /// The signal that asks it to end, or KILL [default: TERM]
+    ///
+    /// KILL ends its processes at once.
     #[arg(long, short, value_name = "SIGNAL", value_parser = signal)]
     pub signal: Option<i32>,
     /// How to speak

@@ -19,6 +19,8 @@ Examples:
   grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Go on until the jobs have ended
@@ -28,6 +30,8 @@ pub struct LogsArgs {
     #[arg(long, short = 'n', value_name = "LINES", value_parser = count, allow_negative_numbers = true)]
     pub lines: Option<u64>,
     /// Only the first lines; with --lines, the last ones too
+    ///
+    /// With --lines, what stands between them is left out.
     #[arg(long, value_name = "LINES", value_parser = count, allow_negative_numbers = true)]
     pub head: Option<u64>,
     /// Only what this attempt wrote: 1 is the first

@@ -78,9 +78,13 @@ pub struct CommonArgs {
 #[derive(Clone, Debug, Args)]
 pub struct ChosenArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "all"], conflicts_with_all = ["label", "status", "all"])]
     pub jobs: Vec<String>,
     /// Every active job with this label; of several, with all
+    ///
+    /// May be given several times: a job must then have all of these labels.
     #[arg(long, value_name = "LABEL", help_heading = "Many jobs")]
     pub label: Vec<String>,
     /// Every active job in this state

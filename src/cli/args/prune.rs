@@ -18,6 +18,8 @@ Examples:
 )]
 pub struct PruneArgs {
     /// Remove what ended so long ago: 30s, 1h30m, 2d
+    ///
+    /// It counts instead of the 14 days of the settings.
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub older_than: Option<u64>,
     /// Keep at most so many ended jobs, instead of 200

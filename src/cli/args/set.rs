@@ -19,6 +19,8 @@ Limits of a running job count at once. Names and @ mean jobs of this terminal; i
 )]
 pub struct SetArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// A name to call the job by

@@ -11,6 +11,9 @@ use clap::Args;
   bgctl status build --json | jq '.jobs[0].exit_code'")]
 pub struct StatusArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input. Without a job: the
+    /// overview.
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
     /// How to speak

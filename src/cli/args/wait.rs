@@ -22,6 +22,8 @@ Examples:
   bgctl wait --ready 'listening on' --within 30s web")]
 pub struct WaitArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Longest wait: 90, 30s, 1h30m
@@ -31,6 +33,8 @@ pub struct WaitArgs {
     #[arg(long)]
     pub any: bool,
     /// Return once a line of the log matches, or at its end
+    ///
+    /// Where the job ends first, the exit code is its own.
     #[arg(long, value_name = "REGEX")]
     pub ready: Option<String>,
     /// How to speak
