@@ -131,6 +131,7 @@ fn command() -> Command {
 /// Adds what an argument's values can be, by how the help calls them: each such word means the same everywhere.
 fn with_values(subcommand: &str, arg: Arg) -> Arg {
     let actable = actable(subcommand);
+    let wanted = chosen(subcommand);
     let changes = CHANGING.contains(&subcommand);
     let called = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
     let long = arg.get_long().unwrap_or_default();
@@ -139,10 +140,10 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
             arg.add(ArgValueCompleter::new(move |word: &OsStr| jobs(word, actable, changes)))
         }
         Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, actable))),
-        Some("STATE") => arg.add(ArgValueCompleter::new(states)),
+        Some("STATE") => arg.add(ArgValueCompleter::new(move |word: &OsStr| states(word, wanted))),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
-        Some("NAME") if long == "name" && ["list", "logs", "wait", "status"].contains(&subcommand) => {
+        Some("NAME") if long == "name" && subcommand == "list" => {
             arg.add(ArgValueCompleter::new(move |word: &OsStr| names(word, actable)))
         }
         _ => arg,
@@ -158,6 +159,16 @@ fn actable(subcommand: &str) -> fn(&Head) -> bool {
         "cancel" | "set" => |head| !head.status.has_ended(),
         "pause" => |head| !head.status.has_ended() && !head.paused,
         "resume" => |head| !head.status.has_ended() && head.paused,
+        "prune" => |head| head.status.has_ended(),
+        _ => |_| true,
+    }
+}
+
+/// Which states a subcommand can choose jobs by.
+fn chosen(subcommand: &str) -> fn(Status) -> bool {
+    match subcommand {
+        "cancel" | "pause" | "resume" => |status| !status.has_ended(),
+        "prune" => Status::has_ended,
         _ => |_| true,
     }
 }
@@ -220,12 +231,18 @@ fn labels(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// States, of which several may be joined by commas.
-fn states(word: &OsStr) -> Vec<CompletionCandidate> {
+/// States, of which several may be joined by commas; and the words for those that are not over and those that are, where
+/// all that they mean is wanted.
+fn states(word: &OsStr, wanted: fn(Status) -> bool) -> Vec<CompletionCandidate> {
     let word = word.to_str().unwrap_or_default();
     let (before, last) = word.rfind(',').map_or(("", word), |comma| word.split_at(comma + 1));
-    let all = Status::ALL.map(Status::as_str).into_iter().chain(["active", "ended"]);
-    all.filter(|state| state.starts_with(last))
+    let (ended, active): (Vec<Status>, Vec<Status>) =
+        Status::ALL.into_iter().partition(|one| one.has_ended());
+    let sets = [("active", active), ("ended", ended)].into_iter();
+    let sets = sets.filter(|(_, all)| all.iter().all(|one| wanted(*one))).map(|(name, _)| name);
+    let each = Status::ALL.into_iter().filter(|one| wanted(*one)).map(Status::as_str);
+    each.chain(sets)
+        .filter(|state| state.starts_with(last))
         .map(|state| CompletionCandidate::new(format!("{before}{state}")))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! From the command line to a subcommand, from its answer to an exit code.
 
 use super::args::{self, CommonArgs};
-use super::{complete, help, verbs};
+use super::{complete, help, usage, verbs};
 use crate::exec::local::WATCH_COMMAND;
 use crate::model::id::JobId;
 use crate::ops::{
@@ -9,7 +9,7 @@ use crate::ops::{
     wait::OWN_FAILURE,
     watch,
 };
-use crate::render::{Voice, print_fault};
+use crate::render::{Voice, print};
 use clap::{ArgMatches, FromArgMatches, error::ErrorKind};
 use std::ffi::OsString;
 use std::path::Path;
@@ -26,10 +26,11 @@ pub fn main() -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
+    let arguments = usage::straightened(arguments);
     let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => return show_help(&arguments),
-        Err(error) => return clap_says(&error),
+        Err(error) => return clap_says(&error, &arguments),
     };
     let answered = match matches.subcommand() {
         Some((name, matches)) => verbs::subcommand(name, matches),
@@ -44,7 +45,7 @@ fn show_help(arguments: &[OsString]) -> ExitCode {
     let lay_out = if is_long { help::long } else { help::short };
     match lay_out(args::command()).try_get_matches_from(arguments) {
         Ok(_) => ExitCode::SUCCESS,
-        Err(error) => clap_says(&error),
+        Err(error) => clap_says(&error, arguments),
     }
 }
 
@@ -58,27 +59,24 @@ fn watcher(arguments: &[OsString]) -> ExitCode {
 }
 
 /// Help and version are results; the rest is usage.
-fn clap_says(error: &clap::Error) -> ExitCode {
-    // A reader of the help that has gone away has what it wanted.
-    let _ = error.print();
-    if !error.use_stderr() {
-        return ExitCode::SUCCESS;
+fn clap_says(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let words: Vec<&OsString> = arguments.iter().skip(1).take_while(|word| *word != "--").collect();
+    let command = usage::command_of(arguments);
+    let voice = Voice { json: words.iter().any(|word| *word == "--json"), ..Voice::default() };
+    if error.use_stderr() {
+        voice.fault(&command, &usage::fault(error, arguments), Code::Usage as i32);
+        return ExitCode::from(Code::Usage as u8);
     }
-    let words: Vec<OsString> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
-    // Flags without a subcommand are the overview's.
-    let command = words.first().map(|word| word.to_string_lossy()).filter(|word| !word.starts_with('-'));
-    if words.iter().skip(usize::from(command.is_some())).any(|word| word == "--json") {
-        let text = error.render().to_string();
-        // Up to the first empty line it says what is wrong; then come tips and the usage.
-        let said: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-        let said = said.join(" ");
-        print_fault(
-            &command.unwrap_or(verbs::OVERVIEW.into()),
-            &Fault::new(Code::Usage, said.trim_start_matches("error: ")),
-            Code::Usage as i32,
-        );
+    let text = error.render();
+    // Help is for people, also beside --json.
+    let is_coloured = Voice::default().colours();
+    match print(&if is_coloured { text.ansi().to_string() } else { text.to_string() }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Voice::default().fault(&command, &error.into(), Code::Failed as i32);
+            ExitCode::from(Code::Failed as u8)
+        }
     }
-    ExitCode::from(Code::Usage as u8)
 }
 
 /// Runs a use case and says what went wrong.
@@ -90,7 +88,7 @@ pub fn run<A: FromArgMatches>(
 ) -> ExitCode {
     let args = match A::from_arg_matches(matches) {
         Ok(args) => args,
-        Err(error) => return clap_says(&error),
+        Err(error) => return clap_says(&error, &["bgctl".into(), name.into()]),
     };
     let CommonArgs { json, quiet, verbose } = common(&args);
     let voice = Voice { json, quiet, verbose };

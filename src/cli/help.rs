@@ -8,23 +8,20 @@ use clap::{Arg, Command};
 use std::fmt::Write;
 
 /// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 3] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
-    ("Change", &["set", "pause", "resume", "retry"]),
-    ("Approvals", &["approve", "decline", "approval"]),
-    ("Recurring", &["schedule"]),
-    ("Watch over", &["health", "doctor", "events", "dead"]),
-    ("Set up", &["init", "config", "store"]),
+    ("Change", &["set", "pause", "resume"]),
+    ("Set up", &["init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-const EVERYDAY: [(&str, &[&str]); 12] = [
+pub const EVERYDAY: [(&str, &[&str]); 12] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
     ("logs", &["follow", "lines", "head", "attempt", "path"]),
     ("cancel", &["label", "all", "signal", "no-wait", "nested"]),
-    ("wait", &["within", "any", "ready", "label"]),
+    ("wait", &["within", "any", "ready"]),
     ("prune", &["older-than", "keep", "all", "dry-run"]),
     ("tick", &["dry-run", "json"]),
     ("set", &["name", "label", "timeout", "grace", "stale-after"]),
@@ -55,11 +52,12 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
 ];
 
 /// What the exit codes mean of `wait`, and of `start` where it waits.
-pub const EXIT_CODES_OF_WAIT: [(&str, &str); 6] = [
+pub const EXIT_CODES_OF_WAIT: [(&str, &str); 7] = [
     ("121", "The time of --within is over, and it still goes on."),
     ("122", "No such job, or a failure of bgctl itself."),
     ("124", "The job timed out."),
     ("125", "It was cancelled, or its outcome is unknown."),
+    ("130", "The wait was interrupted; the job goes on."),
     ("128+N", "Signal N ended the job."),
     ("other", "The job's own code."),
 ];
@@ -69,7 +67,7 @@ pub const ENVIRONMENT: [(&str, &str); 4] = [
     ("BG_HOME", "The folder in which everything is kept; a relative one counts from the working directory."),
     ("XDG_CONFIG_HOME", "Without BG_HOME, the folder is bg in this one."),
     ("HOME", "Without either, the folder is .config/bg in this one."),
-    ("NO_COLOR", "Where it is set and not empty, nothing is coloured."),
+    ("NO_COLOR", "Where it is set and not empty, or TERM is dumb, nothing is coloured."),
 ];
 
 /// The files in that folder.
@@ -80,14 +78,9 @@ pub const FILES: [(&str, &str); 4] = [
     ("env/", "The environments of jobs that may still run."),
 ];
 
-/// The subcommands that there are, under their headings.
+/// The subcommands under their headings.
 pub fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
-    let is_there = |name: &&str| SUBCOMMANDS.iter().any(|(known, ..)| known == name);
-    GROUPS
-        .into_iter()
-        .map(|(heading, names)| (heading, names.iter().copied().filter(is_there).collect()))
-        .filter(|(_, names): &(_, Vec<_>)| !names.is_empty())
-        .collect()
+    GROUPS.into_iter().map(|(heading, names)| (heading, names.to_vec())).collect()
 }
 
 /// The command line with the help that `-h` prints: at most ten lines each.
@@ -140,8 +133,19 @@ fn shortened(command: Command, name: &str) -> Command {
     let lines = lines.join("\n");
     command
         .term_width(0)
-        .mut_args(|arg| if arg.is_positional() || is_shown(&arg) { arg } else { arg.hide_short_help(true) })
+        .mut_args(|arg| match arg.is_positional() {
+            true => with_values(arg),
+            false if is_shown(&arg) => arg,
+            false => arg.hide_short_help(true),
+        })
         .help_template(format!("{lines}\nbgctl {name} --help says more, with all options and examples\n"))
+}
+
+/// An argument with its values as its help, where it has values to choose from: a line has no room for more.
+fn with_values(arg: Arg) -> Arg {
+    let values: Vec<String> =
+        arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    if values.is_empty() { arg } else { arg.help(values.join(", ")).hide_possible_values(true) }
 }
 
 fn headed(command: &Command, heading: &str) -> String {

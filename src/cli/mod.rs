@@ -4,6 +4,7 @@ pub mod args;
 mod complete;
 pub mod dispatch;
 pub mod help;
+mod usage;
 mod verbs;
 
 pub use dispatch::main;

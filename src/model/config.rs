@@ -4,6 +4,7 @@ use super::limit::{
     BadDuration, BadSize, ByteLimit, Limit, Limits, Seconds, Source, parse_bytes_limit, parse_limit,
     parse_nonzero_limit,
 };
+use super::nearest::nearest_word;
 use toml::{Table, Value};
 
 /// Every setting, with its built-in value where the file says nothing.
@@ -66,12 +67,17 @@ pub enum BadConfig {
     #[error("{0}")]
     Syntax(String),
     /// A key nobody knows.
-    #[error("there is no setting {key}{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    #[error("there is no setting {key}; {}", match nearest {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {known}"),
+    })]
     UnknownKey {
         /// As written.
         key: String,
         /// The known key nearest to it.
         nearest: Option<String>,
+        /// What can stand in its place: the sections, or the settings of its section.
+        known: String,
     },
     /// A value of the wrong kind or outside its bounds.
     #[error("{key}: {problem}")]
@@ -92,7 +98,9 @@ impl Config {
         let mut config = Self::default();
         for (section, value) in &table {
             let Some((_, keys)) = KEYS.iter().find(|(name, _)| name == section) else {
-                return Err(unknown(section, KEYS.iter().map(|(name, _)| (*name).to_owned())));
+                let names: Vec<String> = KEYS.iter().map(|(name, _)| (*name).to_owned()).collect();
+                let sections = names.iter().map(|name| format!("[{name}]")).collect::<Vec<_>>().join(", ");
+                return Err(unknown(section, &names, format!("the sections {sections}")));
             };
             let Value::Table(entries) = value else {
                 return Err(bad(section, "expected a section, such as [queue]"));
@@ -100,7 +108,8 @@ impl Config {
             for (key, value) in entries {
                 let full = format!("{section}.{key}");
                 if !keys.contains(&key.as_str()) {
-                    return Err(unknown(&full, keys.iter().map(|known| format!("{section}.{known}"))));
+                    let names: Vec<String> = keys.iter().map(|known| format!("{section}.{known}")).collect();
+                    return Err(unknown(&full, &names, names.join(", ")));
                 }
                 config.set(&full, value)?;
             }
@@ -127,13 +136,9 @@ impl Config {
     }
 }
 
-fn unknown(key: &str, known: impl Iterator<Item = String>) -> BadConfig {
-    let nearest = known
-        .map(|name| (strsim::jaro_winkler(&name, key), name))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name);
-    BadConfig::UnknownKey { key: key.to_owned(), nearest }
+fn unknown(key: &str, names: &[String], known: String) -> BadConfig {
+    let nearest = nearest_word(key, names.iter().map(String::as_str)).map(str::to_owned);
+    BadConfig::UnknownKey { key: key.to_owned(), nearest, known }
 }
 
 fn bad(key: &str, problem: &str) -> BadConfig {
@@ -207,6 +212,14 @@ mod tests {
             "there is no setting queue.max_concurent; did you mean queue.max_concurrent?"
         );
         assert_eq!(said("[que]\nx = 4"), "there is no setting que; did you mean queue?");
+        assert_eq!(
+            said("[limits]\nx = 4"),
+            "there is no setting limits; there are the sections [queue], [worker], [retention], [log]"
+        );
+        assert_eq!(
+            said("[log]\nsize = 4"),
+            "there is no setting log.size; there are log.max_bytes, log.total_bytes_max"
+        );
         assert_eq!(
             said("[queue]\nmax_concurrent = 0"),
             "queue.max_concurrent: expected a whole number from 1 to 10000"

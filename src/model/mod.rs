@@ -13,6 +13,7 @@ pub mod facts;
 pub mod id;
 pub mod job;
 pub mod limit;
+pub mod nearest;
 pub mod outcome;
 pub mod spec;
 pub mod state;

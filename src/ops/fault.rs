@@ -156,7 +156,7 @@ impl From<Nowhere> for Fault {
 
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Self { cause: Some(error.kind()), ..Self::new(Code::Failed, error.to_string()) }
+        Self { cause: Some(error.kind()), ..Self::new(Code::Failed, without_number(&error.to_string())) }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::model::{
     facts::{Facts, Head},
     id::JobId,
-    wire::NAME_BYTES_MAX,
+    nearest::nearest,
 };
 use std::io::{self, Read};
 
@@ -146,37 +146,21 @@ pub fn no_such_job(text: &str) -> Fault {
 
 fn unknown(facts: &Facts, text: &str) -> Fault {
     let fault = no_such_job(text);
-    match nearest(facts, text) {
+    match near(facts, text) {
         Some(near) => fault.hint(format!("did you mean {near}? {LIST_ALL}")),
         None => fault,
     }
 }
 
-/// The name or id that is nearest to what was typed: a name that begins so, else the least number of mistakes, and of
-/// equals the newest.
-fn nearest(facts: &Facts, text: &str) -> Option<String> {
-    if text.len() < PREFIX_CHARS_MIN || text.len() > NAME_BYTES_MAX {
-        return None;
-    }
-    let mistakes_max = (text.chars().count() / 3).clamp(1, 2);
-    let typed = text.to_lowercase();
-    let by_name = facts.heads().rev().filter_map(|head| {
-        let name = head.name.as_deref()?;
-        let known = name.to_lowercase();
-        let mistakes =
-            if known.starts_with(&typed) { 0 } else { strsim::damerau_levenshtein(&known, &typed) };
-        Some((mistakes, name))
-    });
+/// The name or id that is nearest to what was typed; of equals the newest.
+fn near(facts: &Facts, text: &str) -> Option<String> {
     let is_id = JobId::parse(text).is_ok();
+    let by_name = facts.heads().rev().filter_map(|head| head.name.as_deref().map(|name| (name, name)));
     let by_id = facts.heads().rev().map(|head| {
-        let known = if is_id { head.id.as_str() } else { head.id.random_part() };
-        (strsim::damerau_levenshtein(known, &typed), head.id.as_str())
+        let id = head.id.as_str();
+        (if is_id { id } else { head.id.random_part() }, id)
     });
-    by_name
-        .chain(by_id)
-        .filter(|(mistakes, _)| *mistakes <= mistakes_max)
-        .min_by_key(|(mistakes, _)| *mistakes)
-        .map(|(_, known)| known.to_owned())
+    nearest(text, by_name.chain(by_id)).map(str::to_owned)
 }
 
 fn elsewhere(text: &str, named: &[&Head], among: Among<'_>) -> Fault {

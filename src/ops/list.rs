@@ -12,6 +12,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     limit::parse_seconds,
+    nearest::nearest_word,
     state::Status,
 };
 use crate::os::clock::Clock;
@@ -410,22 +411,40 @@ pub fn places(facts: &Facts, now: Timestamp) -> HashMap<JobId, usize> {
     in_line.enumerate().map(|(before, head)| (head.id.clone(), before + 1)).collect()
 }
 
+/// The states that words name, each of which may be several joined by commas. One that is not accepted is refused by its
+/// word.
+pub fn parse_statuses(
+    words: &[String],
+    accepts: fn(Status) -> bool,
+    refused: fn(&str) -> Fault,
+) -> Result<Vec<Status>, Fault> {
+    let mut statuses = Vec::new();
+    for word in words.iter().flat_map(|words| words.split(',')) {
+        let named = parse_status(word)?;
+        if !named.iter().all(|status| accepts(*status)) {
+            return Err(refused(word));
+        }
+        statuses.extend(named);
+    }
+    Ok(statuses)
+}
+
+/// No state is called that.
+pub fn no_such_state(text: &str) -> Fault {
+    Fault::new(Code::Usage, format!("there is no state {text:?}"))
+        .hint("states: queued, running, waiting_approval, completed, failed, cancelled, active, ended")
+}
+
 /// The states that a word names: a state, a synonym, `active` or `ended`.
-pub fn parse_status(text: &str) -> Result<Vec<Status>, Fault> {
+fn parse_status(text: &str) -> Result<Vec<Status>, Fault> {
     match text {
         "active" => Ok(Status::ALL.into_iter().filter(|status| !status.has_ended()).collect()),
         "ended" => Ok(Status::ALL.into_iter().filter(|status| status.has_ended()).collect()),
         _ => Status::parse(text).map(|status| vec![status]).ok_or_else(|| {
             let known = Status::ALL.map(Status::as_str).into_iter().chain(["active", "ended"]);
-            let nearest = known.max_by(|a, b| strsim::jaro(a, text).total_cmp(&strsim::jaro(b, text)));
-            let fault = Fault::new(Code::Usage, format!("there is no state {text:?}"));
-            match nearest {
-                Some(nearest) if strsim::jaro(nearest, text) > 0.7 => {
-                    fault.hint(format!("did you mean {nearest}?"))
-                }
-                _ => fault.hint(
-                    "states: queued, running, waiting_approval, completed, failed, cancelled, active, ended",
-                ),
+            match nearest_word(text, known) {
+                Some(near) => no_such_state(text).hint(format!("did you mean {near}?")),
+                None => no_such_state(text),
             }
         }),
     }

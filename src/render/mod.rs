@@ -11,7 +11,7 @@ pub mod spinner;
 pub mod stream;
 pub mod template;
 
-use crate::ops::fault::Fault;
+use crate::ops::fault::{Fault, without_number};
 use crate::os::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal, Write};
@@ -31,10 +31,11 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// Whether text on standard output may have colours: a terminal, and nobody objects (no-color.org).
+    /// Whether text on standard output may have colours: a terminal that has them, and nobody objects (no-color.org).
     pub fn colours(self) -> bool {
         !self.json
             && io::stdout().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|value| value != "dumb")
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
@@ -77,8 +78,8 @@ impl Voice {
     pub fn fault(self, command: &str, fault: &Fault, exit_code: i32) {
         let _ = writeln!(io::stderr(), "bgctl: {}", safe::lines(&fault.message));
         let _ = write!(io::stderr(), "{}", human::candidates(&fault.candidates, SystemClock.now()));
-        if let Some(hint) = &fault.hint {
-            let _ = writeln!(io::stderr(), "  {}", safe::lines(hint));
+        for line in fault.hint.iter().flat_map(|hint| hint.lines()) {
+            let _ = writeln!(io::stderr(), "  {}", safe::line(line));
         }
         if self.json {
             print_fault(command, fault, exit_code);
@@ -87,7 +88,7 @@ impl Voice {
 }
 
 /// Prints what went wrong as an object. That it cannot be printed changes nothing.
-pub fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
+fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
     let error = json!({
         "code": fault.code.name(),
         "exit_code": exit_code,
@@ -111,7 +112,10 @@ pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(io::Error::new(error.kind(), format!("could not write the result: {error}"))),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("could not write the result: {}", without_number(&error.to_string())),
+        )),
         Ok(()) => Ok(()),
     }
 }

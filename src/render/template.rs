@@ -1,7 +1,7 @@
 //! A line a job, as somebody wants it: `{id} {status}`.
 
 use super::{column::Column, json, safe};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, nearest::nearest_word};
 use crate::ops::list::Entry;
 use serde_json::Value;
 
@@ -37,9 +37,6 @@ pub const FIELDS: [&str; 29] = [
     "timeout_seconds",
     "usage",
 ];
-
-/// How much a word must be like another to be taken for a slip.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// A template: text with placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,14 +133,11 @@ fn placeholder(name: &str) -> Result<Part, String> {
         return Ok(Part::Field(field));
     }
     let known = Column::ALL.into_iter().map(|(name, ..)| name).chain(FIELDS);
-    let likeness = |known: &str| strsim::jaro(known, name);
-    let nearest = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let near = nearest_word(name, known);
     let name = safe::line(name);
-    Err(match nearest {
-        Some(nearest) if likeness(nearest) > LIKENESS_MIN => {
-            format!("there is no placeholder {{{name}}}; did you mean {{{nearest}}}?")
-        }
-        _ => format!("there is no placeholder {{{name}}}; bgctl list --help names them"),
+    Err(match near {
+        Some(near) => format!("there is no placeholder {{{name}}}; did you mean {{{near}}}?"),
+        None => format!("there is no placeholder {{{name}}}; bgctl list --help names them"),
     })
 }
 

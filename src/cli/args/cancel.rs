@@ -24,10 +24,12 @@ pub struct CancelArgs {
     /// Do not ask; --all and --status without --label ask on a terminal first, and need this in a script
     #[arg(long, short)]
     pub yes: bool,
-    /// Return once the jobs are told to end, without waiting for it
+    /// Return once the job is told; do not wait for its end
     #[arg(long)]
     pub no_wait: bool,
-    /// The signal that asks the processes to end; KILL ends them at once [default: TERM]
+    /// The signal that asks it to end, or KILL [default: TERM]
+    ///
+    /// KILL ends its processes at once.
     #[arg(long, short, value_name = "SIGNAL", value_parser = signal)]
     pub signal: Option<i32>,
     /// How to speak

@@ -1,6 +1,6 @@
 //! `bgctl list`: its arguments.
 
-use super::CommonArgs;
+use super::{CommonArgs, positive};
 use crate::ops::list::{Key, NamePattern, Since};
 use crate::render::{
     column::Column,
@@ -18,12 +18,12 @@ pub struct ListArgs {
     /// All ended jobs, not only the latest
     #[arg(long, short)]
     pub all: bool,
-    /// Only jobs in this state, or all that are 'active' or 'ended'; may be given several times
+    /// Only jobs in this state; also 'active' and 'ended'
     ///
-    /// The states are queued, running, waiting (for approval), completed, failed and cancelled.
+    /// May be given several times, or with commas between the states.
     #[arg(long, value_name = "STATE", help_heading = "Which jobs")]
     pub status: Vec<String>,
-    /// Only jobs with this label; of several, a job must have all
+    /// Only jobs with this label; of several it must have all
     #[arg(long, value_name = "LABEL", help_heading = "Which jobs")]
     pub label: Vec<String>,
     /// Only jobs of this name, or like this pattern: 'build*'
@@ -38,7 +38,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "TIME", value_parser = Since::parse, allow_hyphen_values = true, help_heading = "Which jobs")]
     pub since: Option<Since>,
     /// At most so many jobs, once they are sorted
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Which jobs")]
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, help_heading = "Which jobs")]
     pub limit: Option<u32>,
     /// Sort by created, started, ended, name, status, time, cpu or memory
     ///

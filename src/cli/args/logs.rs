@@ -1,6 +1,6 @@
 //! `bgctl logs`: its arguments.
 
-use super::CommonArgs;
+use super::{CommonArgs, count, positive};
 use clap::Args;
 
 /// `bgctl logs`
@@ -18,20 +18,24 @@ Examples:
   bgctl logs --head 5 -n 5 build
   grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
-    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Print what comes, too, until the jobs have ended; ctrl-c does not end them
     #[arg(long, short, conflicts_with_all = ["head", "path", "json"])]
     pub follow: bool,
-    /// Only so many lines from the end
-    #[arg(long, short = 'n', value_name = "LINES")]
+    /// Only the last lines
+    #[arg(long, short = 'n', value_name = "LINES", value_parser = count, allow_negative_numbers = true)]
     pub lines: Option<u64>,
-    /// Only so many lines from the beginning; with --lines, both
-    #[arg(long, value_name = "LINES")]
+    /// Only the first lines; with --lines, the last ones too
+    ///
+    /// With --lines, what stands between them is left out.
+    #[arg(long, value_name = "LINES", value_parser = count, allow_negative_numbers = true)]
     pub head: Option<u64>,
     /// Only what this attempt wrote: 1 is the first
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", value_parser = positive, allow_negative_numbers = true)]
     pub attempt: Option<u32>,
     /// Print the path of the log instead
     #[arg(long, conflicts_with_all = ["lines", "head", "attempt", "raw"])]

@@ -51,7 +51,7 @@ pub fn command() -> Command {
         .long_about(None)
         .version(env!("CARGO_PKG_VERSION"))
         .override_usage("bgctl [OPTIONS] [COMMAND]")
-        // Flags of the overview say nothing to a subcommand, which has its own.
+        // Flags that stand before a subcommand are put behind it (`usage::straightened`), which has its own.
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true);
     for (name, about, arguments) in SUBCOMMANDS {
@@ -77,14 +77,23 @@ pub struct CommonArgs {
 /// Which jobs a change is for.
 #[derive(Clone, Debug, Args)]
 pub struct ChosenArgs {
-    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "all"], conflicts_with_all = ["label", "status", "all"])]
     pub jobs: Vec<String>,
-    /// Every active job with this label; of several, a job must have all
+    /// Every active job with this label; of several, with all
+    ///
+    /// May be given several times: a job must then have all of these labels.
     #[arg(long, value_name = "LABEL", help_heading = "Many jobs")]
     pub label: Vec<String>,
-    /// Every active job in this state: queued, running or waiting; may be given several times
-    #[arg(long, value_name = "STATE", help_heading = "Many jobs")]
+    /// Every active job in this state
+    #[arg(
+        long,
+        value_name = "STATE",
+        help = "Every active job in this state: queued, running or waiting_approval; may be given several times",
+        help_heading = "Many jobs"
+    )]
     pub status: Vec<String>,
     /// Every active job
     #[arg(long, conflicts_with_all = ["label", "status"], help_heading = "Many jobs")]
@@ -110,6 +119,15 @@ fn size_limit(text: &str) -> Result<SizeArg, String> {
 /// A size that was given: bytes, or no limit.
 #[derive(Clone, Copy, Debug)]
 pub struct SizeArg(pub BytesMax);
+
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number".to_owned())
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".to_owned())
+}
 
 fn within(text: &str) -> Result<u64, String> {
     parse_seconds(text).map_err(|error| error.to_string())

@@ -1,14 +1,14 @@
 //! `bgctl prune`: its arguments.
 
-use super::{CommonArgs, within};
+use super::{CommonArgs, count, within};
 use clap::Args;
 
 /// `bgctl prune`
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_long_help = "Ended jobs go after 14 days, and the oldest beyond 200; none within an hour of its end, unless
---older-than or --all asks for it. Of the two, a flag replaces the setting of its kind, and the other one still holds.
-What has not ended is never removed.
+    after_long_help = "Ended jobs go after 14 days, and the oldest beyond 200. A flag replaces the setting of its kind; the
+other one still holds. What ended within the last hour stays, with --keep too; it goes with --all, with an
+--older-than that is shorter, and with --keep beside any --older-than.
 
 Examples:
   bgctl prune --dry-run
@@ -17,12 +17,14 @@ Examples:
   bgctl prune --all --label nightly"
 )]
 pub struct PruneArgs {
-    /// Remove what ended at least so long ago: 90, 30s, 1h30m, 2d [default: 14d]
+    /// Remove what ended so long ago: 30s, 1h30m, 2d
+    ///
+    /// It counts instead of the 14 days of the settings.
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub older_than: Option<u64>,
-    /// Keep at most so many ended jobs [default: 200]
-    #[arg(long, value_name = "COUNT")]
-    pub keep: Option<usize>,
+    /// Keep at most so many ended jobs, instead of 200
+    #[arg(long, value_name = "COUNT", value_parser = count, allow_negative_numbers = true)]
+    pub keep: Option<u64>,
     /// Remove everything that has ended
     #[arg(long, conflicts_with_all = ["older_than", "keep"])]
     pub all: bool,

@@ -1,7 +1,6 @@
 //! `bgctl set`: its arguments.
 
-use super::{CommonArgs, LimitArg, limit, nonzero_limit};
-use crate::model::limit::{BytesMax, parse_bytes_limit};
+use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit};
 use clap::{ArgGroup, Args};
 
 /// `bgctl set`
@@ -19,7 +18,9 @@ use clap::{ArgGroup, Args};
 Limits of a running job count at once. Names and @ mean jobs of this terminal; ids work from anywhere."
 )]
 pub struct SetArgs {
-    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// A name to call the job by
@@ -34,27 +35,19 @@ pub struct SetArgs {
     /// Take a label away; may be given several times
     #[arg(long, value_name = "LABEL")]
     pub no_label: Vec<String>,
-    /// End the job after this time, counted from its start: 90, 30s, 1h30m, none
+    /// End it so long after its start: 30s, 1h30m, none
     #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub timeout: Option<LimitArg>,
-    /// Cancel the job when its watcher is silent for so long
+    /// Cancel it when its watcher is silent for so long
     #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub stale_after: Option<LimitArg>,
-    /// Time between asking processes to end and killing them
+    /// Time between asking it to end and killing it
     #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub grace: Option<LimitArg>,
-    /// Keep the beginning and the end of a log beyond this size: 64MiB, 2GB, none
-    #[arg(long, value_name = "SIZE", value_parser = log_limit, allow_hyphen_values = true, help_heading = "Limits")]
-    pub log_max: Option<LogLimitArg>,
+    /// Size of its log, beyond which the middle goes: 64MiB, 2GB, none
+    #[arg(long, value_name = "SIZE", value_parser = size_limit, allow_hyphen_values = true, help_heading = "Limits")]
+    pub log_max: Option<SizeArg>,
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,
-}
-
-/// A limit of a log that was given: bytes, or switched off.
-#[derive(Clone, Copy, Debug)]
-pub struct LogLimitArg(pub BytesMax);
-
-fn log_limit(text: &str) -> Result<LogLimitArg, String> {
-    parse_bytes_limit(text).map(LogLimitArg).map_err(|error| error.to_string())
 }

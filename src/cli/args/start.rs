@@ -67,7 +67,7 @@ pub struct StartArgs {
     /// Standard input of the command: a file, or - for that of bgctl, read now to its end; else it is empty
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
     pub stdin: Option<PathBuf>,
-    /// End the job after this time: 90, 30s, 1h30m, none [default: 30m]
+    /// End the job after: 90, 30s, 1h30m, none [default: 30m]
     #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub timeout: Option<LimitArg>,
     /// Cancel the job when its watcher is silent for so long [default: 1h]
@@ -94,7 +94,7 @@ pub struct StartArgs {
     /// Let --wait and --ready wait no longer than this, then exit with 121: 90, 30s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, requires = "waiting")]
     pub within: Option<u64>,
-    /// Print the job's output as it comes, and exit with its code
+    /// Print its output as it comes, and exit with its code
     #[arg(long, short, conflicts_with = "json")]
     pub follow: bool,
     /// Check everything, and start nothing

@@ -10,8 +10,10 @@ use clap::Args;
   bgctl status ab
   bgctl status build --json | jq '.jobs[0].exit_code'")]
 pub struct StatusArgs {
-    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input;
-    /// without one: the overview
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input. Without a job: the
+    /// overview.
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
     /// How to speak

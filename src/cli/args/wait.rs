@@ -11,7 +11,9 @@ use clap::Args;
   122  no such job, or a failure of bgctl itself
   124  the job timed out
   125  it was cancelled, or its outcome is unknown
-Of several jobs, it is the first code that is not 0, in the order of the arguments.
+  130  the wait was interrupted; the job goes on
+Of several jobs, the first code that is not 0, in the order of the arguments.
+With --ready, 0 once the line is there; the job's own code if it ends first.
 
 Examples:
   bgctl wait build && ./deploy.sh
@@ -19,7 +21,9 @@ Examples:
   bgctl wait --any ab cd
   bgctl wait --ready 'listening on' --within 30s web")]
 pub struct WaitArgs {
-    /// Ids, first characters of an id's random part, names, @ for the newest, or - to read them from standard input
+    /// Ids, their beginnings, names, @ for the newest, - for standard input
+    ///
+    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
     /// Wait no longer than this, then exit with 121: 90, 30s, 1h30m
@@ -28,7 +32,9 @@ pub struct WaitArgs {
     /// Return when the first of them ends
     #[arg(long)]
     pub any: bool,
-    /// Return once a line of the output matches; if the job ends first, exit with its code
+    /// Return once a line of the log matches, or at its end
+    ///
+    /// Where the job ends first, the exit code is its own.
     #[arg(long, value_name = "REGEX")]
     pub ready: Option<String>,
     /// How to speak

@@ -5,7 +5,7 @@ use crate::model::state::Status;
 use crate::ops::{
     fault::{Code, Fault},
     find::given,
-    list::parse_status,
+    list::parse_statuses,
     select::Selection,
 };
 use crate::render::{Voice, human};
@@ -23,14 +23,12 @@ pub fn chosen(args: &ChosenArgs, voice: Voice) -> Result<Selection, Fault> {
 }
 
 fn active_statuses(words: &[String]) -> Result<Vec<Status>, Fault> {
-    let mut statuses = Vec::new();
-    for word in words.iter().flat_map(|words| words.split(',')) {
-        let named = parse_status(word)?;
-        if named.iter().any(|status| status.has_ended()) {
-            return Err(Fault::new(Code::Usage, format!("what is {word} has ended, and stays as it is"))
-                .hint("states: queued, running, waiting_approval"));
-        }
-        statuses.extend(named);
-    }
-    Ok(statuses)
+    parse_statuses(
+        words,
+        |status| !status.has_ended(),
+        |word| {
+            Fault::new(Code::Usage, format!("jobs that are {word} have ended, so that nothing changes them"))
+                .hint("states: queued, running, waiting_approval")
+        },
+    )
 }

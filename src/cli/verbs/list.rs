@@ -11,10 +11,7 @@ const WIDTH_UNKNOWN: usize = 80;
 
 /// `bgctl list`
 pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
-    let mut statuses = Vec::new();
-    for word in args.status.iter().flat_map(|words| words.split(',')) {
-        statuses.extend(list::parse_status(word)?);
-    }
+    let statuses = list::parse_statuses(&args.status, |_| true, list::no_such_state)?;
     let request = list::Request {
         all: args.all,
         statuses,

@@ -4,7 +4,7 @@ use crate::cli::args::prune::PruneArgs;
 use crate::model::state::Status;
 use crate::ops::{
     fault::{Code, Fault},
-    list::parse_status,
+    list::parse_statuses,
     prune,
 };
 use crate::plan::retain::Wish;
@@ -13,7 +13,11 @@ use crate::render::{Voice, human, json};
 /// `bgctl prune`
 pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
     let request = prune::Request {
-        wish: Wish { older_than_seconds: args.older_than, keep: args.keep, all: args.all },
+        wish: Wish {
+            older_than_seconds: args.older_than,
+            keep: args.keep.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+            all: args.all,
+        },
         labels: args.label.clone(),
         statuses: ended_statuses(&args.status)?,
         dry_run: args.dry_run,
@@ -27,14 +31,8 @@ pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
 }
 
 fn ended_statuses(words: &[String]) -> Result<Vec<Status>, Fault> {
-    let mut statuses = Vec::new();
-    for word in words.iter().flat_map(|words| words.split(',')) {
-        let named = parse_status(word)?;
-        if named.iter().any(|status| !status.has_ended()) {
-            return Err(Fault::new(Code::Usage, format!("what is {word} has not ended, and is not removed"))
-                .hint("states: completed, failed, cancelled; bgctl cancel ends a job"));
-        }
-        statuses.extend(named);
-    }
-    Ok(statuses)
+    parse_statuses(words, Status::has_ended, |word| {
+        Fault::new(Code::Usage, format!("jobs that are {word} have not ended, so that they are not removed"))
+            .hint("states: completed, failed, cancelled; bgctl cancel ends a job")
+    })
 }

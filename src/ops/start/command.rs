@@ -41,7 +41,14 @@ pub fn check(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Bytes) 
             Err(_) => {}
         }
     }
-    let shown = program.to_text();
+    let whole = program.to_text();
+    // The value of a variable that stands in the wrong place is not for others to read.
+    let variable = whole.split_once('=').map(|(name, _)| name).filter(|name| !name.contains('/'));
+    if let Some(name) = variable.filter(|_| found.is_none()) {
+        return Err(Fault::new(Code::CommandNotFound, format!("{name}=…: command not found"))
+            .hint(format!("a variable is set with: bgctl start --env {name}=VALUE -- COMMAND")));
+    }
+    let shown = whole;
     if let Some(why) = found {
         let fault = Fault::new(Code::NotExecutable, format!("{shown}: {why}"));
         let hint = format!("chmod +x {shown}, or name the program that runs it");

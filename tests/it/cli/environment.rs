@@ -206,6 +206,38 @@ fn what_is_no_variable_is_refused_without_its_text() {
 }
 
 #[test]
+fn a_variable_in_the_wrong_place_is_refused_without_its_value() {
+    let user = User::new();
+    for (line, code, said) in [
+        (
+            "start FOO=s3cret make",
+            127,
+            "FOO=…: command not found\n  a variable is set with: bgctl start --env FOO=VALUE",
+        ),
+        ("start FOO=s3cret", 127, "FOO=…: command not found"),
+        ("start --env A=1 B=s3cret -- make", 127, "B=…: command not found"),
+        ("start --clean-env=TOK=s3cret -- true", 2, "--clean-env takes no value"),
+        ("start --service=K=s3cret -- true", 2, "--service takes no value"),
+        ("start --leftovers=s3cret -- true", 2, "--leftovers: there is no such value"),
+        ("start --timeout=s3cret -- true", 2, "--timeout: expected a duration"),
+        ("start --log-max=A=s3cret -- true", 2, "--log-max: expected a size"),
+        ("start --envv=A=s3cret -- true", 2, "bgctl start has no option --envv\n  did you mean --env?"),
+        ("start -eA=s3cret -- true", 2, "bgctl start has no option -e"),
+        ("FOO=s3cret start true", 2, "there is no command \"FOO\""),
+        ("--env=FOO=s3cret start true", 2, "bgctl has no option --env"),
+        ("strat --env FOO=s3cret true", 2, "there is no command \"strat\"\n  did you mean start?"),
+    ] {
+        for json in [&["--json"][..], &[]] {
+            let ran = user.run(json.iter().copied().chain(line.split(' ')));
+            assert_eq!(ran.code, code, "{line}: {}", ran.err);
+            assert!(json.len() == 1 || ran.err.starts_with(&format!("bgctl: {said}")), "{line}: {}", ran.err);
+            assert!(!format!("{}{}", ran.out, ran.err).contains("s3cret"), "{line}: {}{}", ran.out, ran.err);
+        }
+    }
+    assert_nothing_queued(&user);
+}
+
+#[test]
 fn a_bad_file_of_variables_is_refused_by_its_line_without_its_text() {
     let user = User::new();
     for (text, line) in [

@@ -21,6 +21,7 @@ mod start;
 mod status;
 mod terminal;
 mod tick;
+mod usage;
 mod wait;
 
 use crate::support::{EVENT_MAX, Ran, User, until};

@@ -12,6 +12,9 @@ use std::path::Path;
 /// How many lines a short help has at most.
 const SHORT_LINES_MAX: usize = 10;
 
+/// How wide its lines are at most.
+const SHORT_COLUMNS_MAX: usize = 80;
+
 #[test]
 fn the_short_help_has_at_most_ten_lines() {
     let user = User::new();
@@ -21,6 +24,8 @@ fn the_short_help_has_at_most_ten_lines() {
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.len() <= SHORT_LINES_MAX, "{name:?} has {} lines:\n{text}", lines.len());
         assert!(lines.iter().all(|line| !line.is_empty()), "{name:?} wastes a line:\n{text}");
+        let widest = lines.iter().max_by_key(|line| line.chars().count()).unwrap();
+        assert!(widest.chars().count() <= SHORT_COLUMNS_MAX, "{name:?} is too wide: {widest}");
         let last = lines.last().unwrap();
         assert!(last.contains("--help"), "{name:?} does not say where more is said: {last}");
     }
@@ -50,6 +55,19 @@ fn every_subcommand_stands_under_one_heading() {
         assert!(text.contains(&format!("\n{heading}:\n")), "{heading}:\n{text}");
         assert!(names.iter().all(|name| text.contains(&format!("\n  {name} "))), "{heading}:\n{text}");
     }
+}
+
+#[test]
+fn the_options_of_every_day_are_options() {
+    let command = built();
+    for (name, options) in help::EVERYDAY {
+        let command = command.find_subcommand(name).unwrap_or_else(|| panic!("there is no {name}"));
+        for option in options {
+            let is_there = command.get_arguments().any(|arg| arg.get_long() == Some(option));
+            assert!(is_there, "{name} has no --{option}");
+        }
+    }
+    assert_eq!(help::EVERYDAY.len(), SUBCOMMANDS.len());
 }
 
 #[test]

@@ -68,7 +68,12 @@ fn listed<'a>(heading: &str, args: impl Iterator<Item = &'a Arg>) -> String {
     let mut lines = String::new();
     for arg in args {
         let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let paragraphs: Vec<String> = help
+            .split("\n\n")
+            .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+            .map(|paragraph| paragraph.trim_end_matches('.').to_owned())
+            .collect();
+        let help = paragraphs.join(". ");
         lines.push_str(&format!("- `{}`: {}", called(arg), help.trim_end_matches('.')));
         let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         if arg.get_num_args().is_some_and(|count| count.takes_values()) {

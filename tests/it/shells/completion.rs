@@ -104,6 +104,22 @@ fn states_are_offered_and_may_be_joined() {
 }
 
 #[test]
+fn only_states_and_labels_that_a_subcommand_can_choose_by_are_offered() {
+    let user = User::new();
+    let states = |name: &str| offered(&user, "bash", &["bgctl", name, "--status", ""]);
+    for name in ["cancel", "pause", "resume"] {
+        assert_eq!(states(name), ["queued", "running", "waiting_approval", "active"], "{name}");
+    }
+    assert_eq!(states("prune"), ["completed", "failed", "cancelled", "ended"]);
+    assert_eq!(states("list").len(), 8);
+    let over = user.start(["--quiet", "--label", "over", "--", "true"]);
+    user.wait(&over);
+    user.start(["--quiet", "--label", "running", "--", "sleep", "1000"]);
+    assert_eq!(offered(&user, "bash", &["bgctl", "prune", "--label", ""]), ["over"]);
+    assert_eq!(offered(&user, "bash", &["bgctl", "cancel", "--label", ""]), ["running"]);
+}
+
+#[test]
 fn options_are_offered_after_a_dash_or_where_there_is_nothing_else() {
     let user = User::new();
     three_jobs(&user);
