@@ -1,7 +1,9 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::ready::Manner;
-use super::wait::{attended, goes_on, still_goes_on};
+use super::{
+    ready::{Manner, readied},
+    wait::{still_goes_on, waited},
+};
 use crate::cli::args::start::{LeftoversArg, StartArgs};
 use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
@@ -9,7 +11,6 @@ use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
-    inside,
     logs::Wanted,
     ready::Pattern,
     start,
@@ -18,10 +19,8 @@ use crate::ops::{
 use crate::os::{
     clock::{Clock, SystemClock},
     closed,
-    signal::leave_on_interrupt,
 };
 use crate::render::{Voice, human, json};
-use std::time::Duration;
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -97,11 +96,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
 fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    let ids = std::slice::from_ref(id);
-    let within = within.map(Duration::from_secs);
-    let waited = attended(&home, &[id.to_string()], voice, false, |tell| {
-        wait::wait_for(&home, attendance, ids, within, false, tell)
-    })?;
+    let waited = waited(&home, attendance, std::slice::from_ref(id), within, false, voice)?;
     voice.warn(&waited.warnings);
     if waited.time_is_over {
         voice.say(&still_goes_on(&waited));
@@ -113,20 +108,19 @@ fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fa
 }
 
 fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let manner = Manner { pattern, within, any: false };
-    super::ready::wait_for(&home, attendance, std::slice::from_ref(id), manner, voice)
+    let readied = readied(&home, attendance, std::slice::from_ref(id), manner, voice)?;
+    if voice.json {
+        voice.result("wait", "", &json::readied(&readied), &readied.warnings)?;
+    }
+    Ok(readied.code)
 }
 
 fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    if let Some(circle) = inside::circle(&home, &attendance, std::slice::from_ref(id))? {
-        voice.warn(&[human::circle(&circle)]);
-    }
     let ids = std::slice::from_ref(id);
     let mut sink = sink(&[], manner(false, voice));
     let ended = logs::follow(&home, attendance, ids, Wanted::default(), sink.as_mut(), voice)?;

@@ -25,5 +25,5 @@ pub use set::set;
 pub use start::{foreseen, place};
 pub use status::status;
 pub use tick::foreseen_pass;
-pub use wait::{Standing, circle};
+pub use wait::{Awaited, Standing, circle, goes_on};
 pub use words::{NONE_NAMED, end, jobs, nothing_was_executed};

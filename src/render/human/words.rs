@@ -152,6 +152,15 @@ pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> Strin
     }
 }
 
+/// Things in a sentence: `a`, `a and b`, `a, b and c`.
+pub fn listed(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} and {last}", before.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 /// Most jobs that a sentence names.
 const NAMED_MAX: usize = 4;
 
