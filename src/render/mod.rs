@@ -56,6 +56,11 @@ impl Voice {
         }
     }
 
+    /// Says that something failed, whoever wants quiet.
+    pub fn fail(self, text: &str) {
+        let _ = writeln!(io::stderr(), "bgctl: {text}");
+    }
+
     /// Says what the user should be told.
     pub fn warn(self, warnings: &[String]) {
         for warning in warnings {

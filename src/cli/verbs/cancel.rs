@@ -35,7 +35,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     for one in &results {
         if matches!(one.result, CancelResult::Stuck(_) | CancelResult::OutOfReach(_)) {
             code = Code::Failed as i32;
-            voice.say(&format!("bgctl: {}", human::cancelled(one)));
+            voice.fail(&human::cancelled(one));
         } else {
             text.push_str(&human::cancelled(one));
             text.push('\n');

@@ -1,7 +1,7 @@
 //! `bgctl cancel`
 
 use super::{
-    Held, configure, hears_interrupts, hold_both_slots, interruptible,
+    Held, ago, configure, entry, hears_interrupts, hold_both_slots, index_of, interruptible,
     terminal::{Talk, in_terminal},
 };
 use crate::support::{BGCTL, User, ended, is_alive, until};
@@ -252,6 +252,17 @@ fn jobs_started_inside_are_cancelled_too_where_that_is_asked_for() {
     assert_eq!(ran.code, 0);
     assert_eq!(ran.out, format!("{outer} cancelled\n{inner} cancelled\n{innermost} cancelled\n"));
     user.all_gone();
+}
+
+#[test]
+fn what_cannot_be_reached_is_said_whoever_wants_quiet() {
+    let user = User::new();
+    let claim = json!({ "host": "faraway", "machine": "other", "boot": "b", "pid_namespace": 1 });
+    let running = json!({ "started_at": ago(60), "claim": claim });
+    user.write_index(&index_of(&[entry("aaaaaa", "running", &running)]));
+    let ran = user.run(["cancel", "--quiet", "aa"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.starts_with("bgctl: bg_20260213_aaaaaa runs on faraway;"), "{}", ran.err);
 }
 
 #[test]
