@@ -6,7 +6,7 @@ mod status;
 pub use overview::overview;
 pub use status::status;
 
-use crate::model::{claim::Claim, job::Job, limit::Limits, outcome::Ending};
+use crate::model::{claim::Claim, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Entry, Listed, Live, Row},
@@ -209,6 +209,13 @@ pub fn readied(readied: &Readied) -> Value {
     let mut decided = readied.jobs.iter().filter_map(|one| one.ready);
     let ready = !readied.time_is_over && decided.all(|ready| ready);
     json!({ "jobs": jobs, "ready": ready, "time_is_over": readied.time_is_over, "exit_code": readied.code })
+}
+
+/// A submission whose end, or whose line, was waited for: what came of the wait, beside the id.
+pub fn started(id: &JobId, mut waited: Value) -> Value {
+    waited["dry_run"] = false.into();
+    waited["id"] = id.as_str().into();
+    waited
 }
 
 /// Cancels.

@@ -98,6 +98,7 @@ pub fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
         "exit_code": exit_code,
         "message": fault.message,
         "hint": fault.hint,
+        "id": fault.id,
         "candidates": fault.candidates.iter().map(json::candidate).collect::<Vec<_>>(),
     });
     let _ = print_object(command, &json!({ "error": error }));

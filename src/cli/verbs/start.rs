@@ -72,7 +72,8 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         return Err(Fault::new(
             Code::Failed,
             format!("{id} is submitted, but its id could not be printed: {error}"),
-        ));
+        )
+        .of(&id));
     }
     if let Some(place) = human::place(&submitted, SystemClock.now()) {
         voice.say(&place);
@@ -88,7 +89,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     };
     // The job stands, and its codes are what is answered with from here on.
     Ok(code.unwrap_or_else(|fault| {
-        voice.fault("start", &fault, OWN_FAILURE);
+        voice.fault("start", &fault.of(&id), OWN_FAILURE);
         OWN_FAILURE
     }))
 }
@@ -102,7 +103,7 @@ fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fa
         voice.say(&still_goes_on(&waited));
     }
     if voice.json {
-        voice.result("wait", "", &json::waited(&waited), &waited.warnings)?;
+        voice.result("start", "", &json::started(id, json::waited(&waited)), &waited.warnings)?;
     }
     Ok(waited.code)
 }
@@ -113,7 +114,7 @@ fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voi
     let manner = Manner { pattern, within, any: false };
     let readied = readied(&home, attendance, std::slice::from_ref(id), manner, voice)?;
     if voice.json {
-        voice.result("wait", "", &json::readied(&readied), &readied.warnings)?;
+        voice.result("start", "", &json::started(id, json::readied(&readied)), &readied.warnings)?;
     }
     Ok(readied.code)
 }
