@@ -221,8 +221,8 @@ pub fn started(id: &JobId, mut waited: Value) -> Value {
 /// Cancels.
 pub fn cancelled(results: &[Cancelled]) -> Value {
     let result = |one: &Cancelled| match &one.result {
-        CancelResult::Done if was_cancelled(&one.job) => "cancelled",
-        CancelResult::Done | CancelResult::HadEnded => "had_ended",
+        CancelResult::Done => "cancelled",
+        CancelResult::EndedBefore | CancelResult::HadEnded => "had_ended",
         CancelResult::Asked => "asked",
         CancelResult::Stuck(_) => "stuck",
         CancelResult::OutOfReach(_) => "out_of_reach",
@@ -235,10 +235,6 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
         json!({ "id": one.job.id, "status": one.job.status(), "result": result(one), "stuck": stuck(one) })
     });
     json!({ "jobs": jobs.collect::<Vec<_>>() })
-}
-
-fn was_cancelled(job: &Job) -> bool {
-    job.status() == crate::model::state::Status::Cancelled
 }
 
 /// Pauses or resumes.

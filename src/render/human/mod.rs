@@ -15,7 +15,7 @@ mod tick;
 mod wait;
 pub mod words;
 
-pub use cancel::{cancelled, cancelled_in_all};
+pub use cancel::{cancelled, cancelled_in_all, to_cancel};
 pub use candidates::candidates;
 pub use list::{Look, left_out, list, no_jobs};
 pub use overview::overview;

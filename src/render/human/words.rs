@@ -167,7 +167,7 @@ const NAMED_MAX: usize = 4;
 /// Jobs as a short sentence calls them.
 pub fn names(jobs: &[Called]) -> String {
     let shown = if jobs.len() > NAMED_MAX { NAMED_MAX - 1 } else { jobs.len() };
-    let mut names: Vec<String> = jobs[..shown].iter().map(name).collect();
+    let mut names: Vec<String> = jobs[..shown].iter().map(called).collect();
     if jobs.len() > shown {
         names.push(format!("and {} more", jobs.len() - shown));
     }
@@ -177,7 +177,8 @@ pub fn names(jobs: &[Called]) -> String {
 /// Longest name of a job in a sentence.
 const NAME_CHARS_MAX: usize = 24;
 
-fn name(job: &Called) -> String {
+/// A job as a short sentence calls it.
+pub fn called(job: &Called) -> String {
     match &job.name {
         Some(name) => format!("{} {}", fit(&safe::line(name), NAME_CHARS_MAX), job.short),
         None => job.short.clone(),

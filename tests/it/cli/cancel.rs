@@ -227,16 +227,23 @@ fn a_script_says_that_it_wants_to_cancel_all() {
 #[test]
 fn a_person_is_asked_before_all_are_cancelled() {
     let user = User::new();
-    let held = hold_both_slots(&user);
+    let held = [Held::start_with(&user, "one", "", &["--name", "build"]), Held::start(&user, "two")];
+    let short = |held: &Held| held.id[12..15].to_owned();
+    let asked = format!("cancel build {} and {}? [y/N] ", short(&held[0]), short(&held[1]));
     for answer in ["\n", "n\n", "yo\n"] {
         let ran = in_terminal(&user, "$BGCTL cancel --all", answer, Talk::Shown);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-        assert!(ran.err.contains("cancel 2 jobs? [y/N] "), "{}", ran.err);
+        assert!(ran.err.contains(&asked), "{}", ran.err);
         assert!(ran.err.contains("nothing was cancelled"), "{}", ran.err);
     }
     assert_eq!(user.status(&held[0].id), "running");
+    for _ in 0..2 {
+        user.start(["true"]);
+    }
+    let ran = in_terminal(&user, "$BGCTL cancel --all", "n\n", Talk::Shown);
+    assert!(ran.err.contains("cancel 4 jobs? [y/N] "), "too many to be named: {}", ran.err);
     let ran = in_terminal(&user, "$BGCTL cancel --all", "Y\n", Talk::Shown);
-    assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{}", ran.err);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 4), "{}", ran.err);
     user.all_gone();
 }
 
