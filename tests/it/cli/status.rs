@@ -463,3 +463,12 @@ fn what_was_left_out_of_a_log_is_said() {
     assert!(text.contains(&format!("{id}.log (6 bytes; 3 GiB of its middle left out)")), "{text}");
     assert_eq!(user.job(&id)["log"]["left_out_bytes"], 3_u64 << 30);
 }
+
+#[test]
+fn a_job_that_is_named_twice_is_shown_once() {
+    let user = User::new();
+    let id = user.start(["--name", "n", "--", "true"]);
+    user.wait(&id);
+    let shown = user.run(["status", "--json", &id, "n", "@"]).json();
+    assert_eq!(shown["jobs"].as_array().unwrap().len(), 1);
+}
