@@ -10,6 +10,7 @@ use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
+    find::ARGUMENTS_FROM_INPUT,
     home::{BrokenConfig, Home},
     logs::Wanted,
     ready::Pattern,
@@ -21,6 +22,7 @@ use crate::os::{
     closed,
 };
 use crate::render::{Voice, human, json};
+use std::path::Path;
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -44,7 +46,8 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     };
     if args.dry_run {
         let job = start::foresee(&request)?;
-        voice.result("start", &human::foreseen(&job), &json::foreseen(&job), &[])?;
+        let own_input = args.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
+        voice.result("start", &human::foreseen(&job, own_input), &json::foreseen(&job), &[])?;
         return Ok(0);
     }
     if closed::standard_output() {
