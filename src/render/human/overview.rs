@@ -11,8 +11,10 @@ use crate::ops::{
 use crate::plan::pick::Waits;
 use crate::render::safe;
 
-/// Most lines: a screen of 24, less the one of the prompt.
-const LINES_MAX: usize = 23;
+/// The height where there is no terminal that says its own.
+const LINES: usize = 24;
+/// Fewest lines that are filled: what is wrong comes last, and on a lower screen it is what stays.
+const LINES_MIN: usize = 12;
 /// The width where there is no terminal that says its own.
 const COLUMNS: usize = 80;
 /// Most lines of a message about the settings.
@@ -48,7 +50,9 @@ pub fn overview(overview: &Overview, now: Timestamp, screen: Screen) -> String {
     let attention = attention(overview, screen, width);
     let tables = [running(overview, now), queued(overview, now), failed(overview, now)];
     let taken = head.len() + if attention.is_empty() { 0 } else { attention.len() + 1 };
-    let shown = shares(LINES_MAX.saturating_sub(taken), &tables.each_ref().map(|table| table.rows.len()));
+    // One line is the prompt's.
+    let lines_max = (screen.lines.unwrap_or(LINES) - 1).max(LINES_MIN);
+    let shown = shares(lines_max.saturating_sub(taken), &tables.each_ref().map(|table| table.rows.len()));
     let mut texts = vec![lines(&head)];
     for (table, shown) in tables.iter().zip(shown).filter(|(_, shown)| *shown > 0) {
         texts.push(table.text(shown, screen, width));

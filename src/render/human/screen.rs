@@ -12,6 +12,8 @@ use unicode_width::UnicodeWidthChar;
 pub struct Screen {
     /// Its width in columns; `None` where it is no terminal, or does not say.
     pub columns: Option<usize>,
+    /// Its height in lines, likewise.
+    pub lines: Option<usize>,
     /// Whether text may have colours.
     pub colours: bool,
 }
@@ -21,8 +23,10 @@ impl Screen {
     pub fn of(voice: Voice) -> Self {
         let size =
             io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
-        let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
-        Self { columns, colours: voice.colours() }
+        let told = |count: u16| Some(usize::from(count)).filter(|count| *count > 0);
+        let columns = size.and_then(|size| told(size.ws_col));
+        let lines = size.and_then(|size| told(size.ws_row));
+        Self { columns, lines, colours: voice.colours() }
     }
 
     /// A text in a style, where there are colours.
