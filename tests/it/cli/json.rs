@@ -100,7 +100,9 @@ fn a_start_whose_wait_fails_still_tells_the_id() {
             interruptible(&user, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         until("it waits", || hears_interrupts(child.id()));
         let id = user.index()["jobs"][0]["id"].clone();
-        user.write_index("no index");
+        // As every writer does it, so that the wait notices.
+        std::fs::write(user.path("broken"), "no index").unwrap();
+        std::fs::rename(user.path("broken"), user.root().join("jobs.json")).unwrap();
         let ran = Ran::of(&child.wait_with_output().unwrap());
         crate::schema::check(&user.root(), &arguments, &ran.out);
         let object = ran.json();
