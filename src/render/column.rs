@@ -1,9 +1,9 @@
 //! The columns of a list: what each says to people, and to programs.
 
-use super::human::words::{age, brief, exit_words, nothing_was_executed, run_time, seconds_between};
+use super::human::words::{age, exit_words, run_time, seconds_between, status_words};
 use super::safe;
-use crate::model::{Timestamp, job::Job, limit::format_bytes, state::State};
-use crate::ops::list::{Entry, Observed};
+use crate::model::{Timestamp, job::Job, limit::format_bytes};
+use crate::ops::list::Entry;
 use chrono::{Local, SecondsFormat};
 
 /// A column of a list.
@@ -60,8 +60,8 @@ impl Column {
         ("name", Self::Name, "the name, if it has one"),
         ("status", Self::Status, "the state; for a queued job its place, #1 is next"),
         ("age", Self::Age, "time since it was submitted"),
-        ("time", Self::Time, "run time of the last attempt"),
-        ("cpu", Self::Cpu, "processor use of a running job: processor time over run time"),
+        ("time", Self::Time, "how long the last attempt has taken, pauses included"),
+        ("cpu", Self::Cpu, "processor use of a running job: its processor time in percent of that time"),
         ("memory", Self::Memory, "resident memory of a running job"),
         ("exit", Self::Exit, "exit code or signal"),
         ("command", Self::Command, "the command"),
@@ -92,7 +92,6 @@ impl Column {
     /// What stands above it.
     pub fn header(self) -> String {
         match self {
-            Self::Memory => "MEM".to_owned(),
             Self::Processes => "PROCS".to_owned(),
             other => other.name().to_uppercase(),
         }
@@ -114,7 +113,7 @@ impl Column {
         let said = match self {
             Self::Id => Some(job.id.to_string()),
             Self::Name => job.spec.name.as_deref().map(safe::line),
-            Self::Status => Some(status(entry, now)),
+            Self::Status => Some(status_words(&entry.row, entry.place, now)),
             Self::Age => Some(age(job.created_at, now)),
             Self::Time => Some(run_time(job, now)),
             Self::Cpu => entry.live.map(|live| format!("{:.1}%", live.cpu_percent)),
@@ -164,36 +163,6 @@ impl Column {
         };
         Some(said)
     }
-}
-
-/// A state in words. What is lost never shows as plain running, what is paused never as plain queued.
-fn status(entry: &Entry, now: Timestamp) -> String {
-    let row = &entry.row;
-    let job = &row.job;
-    let mut special: Vec<String> = Vec::new();
-    match row.observed {
-        None | Some(Observed::Alive) => {}
-        Some(other) => special.push(other.as_str().to_owned()),
-    }
-    if special.is_empty() && job.run().is_some_and(|run| run.ending.is_some()) {
-        special.push("being ended".to_owned());
-    }
-    if job.paused_at().is_some() {
-        special.push("paused".to_owned());
-    } else if let State::Queued { not_before: Some(at), .. } = job.state
-        && at > now
-    {
-        special.push(format!("in {}", brief(seconds_between(now, at))));
-    }
-    if job.spec.service && !job.status().has_ended() {
-        special.push("service".to_owned());
-    }
-    if nothing_was_executed(job) {
-        special.push("nothing was executed".to_owned());
-    }
-    let place = entry.place.map(|place| format!(" #{place}")).unwrap_or_default();
-    let special = if special.is_empty() { String::new() } else { format!(" ({})", special.join(", ")) };
-    format!("{}{place}{special}", job.status())
 }
 
 fn run_seconds(job: &Job, now: Timestamp) -> Option<u64> {

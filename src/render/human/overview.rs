@@ -1,8 +1,8 @@
 //! How things stand, on one screen.
 
 use super::measure::{count_of, cpu, memory};
-use super::screen::{HEADING, LABEL, Screen, WARNING, columns, fit, pad, style_of};
-use super::words::{age, brief, run_time, seconds_between, title};
+use super::screen::{HEADING, LABEL, Screen, WARNING, colour_of, columns, fit, pad};
+use super::words::{age, brief, run_time, seconds_between, special, title};
 use crate::model::{Timestamp, id::JobId, job::Job, state::Status};
 use crate::ops::{
     list::{Live, Observed},
@@ -96,7 +96,7 @@ fn counts(overview: &Overview, screen: Screen, width: usize) -> Vec<String> {
         }
         if let Some(line) = text.last_mut() {
             let comma = if taken > 0 { ", " } else { "" };
-            line.push_str(&format!("{comma}{}", screen.paint(style_of(status, None), &word)));
+            line.push_str(&format!("{comma}{}", screen.paint(colour_of(status), &word)));
         }
         taken += needed;
     }
@@ -124,7 +124,7 @@ struct Table {
 struct Row {
     cells: Vec<String>,
     /// What is wrong with it, before its last cell.
-    mark: &'static str,
+    mark: String,
 }
 
 impl Table {
@@ -149,7 +149,7 @@ impl Table {
             let cells: Vec<&str> = row.cells[..fixed].iter().map(String::as_str).collect();
             let begin = fit(&joined(&cells), width);
             let room = width.saturating_sub(columns(&begin));
-            let mark = fit(row.mark, room);
+            let mark = fit(&row.mark, room);
             let last = fit(&row.cells[fixed], room.saturating_sub(columns(&mark)));
             let line = format!("{begin}{}{last}", screen.paint(WARNING, &mark));
             text.push_str(line.trim_end());
@@ -171,32 +171,17 @@ fn running(overview: &Overview, now: Timestamp) -> Table {
                 live(&|live| memory(live.sum.memory_kib)),
                 title(job),
             ],
-            mark: mark(running),
+            mark: match special(&running.row, now) {
+                words if words.is_empty() => String::new(),
+                words => format!("({}) ", words.join(", ")),
+            },
         }
     };
     Table {
-        heading: vec!["RUNNING", "TIME", "CPU", "MEMORY", "COMMAND"],
+        heading: vec!["RUNNING", "TIME", "CPU TIME", "MEMORY", "COMMAND"],
         rows: overview.running.iter().map(row).collect(),
         total: overview.count(Status::Running),
         all: "bgctl list",
-    }
-}
-
-/// What sets a running job apart from one that simply runs.
-fn mark(running: &Running) -> &'static str {
-    let job = &running.row.job;
-    match running.row.observed {
-        Some(Observed::Starting) => "(starting) ",
-        Some(Observed::Unwatched) => "(unwatched) ",
-        Some(Observed::Ended) => "(ended) ",
-        Some(Observed::Lost) => "(lost) ",
-        Some(Observed::Rebooted) => "(rebooted) ",
-        Some(Observed::Elsewhere) => "(elsewhere) ",
-        Some(Observed::Unclear) => "(unclear) ",
-        Some(Observed::Alive) | None if job.run().is_some_and(|run| run.ending.is_some()) => "(being ended) ",
-        Some(Observed::Alive) | None if job.paused_at().is_some() => "(paused) ",
-        Some(Observed::Alive) | None if job.spec.service => "(service) ",
-        Some(Observed::Alive) | None => "",
     }
 }
 
@@ -208,7 +193,7 @@ fn queued(overview: &Overview, now: Timestamp) -> Table {
             Waits::ForSlot { .. } => "for a slot".to_owned(),
             Waits::ForPass => "for a pass".to_owned(),
         };
-        Row { cells: vec![job.id.random_part().to_owned(), waits, title(job)], mark: "" }
+        Row { cells: vec![job.id.random_part().to_owned(), waits, title(job)], mark: String::new() }
     };
     Table {
         heading: vec!["QUEUED", "WAITS", "COMMAND"],
@@ -226,7 +211,7 @@ fn failed(overview: &Overview, now: Timestamp) -> Table {
             fit(&title(job), TITLE_COLUMNS_MAX),
             safe::line(job.summary().unwrap_or("no reason is known")),
         ],
-        mark: "",
+        mark: String::new(),
     };
     Table {
         heading: vec!["FAILED", "AGE", "COMMAND", "REASON"],

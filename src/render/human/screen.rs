@@ -1,7 +1,7 @@
 //! A screen: how wide it is, what fits, and colours by state.
 
 use crate::model::state::Status;
-use crate::ops::list::Observed;
+use crate::ops::list::{Observed, Row};
 use crate::render::Voice;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal};
@@ -48,15 +48,25 @@ pub const LABEL: Style = Style::new().dimmed();
 /// The style of what a person should look at.
 pub const WARNING: Style = colour(AnsiColor::Yellow);
 
-/// The colour of a state, and of what was seen beside it.
-pub const fn style_of(status: Status, observed: Option<Observed>) -> Style {
-    match (status, observed) {
-        (Status::Running, None | Some(Observed::Alive | Observed::Starting)) => colour(AnsiColor::Cyan),
-        (Status::Running | Status::WaitingApproval, _) => WARNING,
-        (Status::Queued, _) => colour(AnsiColor::Blue),
-        (Status::Completed, _) => colour(AnsiColor::Green),
-        (Status::Failed, _) => colour(AnsiColor::Red),
-        (Status::Cancelled, _) => colour(AnsiColor::Magenta),
+/// The style of a job's state: what stands still, or is not as it should be, is to be looked at.
+pub fn style_of(row: &Row) -> Style {
+    match (row.job.status(), row.observed) {
+        _ if row.job.paused_at().is_some() => WARNING,
+        (status, None | Some(Observed::Alive | Observed::Starting)) => colour_of(status),
+        (Status::Running, _) => WARNING,
+        (status, _) => colour_of(status),
+    }
+}
+
+/// The colour of a state.
+pub const fn colour_of(status: Status) -> Style {
+    match status {
+        Status::Running => colour(AnsiColor::Cyan),
+        Status::WaitingApproval => WARNING,
+        Status::Queued => colour(AnsiColor::Blue),
+        Status::Completed => colour(AnsiColor::Green),
+        Status::Failed => colour(AnsiColor::Red),
+        Status::Cancelled => colour(AnsiColor::Magenta),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::model::{
     job::Job,
     limit::format_seconds,
     outcome::{Exit, Leftover, signal_name},
+    state::State,
 };
 use crate::ops::{
     called::Called,
@@ -32,15 +33,40 @@ pub fn title(job: &Job) -> String {
     }
 }
 
-/// A lost job never prints as plain running.
-pub fn status_words(row: &Row) -> String {
-    let status = row.job.status();
-    let ending = row.job.run().is_some_and(|run| run.ending.is_some());
+/// A job's state, its place in the queue, and what is special about it. What is lost never shows as plain running, what
+/// is paused never as plain queued.
+pub fn status_words(row: &Row, place: Option<usize>, now: Timestamp) -> String {
+    let place = place.map(|place| format!(" #{place}")).unwrap_or_default();
+    let special = special(row, now);
+    let special = if special.is_empty() { String::new() } else { format!(" ({})", special.join(", ")) };
+    format!("{}{place}{special}", row.job.status())
+}
+
+/// What sets a job apart from others of its state.
+pub fn special(row: &Row, now: Timestamp) -> Vec<String> {
+    let job = &row.job;
+    let mut special = Vec::new();
     match row.observed {
-        Some(Observed::Alive) if ending => format!("{status} (being ended)"),
-        Some(Observed::Alive) | None => end_status(&row.job),
-        Some(other) => format!("{status} ({})", other.as_str()),
+        None | Some(Observed::Alive) => {}
+        Some(other) => special.push(other.as_str().to_owned()),
     }
+    if special.is_empty() && job.run().is_some_and(|run| run.ending.is_some()) {
+        special.push("being ended".to_owned());
+    }
+    if let Some(at) = job.paused_at() {
+        special.push(format!("paused {}", age(at, now)));
+    } else if let State::Queued { not_before: Some(at), .. } = job.state
+        && at > now
+    {
+        special.push(format!("in {}", brief(seconds_between(now, at))));
+    }
+    if job.spec.service && !job.status().has_ended() {
+        special.push("service".to_owned());
+    }
+    if nothing_was_executed(job) {
+        special.push("nothing was executed".to_owned());
+    }
+    special
 }
 
 /// The state of a job that is not running; what only pretended to run never shows as plain completed.
@@ -74,7 +100,7 @@ pub fn brief(seconds: u64) -> String {
     }
 }
 
-/// How long its last attempt runs or ran.
+/// How long its last attempt has taken. What it stood still counts: only the present pause is in the index.
 pub fn run_time(job: &Job, now: Timestamp) -> String {
     match (job.started_at(), job.end().map(|end| end.at)) {
         (Some(from), None) => brief(seconds_between(from, now)),
