@@ -2,6 +2,7 @@
 
 use super::{
     attend::Attendance,
+    called::{Called, called},
     fault::{Code, Fault},
     home::Home,
     select::Selection,
@@ -18,7 +19,7 @@ use crate::model::{
     job::Job,
     limit::Seconds,
     outcome::{Ending, Leftover, Why},
-    state::Change,
+    state::{Change, Status},
 };
 use crate::os::clock::Clock;
 use crate::pass::Decided;
@@ -62,6 +63,8 @@ pub struct Cancelled {
 pub enum CancelResult {
     /// It has ended, by this.
     Done,
+    /// It ended by itself before this could end it.
+    EndedBefore,
     /// It had ended before.
     HadEnded,
     /// The intent stands; it was not waited for.
@@ -72,8 +75,8 @@ pub enum CancelResult {
     OutOfReach(String),
 }
 
-/// The active jobs that a request would end now.
-pub fn foresee(request: &Request) -> Result<Vec<JobId>, Fault> {
+/// The active jobs that a request would end now, and what they are called.
+pub fn foresee(request: &Request) -> Result<Vec<(JobId, Called)>, Fault> {
     let Some(home) = request.selection.home()? else { return Ok(Vec::new()) };
     let facts = home.store().read()?;
     let mut ids = request.selection.ids(&facts, |_| true)?;
@@ -82,7 +85,8 @@ pub fn foresee(request: &Request) -> Result<Vec<JobId>, Fault> {
     }
     let is_active = |id: &JobId| facts.heads().any(|head| head.id == *id && !head.status.has_ended());
     ids.retain(is_active);
-    Ok(ids)
+    let names = called(&facts, &ids);
+    Ok(ids.into_iter().zip(names).collect())
 }
 
 /// Cancels jobs, in the order asked; those inside them follow. Gives also what was decided, with what the user should
@@ -187,7 +191,8 @@ fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Can
         let result = if had_ended {
             Some(CancelResult::HadEnded)
         } else if job.end().is_some() {
-            Some(CancelResult::Done)
+            let is_cancelled = job.status() == Status::Cancelled;
+            Some(if is_cancelled { CancelResult::Done } else { CancelResult::EndedBefore })
         } else if let Some(host) = elsewhere(home, &job) {
             Some(CancelResult::OutOfReach(host))
         } else if no_wait {

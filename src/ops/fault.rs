@@ -1,7 +1,7 @@
 //! What went wrong, for whom, and which exit code says so. The one table of exit codes is here.
 
 use crate::exec::ExecError;
-use crate::model::{config::BadConfig, facts::Unreadable, job::Job};
+use crate::model::{config::BadConfig, facts::Unreadable, id::JobId, job::Job};
 use crate::os::folder::FolderError;
 use crate::pass::PassError;
 use crate::store::{
@@ -61,6 +61,8 @@ pub struct Fault {
     pub hint: Option<String>,
     /// The jobs that may have been meant, where several may.
     pub candidates: Vec<Job>,
+    /// The job it is about, where that was submitted before it went wrong.
+    pub id: Option<JobId>,
     /// The kind of the system's error, where that is all it was.
     pub cause: Option<std::io::ErrorKind>,
 }
@@ -68,7 +70,7 @@ pub struct Fault {
 impl Fault {
     /// A fault without a hint.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, candidates: Vec::new(), cause: None }
+        Self { code, message: message.into(), hint: None, candidates: Vec::new(), id: None, cause: None }
     }
 
     /// Adds what to do next.
@@ -76,6 +78,12 @@ impl Fault {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Adds the submitted job that it is about, so that its id is not lost.
+    #[must_use]
+    pub fn of(self, id: &JobId) -> Self {
+        Self { id: Some(id.clone()), ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     fault::{Code, Fault},
     home::Home,
     logs::{BLOCK_BYTES, Bell, Block, LogReader, part},
-    wait::{STILL_GOING_ON, exit_code},
+    wait::{Left, STILL_GOING_ON, exit_code},
 };
 use crate::model::{facts::Facts, id::JobId, job::Job};
 use regex::bytes::Regex;
@@ -57,6 +57,15 @@ pub struct Looked {
     pub ready: Option<bool>,
 }
 
+/// What is told while a wait lasts.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// A job is ready or has ended. Told once of each.
+    Decided(&'a Looked),
+    /// The others go on. Told before each sleep, and at the beginning.
+    Left(Left<'a>),
+}
+
 impl Pattern {
     /// Reads a pattern in the syntax of the crate `regex`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
@@ -74,12 +83,12 @@ impl Looked {
     }
 }
 
-/// Waits. `progress` is told of each job that is ready or has ended, once.
+/// Waits, and tells `progress` how it goes.
 pub fn wait_for(
     home: &Home,
     attendance: &mut Attendance<'_>,
     request: Request<'_>,
-    progress: &mut dyn FnMut(&Looked),
+    progress: &mut dyn FnMut(News<'_>),
 ) -> Result<Readied, Fault> {
     let deadline = request.within.map(|within| Instant::now() + within);
     let runs = home.root.runs()?;
@@ -88,6 +97,7 @@ pub fn wait_for(
     let mut bell = Bell::new();
     let mut first_ends: Option<Vec<u64>> = None;
     let mut buffer = vec![0_u8; BLOCK_BYTES];
+    let mut told = false;
     loop {
         // Read in this order: what was written before the end is there once the end is.
         let facts = attendance.read()?;
@@ -100,7 +110,7 @@ pub fn wait_for(
         for one in all.iter_mut().filter(|one| !one.is_decided()) {
             more |= one.turn(home, &facts, &mut buffer)?;
             if let Some(looked) = one.looked.as_ref().filter(|looked| looked.ready.is_some()) {
-                progress(looked);
+                progress(News::Decided(looked));
             }
         }
         let mut decided = all.iter().map(Search::is_decided);
@@ -119,6 +129,13 @@ pub fn wait_for(
             let code = if time_is_over { STILL_GOING_ON } else { first };
             let warnings = home.warnings.iter().chain(attendance.warnings()).cloned().collect();
             return Ok(Readied { jobs, time_is_over, code, warnings });
+        }
+        // A job that never stops writing lets nobody sleep.
+        if !more || !told {
+            told = true;
+            let open = all.iter().filter(|one| !one.is_decided());
+            let jobs = open.filter_map(|one| one.looked.as_ref()).map(|looked| &looked.job).collect();
+            progress(News::Left(Left::new(jobs, request.ids.len(), home, &facts)));
         }
         if !more {
             let waiting = all.iter().filter(|one| !one.is_decided());

@@ -2,7 +2,7 @@
 
 use super::{
     fault::Fault,
-    find::{find, home_of},
+    find::{Among, find_all, home_of},
     home::Home,
     list::{Live, Row, observe, places},
 };
@@ -98,11 +98,11 @@ pub struct Mention {
     pub status: Status,
 }
 
-/// Reports on jobs, in the order asked.
+/// Reports on jobs, each once, in the order asked.
 pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
     let home = home_of(jobs)?;
     let facts = home.store().read()?;
-    let ids: Vec<JobId> = jobs.iter().map(|text| find(&facts, text)).collect::<Result<_, _>>()?;
+    let ids = find_all(&facts, jobs, Among::All)?;
     let heads: HashMap<&JobId, &Head> = facts.heads().map(|head| (&head.id, head)).collect();
     let mut children = children_of(&facts, &ids);
     let places = places(&facts, home.clock.now());

@@ -3,9 +3,7 @@
 use super::{
     attend::Attendance,
     fault::{Code, Fault},
-    find::{find, home_of},
     home::Home,
-    inside::{self, Circle},
 };
 use crate::model::{
     facts::Facts,
@@ -28,17 +26,6 @@ pub const TIMED_OUT: i32 = 124;
 /// Cancelled, expired, or the outcome is unknown.
 pub const NO_CODE: i32 = 125;
 
-/// What is asked.
-#[derive(Clone, Debug, Default)]
-pub struct Request {
-    /// Jobs as typed.
-    pub jobs: Vec<String>,
-    /// Longest wait.
-    pub within: Option<Duration>,
-    /// Whether the first end is enough.
-    pub any: bool,
-}
-
 /// What has ended.
 #[derive(Debug)]
 pub struct Waited {
@@ -55,8 +42,6 @@ pub struct Waited {
 /// What is told while a wait lasts.
 #[derive(Debug)]
 pub enum News<'a> {
-    /// It may never end by itself. Told at its beginning.
-    Circle(Circle),
     /// It goes on. Told before each sleep; a sleep ends only when something may have changed.
     Left(Left<'a>),
     /// A job ended. Told once of each.
@@ -74,7 +59,12 @@ pub struct Left<'a> {
     facts: &'a Facts,
 }
 
-impl Left<'_> {
+impl<'a> Left<'a> {
+    /// These jobs of so many.
+    pub(super) fn new(jobs: Vec<&'a Job>, of: usize, home: &'a Home, facts: &'a Facts) -> Self {
+        Self { jobs, of, home, facts }
+    }
+
     /// Why a job of them waits, where it does.
     pub fn waits(&self, job: &Job) -> Option<Waits> {
         let Home { clock, config, site, .. } = self.home;
@@ -82,22 +72,7 @@ impl Left<'_> {
     }
 }
 
-/// Waits, and tells `progress` how it goes.
-pub fn wait(request: &Request, progress: &mut dyn FnMut(News<'_>)) -> Result<Waited, Fault> {
-    let home = home_of(&request.jobs)?;
-    let attendance = Attendance::new(&home)?;
-    let facts = attendance.read()?;
-    let mut ids = Vec::new();
-    for text in &request.jobs {
-        let id = find(&facts, text)?;
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    wait_for(&home, attendance, &ids, request.within, request.any, progress)
-}
-
-/// Waits for jobs that are known.
+/// Waits for jobs to end, and tells `progress` how it goes.
 pub fn wait_for(
     home: &Home,
     mut attendance: Attendance<'_>,
@@ -109,9 +84,6 @@ pub fn wait_for(
     let deadline = within.map(|within| Instant::now() + within);
     let mut told: Vec<JobId> = Vec::new();
     let mut ended: HashMap<JobId, Job> = HashMap::new();
-    if let Some(circle) = inside::circle(home, &attendance, ids)? {
-        progress(News::Circle(circle));
-    }
     loop {
         let facts = attendance.read()?;
         let jobs = jobs(&facts, ids, &ended)?;
@@ -132,7 +104,7 @@ pub fn wait_for(
             return Ok(Waited { jobs, time_is_over, code, warnings });
         }
         let going = jobs.iter().filter(|job| job.end().is_none()).collect();
-        progress(News::Left(Left { jobs: going, of: ids.len(), home, facts: &facts }));
+        progress(News::Left(Left::new(going, ids.len(), home, &facts)));
         attendance.wait(&facts, ids, &[], left)?;
     }
 }

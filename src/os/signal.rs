@@ -145,29 +145,28 @@ mod imp {
     }
 }
 
-/// On SIGINT, writes `message` to standard error and leaves with 130, as a shell reports an interrupted command.
+/// On SIGINT, writes `message` to standard error and leaves with 130, as a shell reports an interrupted command. Called
+/// again, it is the new message that is written.
 ///
 /// For commands that only look on: there is nothing to undo, so the handler itself leaves (`write(2)` and `_exit(2)`
 /// are async-signal-safe). A process that was started with SIGINT ignored goes on ignoring it.
 #[expect(unsafe_code, reason = "signal handlers are in no safe library")]
 pub fn leave_on_interrupt(message: String) {
-    use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicPtr, Ordering};
 
-    static TEXT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
-    static LENGTH: AtomicUsize = AtomicUsize::new(0);
+    // Text and length behind one pointer: a signal between two stores would find one of each.
+    static MESSAGE: AtomicPtr<String> = AtomicPtr::new(std::ptr::null_mut());
 
     extern "C" fn leave(_signal: libc::c_int) {
-        let (text, length) = (TEXT.load(Ordering::SeqCst), LENGTH.load(Ordering::SeqCst));
-        // SAFETY: the text was leaked with this length before the handler was set.
+        // SAFETY: the message was leaked before the handler was set, and nobody changes it.
         unsafe {
-            libc::write(2, text.cast(), length);
+            let message = &*MESSAGE.load(Ordering::SeqCst);
+            libc::write(2, message.as_ptr().cast(), message.len());
             libc::_exit(130);
         }
     }
 
-    let text = Box::leak(message.into_bytes().into_boxed_slice());
-    LENGTH.store(text.len(), Ordering::SeqCst);
-    TEXT.store(text.as_mut_ptr(), Ordering::SeqCst);
+    MESSAGE.store(Box::leak(Box::new(message)), Ordering::SeqCst);
     let handler: extern "C" fn(libc::c_int) = leave;
     // SAFETY: the handler makes async-signal-safe calls only.
     unsafe {

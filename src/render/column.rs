@@ -1,10 +1,8 @@
 //! The columns of a list: what each says to people, and to programs.
 
-use super::human::words::{
-    age, brief, exit_words, nothing_was_executed, run_time, seconds_between, specials,
-};
+use super::human::words::{age, exit_words, run_time, seconds_between, status_words};
 use super::safe;
-use crate::model::{Timestamp, job::Job, limit::format_bytes, state::State};
+use crate::model::{Timestamp, job::Job, limit::format_bytes};
 use crate::ops::list::Entry;
 use chrono::{Local, SecondsFormat};
 
@@ -62,8 +60,8 @@ impl Column {
         ("name", Self::Name, "the name, if it has one"),
         ("status", Self::Status, "the state; for a queued job its place, #1 is next"),
         ("age", Self::Age, "time since it was submitted"),
-        ("time", Self::Time, "run time of the last attempt"),
-        ("cpu", Self::Cpu, "processor use of a running job: processor time over run time"),
+        ("time", Self::Time, "how long the last attempt has taken, pauses included"),
+        ("cpu", Self::Cpu, "processor use of a running job: its processor time in percent of that time"),
         ("memory", Self::Memory, "resident memory of a running job"),
         ("exit", Self::Exit, "exit code or signal"),
         ("command", Self::Command, "the command"),
@@ -94,7 +92,6 @@ impl Column {
     /// What stands above it.
     pub fn header(self) -> String {
         match self {
-            Self::Memory => "MEM".to_owned(),
             Self::Processes => "PROCS".to_owned(),
             other => other.name().to_uppercase(),
         }
@@ -116,7 +113,7 @@ impl Column {
         let said = match self {
             Self::Id => Some(job.id.to_string()),
             Self::Name => job.spec.name.as_deref().map(safe::line),
-            Self::Status => Some(status(entry, now)),
+            Self::Status => Some(status_words(&entry.row, entry.place, now)),
             Self::Age => Some(age(job.created_at, now)),
             Self::Time => Some(run_time(job, now)),
             Self::Cpu => entry.live.map(|live| format!("{:.1}%", live.cpu_percent)),
@@ -166,28 +163,6 @@ impl Column {
         };
         Some(said)
     }
-}
-
-/// A state in words. What is lost never shows as plain running, what is paused never as plain queued.
-fn status(entry: &Entry, now: Timestamp) -> String {
-    let row = &entry.row;
-    let job = &row.job;
-    let mut special: Vec<String> = specials(row).into_iter().map(str::to_owned).collect();
-    if job.paused_at().is_none()
-        && let State::Queued { not_before: Some(at), .. } = job.state
-        && at > now
-    {
-        special.push(format!("in {}", brief(seconds_between(now, at))));
-    }
-    if job.spec.service && !job.status().has_ended() {
-        special.push("service".to_owned());
-    }
-    if nothing_was_executed(job) {
-        special.push("nothing was executed".to_owned());
-    }
-    let place = entry.place.map(|place| format!(" #{place}")).unwrap_or_default();
-    let special = if special.is_empty() { String::new() } else { format!(" ({})", special.join(", ")) };
-    format!("{}{place}{special}", job.status())
 }
 
 fn run_seconds(job: &Job, now: Timestamp) -> Option<u64> {

@@ -6,7 +6,7 @@ mod status;
 pub use overview::overview;
 pub use status::status;
 
-use crate::model::{claim::Claim, job::Job, limit::Limits, outcome::Ending};
+use crate::model::{claim::Claim, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
     list::{Entry, Listed, Live, Row},
@@ -211,11 +211,18 @@ pub fn readied(readied: &Readied) -> Value {
     json!({ "jobs": jobs, "ready": ready, "time_is_over": readied.time_is_over, "exit_code": readied.code })
 }
 
+/// A submission whose end, or whose line, was waited for: what came of the wait, beside the id.
+pub fn started(id: &JobId, mut waited: Value) -> Value {
+    waited["dry_run"] = false.into();
+    waited["id"] = id.as_str().into();
+    waited
+}
+
 /// Cancels.
 pub fn cancelled(results: &[Cancelled]) -> Value {
     let result = |one: &Cancelled| match &one.result {
-        CancelResult::Done if was_cancelled(&one.job) => "cancelled",
-        CancelResult::Done | CancelResult::HadEnded => "had_ended",
+        CancelResult::Done => "cancelled",
+        CancelResult::EndedBefore | CancelResult::HadEnded => "had_ended",
         CancelResult::Asked => "asked",
         CancelResult::Stuck(_) => "stuck",
         CancelResult::OutOfReach(_) => "out_of_reach",
@@ -228,10 +235,6 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
         json!({ "id": one.job.id, "status": one.job.status(), "result": result(one), "stuck": stuck(one) })
     });
     json!({ "jobs": jobs.collect::<Vec<_>>() })
-}
-
-fn was_cancelled(job: &Job) -> bool {
-    job.status() == crate::model::state::Status::Cancelled
 }
 
 /// Pauses or resumes.

@@ -57,6 +57,11 @@ impl Voice {
         }
     }
 
+    /// Says that something failed, whoever wants quiet.
+    pub fn fail(self, text: &str) {
+        let _ = writeln!(io::stderr(), "bgctl: {text}");
+    }
+
     /// Says what the user should be told.
     pub fn warn(self, warnings: &[String]) {
         for warning in warnings {
@@ -94,6 +99,7 @@ fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
         "exit_code": exit_code,
         "message": fault.message,
         "hint": fault.hint,
+        "id": fault.id,
         "candidates": fault.candidates.iter().map(json::candidate).collect::<Vec<_>>(),
     });
     let _ = print_object(command, &json!({ "error": error }));

@@ -2,7 +2,9 @@
 
 use super::chosen::chosen;
 use crate::cli::args::cancel::CancelArgs;
+use crate::model::id::JobId;
 use crate::ops::{
+    called::Called,
     cancel::{self, CancelResult},
     fault::{Code, Fault},
     select::Selection,
@@ -20,8 +22,8 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     };
     let is_sweeping = args.chosen.jobs.is_empty() && args.chosen.label.is_empty();
     if is_sweeping && !args.yes {
-        let ids = cancel::foresee(&request)?;
-        if !ids.is_empty() && !is_wanted(ids.len())? {
+        let (ids, names): (Vec<JobId>, Vec<Called>) = cancel::foresee(&request)?.into_iter().unzip();
+        if !ids.is_empty() && !is_wanted(&names)? {
             return Err(Fault::new(Code::Failed, "nothing was cancelled"));
         }
         // Those that were counted, whatever was started since.
@@ -35,7 +37,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     for one in &results {
         if matches!(one.result, CancelResult::Stuck(_) | CancelResult::OutOfReach(_)) {
             code = Code::Failed as i32;
-            voice.say(&format!("bgctl: {}", human::cancelled(one)));
+            voice.fail(&human::cancelled(one));
         } else {
             text.push_str(&human::cancelled(one));
             text.push('\n');
@@ -51,12 +53,12 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
 }
 
 /// Asks whoever sits before the terminal. Where nobody does, nothing is taken for granted.
-fn is_wanted(count: usize) -> Result<bool, Fault> {
+fn is_wanted(names: &[Called]) -> Result<bool, Fault> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        let message = format!("this would cancel {}, and nobody can be asked here", human::jobs(count));
+        let message = format!("this would cancel {}, and nobody can be asked here", human::jobs(names.len()));
         return Err(Fault::new(Code::Usage, message).hint("--yes says that it is wanted"));
     }
-    write!(io::stderr(), "cancel {}? [y/N] ", human::jobs(count))?;
+    write!(io::stderr(), "cancel {}? [y/N] ", human::to_cancel(names))?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -1,6 +1,6 @@
 //! `bgctl logs`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::wait::goes_on;
+use super::attended::Attended;
 use crate::cli::args::logs::LogsArgs;
 use crate::model::{bytes, id::JobId, job::Job};
 use crate::ops::{
@@ -10,7 +10,7 @@ use crate::ops::{
     home::Home,
     logs::{self, Sink, Wanted},
 };
-use crate::os::{pipe::reader_gone, signal::leave_on_interrupt};
+use crate::os::pipe::reader_gone;
 use crate::render::{
     Voice, human,
     logs::{Kept, Manner, Plain, Prefixed},
@@ -29,9 +29,6 @@ pub fn run(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
             voice.result("logs", "", &json!({ "jobs": [] }), &[])?;
         }
         return Ok(0);
-    }
-    if args.follow {
-        leave_on_interrupt(goes_on(&named));
     }
     let home = home_of(&named)?;
     voice.warn(&home.warnings);
@@ -64,6 +61,7 @@ pub fn follow(
     sink: &mut dyn Sink,
     voice: Voice,
 ) -> Result<Vec<Job>, Fault> {
+    let _attended = Attended::begin_with_output(home, &attendance, ids, voice)?;
     let out = io::stdout();
     let ended = logs::follow(home, &mut attendance, ids, wanted, reader_gone(out.as_fd()), sink);
     voice.warn(attendance.warnings());

@@ -1,5 +1,6 @@
 //! One file a subcommand: from its arguments to a use case, from the outcome to words and an exit code.
 
+mod attended;
 mod cancel;
 mod chosen;
 mod init;

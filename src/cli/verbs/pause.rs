@@ -39,7 +39,7 @@ fn run(command: &str, args: &ChosenArgs, wanted: Wanted, voice: Voice) -> Result
         if own == 0 {
             text.push_str(&format!("{line}\n"));
         } else {
-            voice.say(&format!("bgctl: {line}"));
+            voice.fail(&line);
         }
         // The first that is not 0, in the order asked.
         code = if code == 0 { own } else { code };

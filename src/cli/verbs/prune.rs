@@ -8,7 +8,7 @@ use crate::ops::{
     prune,
 };
 use crate::plan::retain::Wish;
-use crate::render::{Voice, human, json};
+use crate::render::{Voice, human, human::screen::Screen, json};
 
 /// `bgctl prune`
 pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
@@ -25,7 +25,8 @@ pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
     let pruned = prune::prune(&request)?;
     voice.events(&pruned.decided.events);
     voice.warn(&pruned.warnings);
-    voice.result("prune", &human::pruned(&pruned), &json::pruned(&pruned, args.dry_run), &pruned.warnings)?;
+    let text = human::pruned(&pruned, Screen::of(voice));
+    voice.result("prune", &text, &json::pruned(&pruned, args.dry_run), &pruned.warnings)?;
     voice.say(&human::pruned_in_all(&pruned, args.dry_run));
     Ok(0)
 }

@@ -1,14 +1,17 @@
-//! `--ready` of `start` and `wait`: waiting until a log shows a line, in words and as an exit code.
+//! `--ready` of `start` and `wait`: waiting until a log shows a line, in words.
 
-use super::wait::tell_end;
+use super::{attended::Attended, wait::tell_end};
 use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
     fault::Fault,
     home::Home,
-    ready::{self, Looked, Pattern, Request},
+    ready::{self, Looked, News, Pattern, Readied, Request},
 };
-use crate::render::{Voice, human, json};
+use crate::render::{
+    Voice,
+    human::{self, Awaited},
+};
 use std::time::Duration;
 
 /// How to wait.
@@ -22,27 +25,30 @@ pub struct Manner<'a> {
     pub any: bool,
 }
 
-/// Waits for the logs of jobs to show a line.
-pub fn wait_for(
+/// Waits for the logs of jobs to show a line while it tells what comes, and, at a terminal, what it waits for.
+pub fn readied(
     home: &Home,
     mut attendance: Attendance<'_>,
     ids: &[JobId],
     manner: Manner<'_>,
     voice: Voice,
-) -> Result<i32, Fault> {
+) -> Result<Readied, Fault> {
+    let mut attended = Attended::begin(home, &attendance, ids, voice)?;
     let within = manner.within.map(Duration::from_secs);
     let request = Request { ids, pattern: manner.pattern, within, any: manner.any };
-    let readied = ready::wait_for(home, &mut attendance, request, &mut |one| tell(home, one, voice))?;
+    let readied = ready::wait_for(home, &mut attendance, request, &mut |news| match news {
+        News::Decided(one) => attended.aside(|| tell(home, one, voice)),
+        News::Left(left) => attended.show(&left, Awaited::Line),
+    })?;
+    // Its line is cleared before anything else is said.
+    drop(attended);
     voice.warn(&readied.warnings);
     if readied.time_is_over {
         let open = readied.jobs.iter().filter(|one| one.ready.is_none());
         let open: Vec<&str> = open.map(|one| one.job.id.as_str()).collect();
         voice.say(&format!("the time is over, and its log has not shown the line: {}", open.join(" ")));
     }
-    let decided = readied.jobs.iter().filter(|one| one.ready.is_some() && manner.any);
-    let text: String = decided.map(|one| format!("{}\n", one.job.id)).collect();
-    voice.result("wait", &text, &json::readied(&readied), &readied.warnings)?;
-    Ok(readied.code)
+    Ok(readied)
 }
 
 /// Says what is not as was hoped: that a job ended without the line, or after it.

@@ -31,7 +31,7 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
     for one in &results {
         if one.result == SetResult::HadEnded {
             code = Code::WrongState as i32;
-            voice.say(&format!("bgctl: {}", human::set(one)));
+            voice.fail(&human::set(one));
         } else {
             text.push_str(&format!("{}\n", human::set(one)));
         }

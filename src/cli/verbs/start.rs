@@ -1,15 +1,17 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::ready::Manner;
-use super::wait::{attended, goes_on, still_goes_on};
+use super::{
+    ready::{Manner, readied},
+    wait::{still_goes_on, waited},
+};
 use crate::cli::args::start::{LeftoversArg, StartArgs};
 use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
+    find::ARGUMENTS_FROM_INPUT,
     home::{BrokenConfig, Home},
-    inside,
     logs::Wanted,
     ready::Pattern,
     start,
@@ -18,10 +20,9 @@ use crate::ops::{
 use crate::os::{
     clock::{Clock, SystemClock},
     closed,
-    signal::leave_on_interrupt,
 };
 use crate::render::{Voice, human, json};
-use std::time::Duration;
+use std::path::Path;
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -45,7 +46,8 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     };
     if args.dry_run {
         let job = start::foresee(&request)?;
-        voice.result("start", &human::foreseen(&job), &json::foreseen(&job), &[])?;
+        let own_input = args.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
+        voice.result("start", &human::foreseen(&job, own_input), &json::foreseen(&job), &[])?;
         return Ok(0);
     }
     if closed::standard_output() {
@@ -73,7 +75,8 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         return Err(Fault::new(
             Code::Failed,
             format!("{id} is submitted, but its id could not be printed: {error}"),
-        ));
+        )
+        .of(&id));
     }
     if let Some(place) = human::place(&submitted, SystemClock.now()) {
         voice.say(&place);
@@ -89,7 +92,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     };
     // The job stands, and its codes are what is answered with from here on.
     Ok(code.unwrap_or_else(|fault| {
-        voice.fault("start", &fault, OWN_FAILURE);
+        voice.fault("start", &fault.of(&id), OWN_FAILURE);
         OWN_FAILURE
     }))
 }
@@ -97,36 +100,31 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
 fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    let ids = std::slice::from_ref(id);
-    let within = within.map(Duration::from_secs);
-    let waited = attended(&home, &[id.to_string()], voice, false, |tell| {
-        wait::wait_for(&home, attendance, ids, within, false, tell)
-    })?;
+    let waited = waited(&home, attendance, std::slice::from_ref(id), within, false, voice)?;
     voice.warn(&waited.warnings);
     if waited.time_is_over {
         voice.say(&still_goes_on(&waited));
     }
     if voice.json {
-        voice.result("wait", "", &json::waited(&waited), &waited.warnings)?;
+        voice.result("start", "", &json::started(id, json::waited(&waited)), &waited.warnings)?;
     }
     Ok(waited.code)
 }
 
 fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let manner = Manner { pattern, within, any: false };
-    super::ready::wait_for(&home, attendance, std::slice::from_ref(id), manner, voice)
+    let readied = readied(&home, attendance, std::slice::from_ref(id), manner, voice)?;
+    if voice.json {
+        voice.result("start", "", &json::started(id, json::readied(&readied)), &readied.warnings)?;
+    }
+    Ok(readied.code)
 }
 
 fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(&[id.to_string()]));
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    if let Some(circle) = inside::circle(&home, &attendance, std::slice::from_ref(id))? {
-        voice.warn(&[human::circle(&circle)]);
-    }
     let ids = std::slice::from_ref(id);
     let mut sink = sink(&[], manner(false, voice));
     let ended = logs::follow(&home, attendance, ids, Wanted::default(), sink.as_mut(), voice)?;

@@ -1,29 +1,29 @@
 //! `bgctl wait`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::ready::Manner;
+use super::{
+    attended::Attended,
+    ready::{Manner, readied},
+};
 use crate::cli::args::wait::WaitArgs;
 use crate::model::{id::JobId, job::Job};
 use crate::ops::{
     attend::Attendance,
     fault::Fault,
-    find::{given, home_of},
+    find::{Among, find_all, given, home_of},
     home::Home,
     logs,
     ready::Pattern,
     wait::{self, News, STILL_GOING_ON, Waited},
 };
-use crate::os::{
-    clock::{Clock, SystemClock},
-    signal::leave_on_interrupt,
+use crate::render::{
+    Voice,
+    human::{self, Awaited},
+    json, safe,
 };
-use crate::render::{Voice, human, json, safe, spinner::Spinner};
 use std::time::Duration;
 
 /// How many lines of a failed job's output a wait shows.
 const LAST_LINES: u64 = 10;
-
-/// Back to the first column, and nothing in the line (`console_codes(4)`).
-const CLEARED_LINE: &str = "\r\x1b[2K";
 
 /// `bgctl wait`
 pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
@@ -34,15 +34,15 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
         voice.result("wait", "", &json::waited(&nothing), &[])?;
         return Ok(nothing.code);
     }
-    if let Some(pattern) = &args.ready {
-        return wait_for_ready(args, &jobs, &Pattern::parse(pattern)?, voice);
-    }
+    let pattern = args.ready.as_deref().map(Pattern::parse).transpose()?;
     let home = home_of(&jobs)?;
-    // With --any the one that ended first is named on standard output.
-    let successes = jobs.len() > 1 && !args.any;
-    let within = args.within.map(Duration::from_secs);
-    let request = wait::Request { jobs: jobs.clone(), within, any: args.any };
-    let waited = attended(&home, &jobs, voice, successes, |tell| wait::wait(&request, tell))?;
+    let attendance = Attendance::new(&home)?;
+    let ids = find_all(&attendance.read()?, &jobs, Among::All)?;
+    if let Some(pattern) = &pattern {
+        let manner = Manner { pattern, within: args.within, any: args.any };
+        return wait_for_ready(&home, attendance, &ids, manner, voice);
+    }
+    let waited = waited(&home, attendance, &ids, args.within, args.any, voice)?;
     voice.warn(&waited.warnings);
     if waited.code == STILL_GOING_ON && waited.time_is_over {
         voice.say(&still_goes_on(&waited));
@@ -56,32 +56,22 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     Ok(waited.code)
 }
 
-/// Waits while it tells what comes, and, at a terminal, what it waits for.
-pub fn attended(
+/// Waits for jobs to end while it tells what comes, and, at a terminal, what it waits for.
+pub fn waited(
     home: &Home,
-    jobs: &[String],
+    attendance: Attendance<'_>,
+    ids: &[JobId],
+    within: Option<u64>,
+    any: bool,
     voice: Voice,
-    successes: bool,
-    wait: impl FnOnce(&mut dyn FnMut(News<'_>)) -> Result<Waited, Fault>,
 ) -> Result<Waited, Fault> {
-    let spinner = Spinner::open(voice);
-    let interrupted = goes_on(jobs);
-    leave_on_interrupt(match &spinner {
-        // In the place of the line that shows what is waited for.
-        Some(_) => format!("{CLEARED_LINE}{}", interrupted.trim_start()),
-        None => interrupted,
-    });
-    wait(&mut |news| match news {
-        News::Circle(circle) => voice.warn(&[human::circle(&circle)]),
-        News::Ended(job) => {
-            Spinner::aside(spinner.as_ref(), || tell_end(home, job, successes, voice));
-        }
-        News::Left(left) => {
-            if let Some(spinner) = &spinner {
-                let standing = human::Standing::new(&left);
-                spinner.show(move || standing.text(SystemClock.now()));
-            }
-        }
+    let mut attended = Attended::begin(home, &attendance, ids, voice)?;
+    // With --any the one that ended first is named on standard output.
+    let successes = ids.len() > 1 && !any;
+    let within = within.map(Duration::from_secs);
+    wait::wait_for(home, attendance, ids, within, any, &mut |news| match news {
+        News::Ended(job) => attended.aside(|| tell_end(home, job, successes, voice)),
+        News::Left(left) => attended.show(&left, Awaited::End),
     })
 }
 
@@ -92,19 +82,18 @@ pub fn still_goes_on(waited: &Waited) -> String {
     format!("the time is over, and it still goes on: {}", going.join(" "))
 }
 
-fn wait_for_ready(args: &WaitArgs, jobs: &[String], pattern: &Pattern, voice: Voice) -> Result<i32, Fault> {
-    leave_on_interrupt(goes_on(jobs));
-    let home = home_of(jobs)?;
-    let attendance = Attendance::new(&home)?;
-    let ids: Vec<JobId> = logs::find_jobs(&home, jobs)?.into_iter().map(|job| job.id).collect();
-    let manner = Manner { pattern, within: args.within, any: args.any };
-    super::ready::wait_for(&home, attendance, &ids, manner, voice)
-}
-
-/// What an interrupted wait says.
-pub fn goes_on(jobs: &[String]) -> String {
-    let jobs = jobs.join(" ");
-    format!("\nbgctl: {jobs} goes on; bgctl wait {jobs} waits again, bgctl cancel {jobs} ends it\n")
+fn wait_for_ready(
+    home: &Home,
+    attendance: Attendance<'_>,
+    ids: &[JobId],
+    manner: Manner<'_>,
+    voice: Voice,
+) -> Result<i32, Fault> {
+    let readied = readied(home, attendance, ids, manner, voice)?;
+    let decided = readied.jobs.iter().filter(|one| one.ready.is_some() && manner.any);
+    let text: String = decided.map(|one| format!("{}\n", one.job.id)).collect();
+    voice.result("wait", &text, &json::readied(&readied), &readied.warnings)?;
+    Ok(readied.code)
 }
 
 /// On a failure, its reason and the last lines of its output; and that nothing was executed, where that is so. A

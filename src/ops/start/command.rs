@@ -10,7 +10,7 @@ use crate::ops::fault::{Code, Fault};
 use crate::os::inherited::Inherited;
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The command that was given.
 pub fn given(request: &Request) -> Result<Command, Fault> {
@@ -18,7 +18,8 @@ pub fn given(request: &Request) -> Result<Command, Fault> {
         Some(line) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
         None => request.argv.clone(),
     };
-    if argv.first().is_none_or(|program| program.is_empty()) {
+    let is_empty_line = request.shell.as_ref().is_some_and(|line| line.as_bytes().trim_ascii().is_empty());
+    if is_empty_line || argv.first().is_none_or(|program| program.is_empty()) {
         return Err(Fault::new(Code::Usage, "there is no command to run").hint("bgctl start -- make -j4"));
     }
     Ok(Command::Argv(argv.into_iter().map(|word| bytes(word, "the command")).collect::<Result<_, _>>()?))

@@ -1,17 +1,28 @@
 //! How a cancel went.
 
-use super::words::{end_status, jobs, named};
-use crate::model::state::Status;
-use crate::ops::cancel::{CancelResult, Cancelled};
+use super::words::{called, end_status, jobs, listed, named};
+use crate::ops::{
+    called::Called,
+    cancel::{CancelResult, Cancelled},
+};
 use crate::render::safe;
+
+/// Most jobs that a question names.
+const ASKED_MAX: usize = 3;
+
+/// What would be cancelled: a few jobs by name, many by number.
+pub fn to_cancel(all: &[Called]) -> String {
+    if all.len() > ASKED_MAX { jobs(all.len()) } else { listed(&all.iter().map(called).collect::<Vec<_>>()) }
+}
 
 /// How a cancel went.
 pub fn cancelled(one: &Cancelled) -> String {
     let id = &one.job.id;
-    let status = one.job.status();
     match &one.result {
-        CancelResult::Done if status == Status::Cancelled => format!("{id} cancelled"),
-        CancelResult::Done => format!("{id} {status}: it ended before it could be cancelled"),
+        CancelResult::Done => format!("{id} cancelled"),
+        CancelResult::EndedBefore => {
+            format!("{id} {}: it ended before it could be cancelled", one.job.status())
+        }
         CancelResult::HadEnded => {
             format!("{id} had ended already ({}); nothing was done", end_status(&one.job))
         }
@@ -28,9 +39,9 @@ pub fn cancelled(one: &Cancelled) -> String {
 /// How the cancels of several jobs went, in one line.
 pub fn cancelled_in_all(results: &[Cancelled]) -> String {
     let kind = |one: &Cancelled| match one.result {
-        CancelResult::Done if one.job.status() == Status::Cancelled => 0,
+        CancelResult::Done => 0,
         CancelResult::Asked => 1,
-        CancelResult::Done | CancelResult::HadEnded => 2,
+        CancelResult::EndedBefore | CancelResult::HadEnded => 2,
         CancelResult::Stuck(_) => 3,
         CancelResult::OutOfReach(_) => 4,
     };

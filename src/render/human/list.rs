@@ -66,7 +66,7 @@ pub fn list(listed: &Listed, now: Timestamp, look: &Look) -> String {
     for (number, entry) in listed.entries.iter().enumerate() {
         let cells = strips.iter().map(|strip| {
             let is_coloured = look.colours && strip.column == Column::Status;
-            strip.in_place(&strip.texts[number], is_coloured.then(|| style(entry)))
+            strip.in_place(&strip.texts[number], is_coloured.then(|| style_of(&entry.row)))
         });
         text.push_str(&line(&cells.collect::<Vec<_>>()));
     }
@@ -173,11 +173,6 @@ fn fit(mut strips: Vec<Strip>, width: usize) -> Vec<Strip> {
 
 fn sum(strips: &[Strip], width: impl Fn(&Strip) -> usize) -> usize {
     strips.iter().map(|strip| width(strip) + GAP.len()).sum::<usize>().saturating_sub(GAP.len())
-}
-
-fn style(entry: &Entry) -> Style {
-    let job = &entry.row.job;
-    if job.paused_at().is_some() { screen::WARNING } else { style_of(job.status(), entry.row.observed) }
 }
 
 /// What is said where no job is listed.

@@ -15,7 +15,7 @@ mod tick;
 mod wait;
 pub mod words;
 
-pub use cancel::{cancelled, cancelled_in_all};
+pub use cancel::{cancelled, cancelled_in_all, to_cancel};
 pub use candidates::candidates;
 pub use list::{Look, left_out, list, no_jobs};
 pub use overview::overview;
@@ -25,5 +25,5 @@ pub use set::set;
 pub use start::{foreseen, place};
 pub use status::status;
 pub use tick::foreseen_pass;
-pub use wait::{Standing, circle};
+pub use wait::{Awaited, Standing, circle, goes_on};
 pub use words::{NONE_NAMED, end, jobs, nothing_was_executed};

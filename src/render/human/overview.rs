@@ -1,8 +1,8 @@
 //! How things stand, on one screen.
 
 use super::measure::{count_of, cpu, memory};
-use super::screen::{HEADING, LABEL, Screen, WARNING, columns, fit, pad, style_of};
-use super::words::{age, brief, run_time, seconds_between, title};
+use super::screen::{HEADING, LABEL, Screen, WARNING, colour_of, columns, fit, pad};
+use super::words::{age, brief, run_time, seconds_between, special, title};
 use crate::model::{Timestamp, id::JobId, job::Job, state::Status};
 use crate::ops::{
     list::{Live, Observed},
@@ -11,8 +11,10 @@ use crate::ops::{
 use crate::plan::pick::Waits;
 use crate::render::safe;
 
-/// Most lines: a screen of 24, less the one of the prompt.
-const LINES_MAX: usize = 23;
+/// The height where there is no terminal that says its own.
+const LINES: usize = 24;
+/// Fewest lines that are filled: what is wrong comes last, and on a lower screen it is what stays.
+const LINES_MIN: usize = 12;
 /// The width where there is no terminal that says its own.
 const COLUMNS: usize = 80;
 /// Most lines of a message about the settings.
@@ -53,7 +55,9 @@ pub fn overview(overview: &Overview, now: Timestamp, screen: Screen) -> String {
     let attention = attention(overview, screen, width);
     let tables = [running(overview, now), queued(overview, now), failed(overview, now)];
     let taken = head.len() + if attention.is_empty() { 0 } else { attention.len() + 1 };
-    let shown = shares(LINES_MAX.saturating_sub(taken), &tables.each_ref().map(|table| table.rows.len()));
+    // One line is the prompt's.
+    let lines_max = (screen.lines.unwrap_or(LINES) - 1).max(LINES_MIN);
+    let shown = shares(lines_max.saturating_sub(taken), &tables.each_ref().map(|table| table.rows.len()));
     let mut texts = vec![lines(&head)];
     for (table, shown) in tables.iter().zip(shown).filter(|(_, shown)| *shown > 0) {
         texts.push(table.text(shown, screen, width));
@@ -97,7 +101,7 @@ fn counts(overview: &Overview, screen: Screen, width: usize) -> Vec<String> {
         }
         if let Some(line) = text.last_mut() {
             let comma = if taken > 0 { ", " } else { "" };
-            line.push_str(&format!("{comma}{}", screen.paint(style_of(status, None), &word)));
+            line.push_str(&format!("{comma}{}", screen.paint(colour_of(status), &word)));
         }
         taken += needed;
     }
@@ -125,7 +129,7 @@ struct Table {
 struct Row {
     cells: Vec<String>,
     /// What is wrong with it, before its last cell.
-    mark: &'static str,
+    mark: String,
 }
 
 impl Table {
@@ -159,7 +163,7 @@ impl Table {
             let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
             let begin = fit(&joined(&cells), width);
             let room = width.saturating_sub(columns(&begin));
-            let mark = fit(row.mark, room);
+            let mark = fit(&row.mark, room);
             let last = fit(&row.cells[last], room.saturating_sub(columns(&mark)));
             let line = format!("{begin}{}{last}", screen.paint(WARNING, &mark));
             text.push_str(line.trim_end());
@@ -181,32 +185,17 @@ fn running(overview: &Overview, now: Timestamp) -> Table {
                 live(&|live| memory(live.sum.memory_kib)),
                 title(job),
             ],
-            mark: mark(running),
+            mark: match special(&running.row, now) {
+                words if words.is_empty() => String::new(),
+                words => format!("({}) ", words.join(", ")),
+            },
         }
     };
     Table {
-        heading: vec!["RUNNING", "TIME", "CPU", "MEMORY", "COMMAND"],
+        heading: vec!["RUNNING", "TIME", "CPU TIME", "MEMORY", "COMMAND"],
         rows: overview.running.iter().map(row).collect(),
         total: overview.count(Status::Running),
         all: "bgctl list",
-    }
-}
-
-/// What sets a running job apart from one that simply runs.
-fn mark(running: &Running) -> &'static str {
-    let job = &running.row.job;
-    match running.row.observed {
-        Some(Observed::Starting) => "(starting) ",
-        Some(Observed::Unwatched) => "(unwatched) ",
-        Some(Observed::Ended) => "(ended) ",
-        Some(Observed::Lost) => "(lost) ",
-        Some(Observed::Rebooted) => "(rebooted) ",
-        Some(Observed::Elsewhere) => "(elsewhere) ",
-        Some(Observed::Unclear) => "(unclear) ",
-        Some(Observed::Alive) | None if job.run().is_some_and(|run| run.ending.is_some()) => "(being ended) ",
-        Some(Observed::Alive) | None if job.paused_at().is_some() => "(paused) ",
-        Some(Observed::Alive) | None if job.spec.service => "(service) ",
-        Some(Observed::Alive) | None => "",
     }
 }
 
@@ -218,7 +207,7 @@ fn queued(overview: &Overview, now: Timestamp) -> Table {
             Waits::ForSlot { .. } => "for a slot".to_owned(),
             Waits::ForPass => "for bgctl tick".to_owned(),
         };
-        Row { cells: vec![job.id.random_part().to_owned(), waits, title(job)], mark: "" }
+        Row { cells: vec![job.id.random_part().to_owned(), waits, title(job)], mark: String::new() }
     };
     Table {
         heading: vec!["QUEUED", "WAITS", "COMMAND"],
@@ -236,7 +225,7 @@ fn failed(overview: &Overview, now: Timestamp) -> Table {
             fit(&title(job), TITLE_COLUMNS_MAX),
             safe::line(job.summary().unwrap_or("no reason is known")),
         ],
-        mark: "",
+        mark: String::new(),
     };
     Table {
         heading: vec!["FAILED", "AGE", "COMMAND", "REASON"],

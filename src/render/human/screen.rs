@@ -1,7 +1,7 @@
 //! A screen: how wide it is, what fits, and colours by state.
 
 use crate::model::state::Status;
-use crate::ops::list::Observed;
+use crate::ops::list::{Observed, Row};
 use crate::render::Voice;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, IsTerminal};
@@ -12,6 +12,8 @@ use unicode_width::UnicodeWidthChar;
 pub struct Screen {
     /// Its width in columns; `None` where it is no terminal, or does not say.
     pub columns: Option<usize>,
+    /// Its height in lines, likewise.
+    pub lines: Option<usize>,
     /// Whether text may have colours.
     pub colours: bool,
 }
@@ -21,8 +23,10 @@ impl Screen {
     pub fn of(voice: Voice) -> Self {
         let size =
             io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout()).ok()).flatten();
-        let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
-        Self { columns, colours: voice.colours() }
+        let told = |count: u16| Some(usize::from(count)).filter(|count| *count > 0);
+        let columns = size.and_then(|size| told(size.ws_col));
+        let lines = size.and_then(|size| told(size.ws_row));
+        Self { columns, lines, colours: voice.colours() }
     }
 
     /// A text in a style, where there are colours.
@@ -44,15 +48,25 @@ pub const LABEL: Style = Style::new().dimmed();
 /// The style of what a person should look at.
 pub const WARNING: Style = colour(AnsiColor::Yellow);
 
-/// The colour of a state, and of what was seen beside it.
-pub const fn style_of(status: Status, observed: Option<Observed>) -> Style {
-    match (status, observed) {
-        (Status::Running, None | Some(Observed::Alive | Observed::Starting)) => colour(AnsiColor::Cyan),
-        (Status::Running | Status::WaitingApproval, _) => WARNING,
-        (Status::Queued, _) => colour(AnsiColor::Blue),
-        (Status::Completed, _) => colour(AnsiColor::Green),
-        (Status::Failed, _) => colour(AnsiColor::Red),
-        (Status::Cancelled, _) => colour(AnsiColor::Magenta),
+/// The style of a job's state: what stands still, or is not as it should be, is to be looked at.
+pub fn style_of(row: &Row) -> Style {
+    match (row.job.status(), row.observed) {
+        _ if row.job.paused_at().is_some() => WARNING,
+        (status, None | Some(Observed::Alive | Observed::Starting)) => colour_of(status),
+        (Status::Running, _) => WARNING,
+        (status, _) => colour_of(status),
+    }
+}
+
+/// The colour of a state.
+pub const fn colour_of(status: Status) -> Style {
+    match status {
+        Status::Running => colour(AnsiColor::Cyan),
+        Status::WaitingApproval => WARNING,
+        Status::Queued => colour(AnsiColor::Blue),
+        Status::Completed => colour(AnsiColor::Green),
+        Status::Failed => colour(AnsiColor::Red),
+        Status::Cancelled => colour(AnsiColor::Magenta),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A submission.
 
 use super::words::waiting_named;
-use crate::model::{Timestamp, job::Job};
+use crate::model::{Timestamp, job::Job, spec::LeftoverPolicy};
 use crate::ops::start::Submitted;
 use crate::render::safe;
 
@@ -10,17 +10,31 @@ pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
     submitted.waits.as_ref().map(|waits| format!("queued: {}", waiting_named(waits, &submitted.holders, now)))
 }
 
-/// What would be submitted.
-pub fn foreseen(job: &Job) -> String {
+/// What would be submitted. `own_input`: whether it would be given our own standard input, which is not read now.
+pub fn foreseen(job: &Job, own_input: bool) -> String {
     let limits = job.spec.limits;
     let mut text = format!("would start: {}\n", safe::line(&job.spec.display));
+    if let Some(name) = &job.spec.name {
+        text.push_str(&format!("  named {}\n", safe::line(name)));
+    }
+    if !job.spec.labels.is_empty() {
+        text.push_str(&format!("  labelled {}\n", safe::line(&job.spec.labels.join(", "))));
+    }
     text.push_str(&format!("  in {}\n", safe::line(&job.spec.cwd.to_text())));
+    if let Some(path) = &job.spec.stdin {
+        text.push_str(&format!("  reading {}\n", safe::line(&path.to_text())));
+    } else if own_input {
+        text.push_str("  reading what it is given on standard input, kept beside its log\n");
+    }
     text.push_str(&format!(
         "  timeout {}, stale after {}, grace {}, log at most {}\n",
         limits.timeout, limits.stale_after, limits.grace, limits.log
     ));
     if job.spec.service {
         text.push_str("  a service: outside the slots, until it is cancelled\n");
+    }
+    if job.spec.leftovers == LeftoverPolicy::Leave {
+        text.push_str("  processes that outlive it are left running\n");
     }
     if !job.spec.variables.is_empty() {
         let names: Vec<String> = job.spec.variables.iter().map(|name| safe::line(name)).collect();

@@ -36,7 +36,7 @@ type Entry = (&'static str, Vec<String>);
 
 /// A job in full.
 pub fn status(report: &Report, now: Timestamp, screen: Screen) -> String {
-    let groups = [identity(report, screen), times(report, now), work(report, now), bounds(report)];
+    let groups = [identity(report, now, screen), times(report, now), work(report, now), bounds(report)];
     let width = groups.iter().flatten().map(|(label, _)| label.len()).max().unwrap_or(0);
     let mut texts: Vec<String> = groups
         .iter()
@@ -79,13 +79,12 @@ fn one(label: &'static str, value: String) -> Entry {
 }
 
 /// What it is.
-fn identity(report: &Report, screen: Screen) -> Vec<Entry> {
+fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
     let job = &report.row.job;
-    let style = style_of(job.status(), report.row.observed);
-    let mut group = vec![
-        one("id", screen.paint(HEADING, job.id.as_str())),
-        one("status", screen.paint(style, &status_words(&report.row))),
-    ];
+    let style = style_of(&report.row);
+    let status = status_words(&report.row, report.place, now);
+    let mut group =
+        vec![one("id", screen.paint(HEADING, job.id.as_str())), one("status", screen.paint(style, &status))];
     let mut add = |label, value: Option<String>| group.extend(value.map(|value| one(label, value)));
     add("summary", job.summary().map(safe::line));
     add("name", job.spec.name.as_deref().map(safe::line));
@@ -127,7 +126,8 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     let run = job.run();
     add("told to end", ending_of(job).map(|ending| ending_words(ending, now)));
     add("ended", job.ended_at().map(|at| moment(at, now)));
-    add("run time", job.started_at().map(|_| run_time(job, now)));
+    let still = run.and_then(|run| run.paused_at).map(|at| format!(", the last {} paused", age(at, now)));
+    add("run time", job.started_at().map(|_| format!("{}{}", run_time(job, now), still.unwrap_or_default())));
     add("exit", job.end().map(|_| exit_words(job)));
     add("asked", run.filter(|run| run.asked_approval).map(|_| "for approval of what comes next".to_owned()));
     add("waits", report.waits.as_ref().map(|waits| waiting(waits, now)));
@@ -306,7 +306,7 @@ fn source_words(source: Source) -> &'static str {
 fn tree(processes: &[LiveProcess], screen: Screen) -> String {
     let rows: Vec<[String; 3]> =
         processes.iter().map(|one| [one.pid.to_string(), cpu(one.cpu_ms), memory(one.memory_kib)]).collect();
-    let header = ["PID", "CPU", "MEMORY"];
+    let header = ["PID", "CPU TIME", "MEMORY"];
     let width = |column: usize| {
         rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0).max(header[column].len())
     };

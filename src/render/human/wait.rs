@@ -1,14 +1,23 @@
 //! A wait: what it still waits for, and how it may be in its own way.
 
 use super::screen::fit;
-use super::words::{age, names};
-use crate::model::{Timestamp, job::Job};
+use super::words::{age, listed, names};
+use crate::model::{Timestamp, id::JobId, job::Job};
 use crate::ops::{inside::Circle, wait::Left};
 use crate::plan::pick::Waits;
 use crate::render::safe;
 
 /// Longest name of a job beside others.
 const NAME_CHARS_MAX: usize = 24;
+
+/// What is waited for in each job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// Its end.
+    End,
+    /// A line in its log.
+    Line,
+}
 
 /// What a wait waits for, as it was seen last; its text changes with the time.
 #[derive(Clone, Debug)]
@@ -28,8 +37,8 @@ struct One {
 
 impl Standing {
     /// What is left to wait for.
-    pub fn new(left: &Left<'_>) -> Self {
-        Self { of: left.of, left: left.jobs.iter().map(|job| One::new(job, left)).collect() }
+    pub fn new(left: &Left<'_>, awaited: Awaited) -> Self {
+        Self { of: left.of, left: left.jobs.iter().map(|job| One::new(job, left, awaited)).collect() }
     }
 
     /// One line.
@@ -43,7 +52,7 @@ impl Standing {
 }
 
 impl One {
-    fn new(job: &Job, left: &Left<'_>) -> Self {
+    fn new(job: &Job, left: &Left<'_>, awaited: Awaited) -> Self {
         let name = job.spec.name.as_deref().map(|name| fit(&safe::line(name), NAME_CHARS_MAX));
         let name = name.unwrap_or_else(|| job.id.to_string());
         let Some(run) = job.run() else {
@@ -51,7 +60,12 @@ impl One {
             return Self { name, does: "queued", since: job.created_at, rest };
         };
         let since = job.started_at().unwrap_or(job.created_at);
-        let rest = if run.ending.is_some() { ", being ended" } else { "" };
+        let rest = match awaited {
+            _ if run.ending.is_some() => ", being ended",
+            _ if run.paused_at.is_some() => ", paused",
+            Awaited::Line => ", its log has not shown the line yet",
+            Awaited::End => "",
+        };
         Self { name, does: "running", since, rest: rest.to_owned() }
     }
 
@@ -69,6 +83,19 @@ fn place(waits: &Waits) -> String {
         Waits::ForSlot { ahead, .. } if ahead.is_empty() => ", next".to_owned(),
         Waits::ForSlot { ahead, .. } => format!(", {} ahead", ahead.len()),
     }
+}
+
+/// What an interrupted wait says of the jobs that it waited for; nothing where none goes on. Ids mean the same job
+/// everywhere, which names and `@` do not.
+pub fn goes_on(ids: &[JobId]) -> String {
+    let ids: Vec<&str> = ids.iter().map(JobId::as_str).collect();
+    let (go, them) = match ids.len() {
+        0 => return String::new(),
+        1 => ("goes", "it"),
+        _ => ("go", "them"),
+    };
+    let (named, typed) = (listed(&ids), ids.join(" "));
+    format!("bgctl: {named} {go} on; bgctl wait {typed} waits again, bgctl cancel {typed} ends {them}\n")
 }
 
 /// Why a wait inside a job may never end by itself, and the ways on.

@@ -6,6 +6,7 @@ use crate::model::{
     job::Job,
     limit::format_seconds,
     outcome::{Exit, Leftover, signal_name},
+    state::State,
 };
 use crate::ops::{
     called::Called,
@@ -32,23 +33,39 @@ pub fn title(job: &Job) -> String {
     }
 }
 
-/// The state with what is special about it: a lost job never prints as plain running, a paused one never as plain
-/// queued.
-pub fn status_words(row: &Row) -> String {
-    let special = specials(row);
+/// A job's state, its place in the queue, and what is special about it. What is lost never shows as plain running, what
+/// is paused never as plain queued.
+pub fn status_words(row: &Row, place: Option<usize>, now: Timestamp) -> String {
+    let place = place.map(|place| format!(" #{place}")).unwrap_or_default();
+    let special = special(row, now);
     let special = if special.is_empty() { String::new() } else { format!(" ({})", special.join(", ")) };
-    format!("{}{special}", end_status(&row.job))
+    format!("{}{place}{special}", row.job.status())
 }
 
-/// What sets a job apart from others in its state.
-pub fn specials(row: &Row) -> Vec<&'static str> {
+/// What sets a job apart from others of its state.
+pub fn special(row: &Row, now: Timestamp) -> Vec<String> {
     let job = &row.job;
-    let seen = row.observed.filter(|observed| *observed != Observed::Alive);
-    let ending = job.run().is_some_and(|run| run.ending.is_some()) && row.observed != Some(Observed::Ended);
-    let paused = job.paused_at().is_some();
-    let mut special: Vec<&str> = seen.map(Observed::as_str).into_iter().collect();
-    special.extend(ending.then_some("being ended"));
-    special.extend(paused.then_some("paused"));
+    let mut special = Vec::new();
+    match row.observed {
+        None | Some(Observed::Alive) => {}
+        Some(other) => special.push(other.as_str().to_owned()),
+    }
+    if special.is_empty() && job.run().is_some_and(|run| run.ending.is_some()) {
+        special.push("being ended".to_owned());
+    }
+    if let Some(at) = job.paused_at() {
+        special.push(format!("paused {}", age(at, now)));
+    } else if let State::Queued { not_before: Some(at), .. } = job.state
+        && at > now
+    {
+        special.push(format!("in {}", brief(seconds_between(now, at))));
+    }
+    if job.spec.service && !job.status().has_ended() {
+        special.push("service".to_owned());
+    }
+    if nothing_was_executed(job) {
+        special.push("nothing was executed".to_owned());
+    }
     special
 }
 
@@ -83,7 +100,7 @@ pub fn brief(seconds: u64) -> String {
     }
 }
 
-/// How long its last attempt runs or ran.
+/// How long its last attempt has taken. What it stood still counts: only the present pause is in the index.
 pub fn run_time(job: &Job, now: Timestamp) -> String {
     match (job.started_at(), job.end().map(|end| end.at)) {
         (Some(from), None) => brief(seconds_between(from, now)),
@@ -161,13 +178,22 @@ pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> Strin
     }
 }
 
+/// Things in a sentence: `a`, `a and b`, `a, b and c`.
+pub fn listed(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} and {last}", before.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 /// Most jobs that a sentence names.
 const NAMED_MAX: usize = 4;
 
 /// Jobs as a short sentence calls them.
 pub fn names(jobs: &[Called]) -> String {
     let shown = if jobs.len() > NAMED_MAX { NAMED_MAX - 1 } else { jobs.len() };
-    let mut names: Vec<String> = jobs[..shown].iter().map(name).collect();
+    let mut names: Vec<String> = jobs[..shown].iter().map(called).collect();
     if jobs.len() > shown {
         names.push(format!("and {} more", jobs.len() - shown));
     }
@@ -177,7 +203,8 @@ pub fn names(jobs: &[Called]) -> String {
 /// Longest name of a job in a sentence.
 const NAME_CHARS_MAX: usize = 24;
 
-fn name(job: &Called) -> String {
+/// A job as a short sentence calls it.
+pub fn called(job: &Called) -> String {
     match &job.name {
         Some(name) => format!("{} {}", fit(&safe::line(name), NAME_CHARS_MAX), job.short),
         None => job.short.clone(),

@@ -1,7 +1,7 @@
 //! `bgctl cancel`
 
 use super::{
-    Held, configure, hears_interrupts, hold_both_slots, interruptible,
+    Held, ago, configure, entry, hears_interrupts, hold_both_slots, index_of, interruptible,
     terminal::{Talk, in_terminal},
 };
 use crate::support::{BGCTL, User, ended, is_alive, until};
@@ -227,16 +227,23 @@ fn a_script_says_that_it_wants_to_cancel_all() {
 #[test]
 fn a_person_is_asked_before_all_are_cancelled() {
     let user = User::new();
-    let held = hold_both_slots(&user);
+    let held = [Held::start_with(&user, "one", "", &["--name", "build"]), Held::start(&user, "two")];
+    let short = |held: &Held| held.id[12..15].to_owned();
+    let asked = format!("cancel build {} and {}? [y/N] ", short(&held[0]), short(&held[1]));
     for answer in ["\n", "n\n", "yo\n"] {
         let ran = in_terminal(&user, "$BGCTL cancel --all", answer, Talk::Shown);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""));
-        assert!(ran.err.contains("cancel 2 jobs? [y/N] "), "{}", ran.err);
+        assert!(ran.err.contains(&asked), "{}", ran.err);
         assert!(ran.err.contains("nothing was cancelled"), "{}", ran.err);
     }
     assert_eq!(user.status(&held[0].id), "running");
+    for _ in 0..2 {
+        user.start(["true"]);
+    }
+    let ran = in_terminal(&user, "$BGCTL cancel --all", "n\n", Talk::Shown);
+    assert!(ran.err.contains("cancel 4 jobs? [y/N] "), "too many to be named: {}", ran.err);
     let ran = in_terminal(&user, "$BGCTL cancel --all", "Y\n", Talk::Shown);
-    assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{}", ran.err);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 4), "{}", ran.err);
     user.all_gone();
 }
 
@@ -252,6 +259,17 @@ fn jobs_started_inside_are_cancelled_too_where_that_is_asked_for() {
     assert_eq!(ran.code, 0);
     assert_eq!(ran.out, format!("{outer} cancelled\n{inner} cancelled\n{innermost} cancelled\n"));
     user.all_gone();
+}
+
+#[test]
+fn what_cannot_be_reached_is_said_whoever_wants_quiet() {
+    let user = User::new();
+    let claim = json!({ "host": "faraway", "machine": "other", "boot": "b", "pid_namespace": 1 });
+    let running = json!({ "started_at": ago(60), "claim": claim });
+    user.write_index(&index_of(&[entry("aaaaaa", "running", &running)]));
+    let ran = user.run(["cancel", "--quiet", "aa"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.starts_with("bgctl: bg_20260213_aaaaaa runs on faraway;"), "{}", ran.err);
 }
 
 #[test]

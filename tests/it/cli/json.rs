@@ -1,8 +1,9 @@
 //! `--json`: one versioned object on standard output, with names that stay.
 
-use super::{DAY, Held, completed, entry, hold_both_slots, index_of};
-use crate::support::User;
+use super::{DAY, Held, completed, entry, hears_interrupts, hold_both_slots, index_of, interruptible};
+use crate::support::{Ran, User, until};
 use serde_json::{Value, json};
+use std::process::Stdio;
 
 /// Runs a command with `--json`: standard output is exactly one object, on one line, with version and command.
 #[track_caller]
@@ -82,10 +83,32 @@ fn start_wait_gives_the_end_as_wait_does() {
     let ran = user.run(["start", "--json", "--wait", "--", "sh", "-c", "exit 6"]);
     assert_eq!(ran.code, 6);
     let object = ran.json();
-    assert_eq!((&object["command"], &object["exit_code"]), (&json!("wait"), &json!(6)));
-    assert_eq!(object["jobs"][0]["status"], "failed");
+    assert_eq!((&object["command"], &object["exit_code"]), (&json!("start"), &json!(6)));
+    assert_eq!((&object["jobs"][0]["status"], &object["jobs"][0]["id"]), (&json!("failed"), &object["id"]));
     let follow = user.run(["start", "--json", "--follow", "--", "true"]);
     assert_eq!(follow.code, 2, "the output is the job's: there is no room for an object");
+}
+
+#[test]
+fn a_start_whose_wait_fails_still_tells_the_id() {
+    for how in [&["--wait"][..], &["--ready", "never"]] {
+        let user = User::new();
+        let gate = user.fifo("gate");
+        let script = format!("read x < '{}'", gate.display());
+        let arguments = [&["start", "--json"][..], how, &["--", "sh", "-c", &script]].concat();
+        let child =
+            interruptible(&user, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        until("it waits", || hears_interrupts(child.id()));
+        let id = user.index()["jobs"][0]["id"].clone();
+        // As every writer does it, so that the wait notices.
+        std::fs::write(user.path("broken"), "no index").unwrap();
+        std::fs::rename(user.path("broken"), user.root().join("jobs.json")).unwrap();
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        crate::schema::check(&user.root(), &arguments, &ran.out);
+        let object = ran.json();
+        assert_eq!((ran.code, &object["command"]), (122, &json!("start")), "{how:?}: {}", ran.out);
+        assert_eq!((&object["error"]["id"], &object["error"]["exit_code"]), (&id, &json!(122)));
+    }
 }
 
 #[test]
@@ -319,7 +342,7 @@ fn an_error_is_an_object_too_with_the_code_it_exits_with() {
     ] {
         let object = object(&user, code, &arguments);
         let error = &object["error"];
-        assert_eq!(names(error), ["candidates", "code", "exit_code", "hint", "message"]);
+        assert_eq!(names(error), ["candidates", "code", "exit_code", "hint", "id", "message"]);
         assert_eq!((&error["code"], &error["exit_code"]), (&json!(name), &json!(code)), "{arguments:?}");
         let said = user.run(arguments.iter().copied()).err;
         assert!(said.contains(error["message"].as_str().unwrap()), "people are told the same: {said}");

@@ -525,7 +525,7 @@ fn running_jobs_show_what_they_use() {
         "{live}"
     );
     let text = user.ok(["list"]);
-    assert_eq!(header(&text), ["ID", "STATUS", "AGE", "TIME", "CPU", "MEM", "COMMAND"]);
+    assert_eq!(header(&text), ["ID", "STATUS", "AGE", "TIME", "CPU", "MEMORY", "COMMAND"]);
     assert!(text.contains("% ") && text.contains("iB "), "{text}");
     let said = user.ok(["list", "--format", "{processes} {memory} {cpu}"]);
     let said: Vec<f64> = said.split_whitespace().map(|word| word.parse().unwrap()).collect();
@@ -610,25 +610,32 @@ fn a_job_of_another_machine_is_not_looked_at() {
 fn what_is_special_about_a_job_stands_beside_its_state() {
     let user = User::new();
     let later = (chrono::Utc::now() + chrono::TimeDelta::minutes(90)).to_rfc3339();
+    let running = json!({ "started_at": ago(3 * HOUR), "paused_at": ago(2 * HOUR), "service": true });
     user.write_index(&index_of(&[
-        entry("paused", "queued", &json!({ "paused_at": ago(60) })),
+        entry("paused", "queued", &json!({ "paused_at": ago(2 * HOUR) })),
         entry("laterr", "queued", &json!({ "not_before": later })),
         entry("serves", "queued", &json!({ "service": true })),
         entry("frstaa", "queued", &json!({})),
         entry("secnda", "queued", &json!({})),
-        entry("runnng", "running", &json!({ "started_at": ago(60), "paused_at": ago(30), "service": true })),
+        entry("runnng", "running", &running),
     ]));
     let text = user.ok(["list", "--columns", "id,status"]);
     for (random, status) in [
-        ("paused", "queued (paused)"),
+        ("paused", "queued (paused 2h)"),
         ("serves", "queued (service)"),
         ("frstaa", "queued #1"),
         ("secnda", "queued #2"),
-        ("runnng", "running (elsewhere, paused, service)"),
+        ("runnng", "running (elsewhere, paused 2h, service)"),
     ] {
         assert!(text.contains(&format!("{random}  {status}\n")), "{random}: {text}");
+        let alone = user.ok(["status", random]);
+        assert!(alone.contains(&format!("status  {status}\n")), "the same word for word: {alone}");
     }
     assert!(text.contains("laterr  queued (in 1h"), "{text}");
+    let alone = user.ok(["status", "runnng"]);
+    assert!(alone.contains("run time  3h, the last 2h paused\n"), "{alone}");
+    let all = user.ok(["status"]);
+    assert!(all.contains("(elsewhere, paused 2h, service) true\n"), "{all}");
     assert_eq!(
         user.ok(["list", "--format", "{place} {service}", "--status", "queued"]),
         " false\n false\n true\n1 false\n2 false\n",

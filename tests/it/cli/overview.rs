@@ -1,6 +1,6 @@
 //! `bgctl` alone, and `bgctl status` without a job
 
-use super::screen::{on_terminal, without_colours};
+use super::screen::{on_screen, on_terminal, without_colours};
 use super::{DAY, HOUR, Held, ago, completed, configure, contents, entry, hold_both_slots, index_of};
 use crate::support::{User, kill, until};
 use rustix::process::Signal;
@@ -220,6 +220,15 @@ fn a_narrow_terminal_is_not_broken_and_a_wide_one_is_used() {
         assert!(widest <= usize::from(columns), "{widest} of {columns}:\n{plain}");
         assert!(columns < 200 || widest > 150, "{widest} of {columns}:\n{plain}");
     }
+}
+
+#[test]
+fn a_high_terminal_is_used_and_a_low_one_not_left() {
+    let user = User::new();
+    crowd(&user);
+    let lines = |rows| on_screen(user.bgctl([] as [&str; 0]), 100, rows).lines().count();
+    assert!(lines(16) < 16 && lines(24) < 24 && lines(24) > lines(16), "{} {}", lines(16), lines(24));
+    assert!(lines(60) > 24 && lines(60) < 60, "{}", lines(60));
 }
 
 #[test]

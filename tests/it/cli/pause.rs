@@ -53,6 +53,7 @@ fn what_has_ended_is_ended_or_waits_for_a_person_is_4() {
         assert_eq!((ran.code, ran.out.as_str()), (4, ""));
         let said = format!("bgctl: bg_20260213_aaaaaa has ended (completed) and cannot be {verb}d\n");
         assert_eq!(ran.err, said);
+        assert_eq!(user.run([verb, "--quiet", "aa"]).err, said, "a failure is no talk");
     }
     let ran = user.run(["pause", "bb"]);
     assert_eq!(ran.code, 4);

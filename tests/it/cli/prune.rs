@@ -1,5 +1,6 @@
 //! `bgctl prune`
 
+use super::screen::on_terminal;
 use super::{DAY, HOUR, Held, ago, completed, configure, contents, entry, index_of};
 use crate::support::{User, until};
 use serde_json::{Value, json};
@@ -235,4 +236,21 @@ fn the_bytes_of_the_files_are_told() {
             { "id": "bg_20260213_bbbbbb", "status": "completed", "freed_bytes": 0 },
         ])
     );
+}
+
+#[test]
+fn what_goes_is_a_line_a_job_that_fits_the_terminal() {
+    let user = User::new();
+    let long = json!({ "command": "a\nb ".repeat(50), "ended_at": ago(30 * DAY) });
+    let short = json!({ "ended_at": ago(30 * DAY) });
+    user.write_index(&index_of(&[entry("aaaaaa", "completed", &long), entry("bbbbbb", "failed", &short)]));
+    let command = || user.bgctl(["prune", "--dry-run", "--quiet"]);
+    let text = on_terminal(command(), 60);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines[0].chars().count(), 60, "{text}");
+    assert_eq!(lines[1], "bg_20260213_bbbbbb  failed     true");
+    assert!(lines[0].starts_with("bg_20260213_aaaaaa  completed  a\\nb a\\nb"), "{text}");
+    let whole = user.ok(["prune", "--dry-run"]);
+    assert!(whole.lines().next().unwrap().len() > 200, "off a terminal nothing is cut: {whole}");
 }

@@ -8,11 +8,17 @@ use std::process::{Command, Stdio};
 
 /// What a command prints on a terminal that is so wide.
 #[track_caller]
-pub fn on_terminal(mut command: Command, columns: u16) -> String {
+pub fn on_terminal(command: Command, columns: u16) -> String {
+    on_screen(command, columns, 24)
+}
+
+/// The same on one that is so high too.
+#[track_caller]
+pub fn on_screen(mut command: Command, columns: u16, rows: u16) -> String {
     let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&control).unwrap();
     unlockpt(&control).unwrap();
-    tcsetwinsize(&control, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    tcsetwinsize(&control, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     rustix::io::ioctl_fionbio(&control, true).unwrap();
     let name = ptsname(&control, Vec::new()).unwrap();
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;

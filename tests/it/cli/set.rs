@@ -123,6 +123,8 @@ fn what_has_ended_stays_as_it_is() {
     let ran = user.run(["set", "aa", "--name", "x"]);
     assert_eq!((ran.code, ran.out.as_str()), (4, ""));
     assert_eq!(ran.err, "bgctl: bg_20260213_aaaaaa has ended (completed) and stays as it is\n");
+    let quiet = user.run(["set", "--quiet", "aa", "--name", "n"]);
+    assert_eq!((quiet.code, quiet.err), (4, ran.err), "a failure is no talk");
     assert_eq!(std::fs::read(user.root().join("jobs.json")).unwrap(), before);
 }
 

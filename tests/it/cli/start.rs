@@ -596,7 +596,40 @@ fn a_dry_run_tells_what_would_start_and_changes_nothing() {
     assert_eq!(user.run(["start", "--dry-run", "--", "no-such-program"]).code, 127, "all is checked");
 }
 
+#[test]
+fn a_dry_run_shows_all_that_was_asked() {
+    let user = User::new();
+    std::fs::write(user.path("in"), "").unwrap();
+    let flags =
+        ["--name", "n", "--label", "a", "--label", "b", "--stdin", "in", "--leftovers", "leave", "--service"];
+    let shown = user.ok(["start", "--dry-run", "--env", "X=1"].iter().chain(&flags).chain(&["--", "true"]));
+    for line in [
+        "  named n",
+        "  labelled a, b",
+        &format!("  reading {}", user.path("in").display()),
+        "  processes that outlive it are left running",
+        "  a service: outside the slots, until it is cancelled",
+        "  with X set",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+    }
+    let shown = user.ok(["start", "--dry-run", "--stdin", "-", "--", "true"]);
+    assert!(shown.contains("  reading what it is given on standard input"), "{shown}");
+    assert!(!user.root().exists());
+}
+
 // What cannot run is refused, and nothing is queued.
+
+#[test]
+fn an_empty_line_for_a_shell_is_no_command() {
+    let user = User::new();
+    for line in ["", " \t"] {
+        let ran = user.run(["start", "--shell", line]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+        assert!(ran.err.starts_with("bgctl: there is no command to run\n"), "{}", ran.err);
+    }
+    assert!(!user.root().join("jobs.json").exists());
+}
 
 #[track_caller]
 fn assert_nothing_queued(user: &User) {

@@ -60,9 +60,10 @@ fn a_queued_job_shows_how_many_are_ahead() {
     let _held = hold_both_slots(&user);
     let first = user.start(["true"]);
     let second = user.start(["true"]);
-    for (id, place) in [(first, "it is next"), (second, "1 job is ahead of it")] {
+    for (id, number, place) in [(first, 1, "it is next"), (second, 2, "1 job is ahead of it")] {
         let text = user.ok(["status", &id]);
-        assert!(text.lines().any(|line| line.trim() == "status  queued"), "{text}");
+        let status = format!("status  queued #{number}");
+        assert!(text.lines().any(|line| line.trim() == status), "{text}");
         let waits = format!("waits  2 jobs hold the slots, {place}");
         assert!(text.lines().any(|line| line.trim() == waits), "{text}");
     }
@@ -186,7 +187,7 @@ fn a_running_job_shows_its_tree_with_what_each_process_uses() {
     assert!(main["memory_kib"].as_u64().unwrap() > 0 && main["cpu_ms"].is_u64());
     let text = user.ok(["status", &held.id]);
     let tree: Vec<&str> = text.lines().skip_while(|line| !line.trim().starts_with("PID")).collect();
-    assert_eq!(tree[0].split_whitespace().collect::<Vec<_>>(), ["PID", "CPU", "MEMORY", "PROCESS"]);
+    assert_eq!(tree[0].split_whitespace().collect::<Vec<_>>(), ["PID", "CPU", "TIME", "MEMORY", "PROCESS"]);
     assert!(tree[1].trim_start().starts_with(&format!("{}  ", main["pid"])), "{text}");
     assert!(tree[1].contains("iB  sh -c ") && tree[2].contains("iB    cat "), "below its parent: {text}");
     assert!(text.contains("iB of memory, 2 processes"), "{text}");
@@ -462,4 +463,13 @@ fn what_was_left_out_of_a_log_is_said() {
     let text = user.ok(["status", &id]);
     assert!(text.contains(&format!("{id}.log (6 bytes; 3 GiB of its middle left out)")), "{text}");
     assert_eq!(user.job(&id)["log"]["left_out_bytes"], 3_u64 << 30);
+}
+
+#[test]
+fn a_job_that_is_named_twice_is_shown_once() {
+    let user = User::new();
+    let id = user.start(["--name", "n", "--", "true"]);
+    user.wait(&id);
+    let shown = user.run(["status", "--json", &id, "n", "@"]).json();
+    assert_eq!(shown["jobs"].as_array().unwrap().len(), 1);
 }

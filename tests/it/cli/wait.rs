@@ -3,6 +3,7 @@
 use super::{Held, configure, entry, hears_interrupts, hold_both_slots, index_of, interruptible};
 use crate::support::{BGCTL, Ran, User, kill, until};
 use serde_json::json;
+use std::io::Write;
 use std::process::Stdio;
 
 #[test]
@@ -186,9 +187,14 @@ const WAYS_ON: &str = "bgctl start --service needs no slot, and queue.max_concur
 
 #[test]
 fn a_wait_inside_a_job_for_the_slot_it_holds_itself_is_warned_of() {
-    for script in
-        ["bgctl start --wait -- true", "bgctl start --follow -- true", "bgctl wait $(bgctl start -- true)"]
-    {
+    for script in [
+        "bgctl start --wait -- true",
+        "bgctl start --follow -- true",
+        "bgctl start --ready x -- true",
+        "bgctl wait $(bgctl start -- true)",
+        "bgctl wait --ready x $(bgctl start -- true)",
+        "bgctl logs --follow $(bgctl start -- true)",
+    ] {
         let user = User::new();
         configure(&user, "[queue]\nmax_concurrent = 1\n");
         let said = said_in_a_job(&user, &[], script, WAYS_ON);
@@ -288,6 +294,67 @@ fn an_interrupt_leaves_the_job_running_and_says_so() {
     assert_eq!(user.status(id), "running");
     held.let_go(0);
     assert_eq!(user.wait(id), 0);
+}
+
+/// What `bgctl` says when it is interrupted once it waits; it must leave with 130.
+#[track_caller]
+fn interrupted(user: &User, arguments: &[&str], input: &str) -> String {
+    let mut child = interruptible(user, arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    until("it waits", || hears_interrupts(child.id()));
+    kill(child.id().cast_signed(), rustix::process::Signal::INT);
+    let ran = Ran::of(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.err);
+    ran.err
+}
+
+#[test]
+fn an_interrupt_names_ids_whatever_was_typed() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "", &["--name", "a b\x1b[2J"]);
+    let id = &held.id;
+    let wanted = format!("\nbgctl: {id} goes on; bgctl wait {id} waits again, bgctl cancel {id} ends it\n");
+    for typed in ["@", "a b\x1b[2J", "-", &id[12..]] {
+        for verb in [&["wait"][..], &["wait", "--ready", "never"], &["logs", "--follow"]] {
+            let arguments: Vec<&str> = verb.iter().copied().chain([typed]).collect();
+            assert_eq!(interrupted(&user, &arguments, "@\n"), wanted, "{arguments:?}");
+        }
+    }
+    held.let_go(0);
+}
+
+#[test]
+fn an_interrupt_of_a_wait_for_several_names_those_that_go_on() {
+    let user = User::new();
+    let ended = user.start(["true"]);
+    user.wait(&ended);
+    let [one, two] = hold_both_slots(&user);
+    let (first, second) = (&one.id, &two.id);
+    let wanted = format!(
+        "\nbgctl: {first} and {second} go on; bgctl wait {first} {second} waits again, \
+         bgctl cancel {first} {second} ends them\n"
+    );
+    for verb in ["wait", "logs"] {
+        let follow = if verb == "logs" { "--follow" } else { "--within=1h" };
+        let said = interrupted(&user, &[verb, follow, first, second, &ended, first], "");
+        assert!(said.ends_with(&wanted), "{said}");
+    }
+}
+
+#[test]
+fn an_interrupt_of_a_quiet_wait_says_nothing() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    for verb in [&["wait"][..], &["wait", "--ready", "never"], &["logs", "--follow"]] {
+        let arguments: Vec<&str> = verb.iter().copied().chain(["--quiet", &held.id]).collect();
+        assert_eq!(interrupted(&user, &arguments, ""), "", "{arguments:?}");
+    }
+    held.let_go(0);
 }
 
 #[test]

@@ -74,6 +74,12 @@ impl Terminal {
         self.press(format!("{line}\r").as_bytes());
     }
 
+    /// Makes the terminal so wide.
+    pub fn resize(&self, columns: u16) {
+        let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(self.control(), size).unwrap();
+    }
+
     /// Presses Ctrl-C.
     pub fn interrupt(&self) {
         self.press(INTERRUPT);

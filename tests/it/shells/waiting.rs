@@ -5,6 +5,7 @@ use crate::support::{User, until};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
+use unicode_width::UnicodeWidthStr;
 
 /// What hides the cursor, and what clears a line (`console_codes(4)`).
 const HIDE_CURSOR: &str = "\x1b[?25l";
@@ -99,13 +100,61 @@ fn an_interrupted_wait_leaves_no_line_and_no_hidden_cursor() {
     let Some((user, terminal)) = terminal_with_job() else { return };
     enter_and_see(&terminal, "\"$BGCTL\" wait it", "waiting for it, running ");
     terminal.interrupt();
-    sees(&terminal, "bgctl: it goes on; bgctl wait it waits again");
+    sees(&terminal, " goes on; bgctl wait bg_");
     terminal.until("a prompt", || terminal.is_at_prompt());
     let after = after_the_line(&terminal);
-    assert!(after.contains(&format!("{CLEAR_LINE}bgctl: it goes on")), "{}", after.escape_debug());
+    let id = user.job("it")["id"].as_str().unwrap().to_owned();
+    assert!(after.contains(&format!("{CLEAR_LINE}bgctl: {id} goes on")), "{}", after.escape_debug());
     assert!(!terminal.shown().contains(HIDE_CURSOR));
     assert_eq!(user.status("it"), "running");
     let_go(&user, "it", 0);
+}
+
+#[test]
+fn a_wait_for_a_line_shows_what_it_waits_for_and_clears_it_in_the_end() {
+    let Some((user, terminal)) = terminal_with_job() else { return };
+    let gate = user.fifo("line.gate");
+    let line = format!("read x < '{}'; echo ready; sleep 1000", gate.display());
+    user.start(["--name", "line", "--", "sh", "-c", &line]);
+    enter_and_see(&terminal, "\"$BGCTL\" wait --ready ready line", "waiting for line, running ");
+    sees(&terminal, "waiting for line, running 1s, its log has not shown the line yet");
+    std::fs::write(gate, "\n").unwrap();
+    sees(&terminal, "ended with 0");
+    assert!(after_the_line(&terminal).contains(CLEAR_LINE));
+    user.ok(["cancel", "--all", "--yes"]);
+    let busy = "\"$BGCTL\" start --name busy --ready never -- sh -c 'while :; do echo busy; done'";
+    enter_and_see(&terminal, busy, "waiting for busy, ");
+    terminal.interrupt();
+    sees(&terminal, "ended with 130");
+    let_none_run(&user);
+}
+
+/// Ends all jobs of a user, from whatever terminal they were started.
+fn let_none_run(user: &User) {
+    user.ok(["cancel", "--all", "--yes"]);
+}
+
+#[test]
+fn no_frame_of_the_line_is_wider_than_the_terminal_whatever_the_name() {
+    let Some((user, terminal)) = terminal_with_job() else { return };
+    let_none_run(&user);
+    start_held(&user, "日本語日本語日本語日本語");
+    terminal.resize(30);
+    let begun = terminal.shown().len();
+    enter_and_see(&terminal, "\"$BGCTL\" wait --quiet nobody; \"$BGCTL\" wait @", "waiting for 日本語");
+    // Some more frames.
+    terminal.until("it is drawn again", || terminal.shown()[begun..].matches("waiting for").count() > 10);
+    let shown = terminal.shown()[begun..].to_owned();
+    let frames: Vec<&str> = shown.split("waiting for").skip(1).collect();
+    for frame in &frames[..frames.len() - 1] {
+        assert!(!frame.contains('\n'), "a frame leaves a line behind: {}", frame.escape_debug());
+        let text = frame.split(['\r', '\x1b']).next().unwrap();
+        let columns = "| waiting for".len() + text.width();
+        assert!(columns <= 30, "{columns} columns: {}", frame.escape_debug());
+    }
+    terminal.interrupt();
+    sees(&terminal, "ended with 130");
+    let_none_run(&user);
 }
 
 #[test]
