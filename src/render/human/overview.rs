@@ -25,7 +25,7 @@ const IDS_MAX: usize = 4;
 const TITLE_COLUMNS_MAX: usize = 24;
 
 /// Columns that go where they say nothing, or where the last column would have too little room.
-const DISPENSABLE: [&str; 3] = ["MEMORY", "CPU", "AGE"];
+const DISPENSABLE: [&str; 3] = ["MEMORY", "CPU TIME", "AGE"];
 /// What the last column should have at the least.
 const LAST_COLUMNS_MIN: usize = 24;
 

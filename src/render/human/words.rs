@@ -50,7 +50,8 @@ pub fn special(row: &Row, now: Timestamp) -> Vec<String> {
         None | Some(Observed::Alive) => {}
         Some(other) => special.push(other.as_str().to_owned()),
     }
-    if special.is_empty() && job.run().is_some_and(|run| run.ending.is_some()) {
+    let is_being_ended = job.run().is_some_and(|run| run.ending.is_some());
+    if is_being_ended && row.observed != Some(Observed::Ended) {
         special.push("being ended".to_owned());
     }
     if let Some(at) = job.paused_at() {
