@@ -23,7 +23,9 @@ pub struct LogsArgs {
     /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
-    /// Print what comes, too, until the jobs have ended; ctrl-c does not end them
+    /// Print what comes, too, until the jobs have ended
+    ///
+    /// Ctrl-c ends the following, not the jobs.
     #[arg(long, short, conflicts_with_all = ["head", "path", "json"])]
     pub follow: bool,
     /// Only the last lines

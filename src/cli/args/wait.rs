@@ -26,7 +26,7 @@ pub struct WaitArgs {
     /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(required = true, value_name = "JOB")]
     pub jobs: Vec<String>,
-    /// Wait no longer than this, then exit with 121: 90, 30s, 1h30m
+    /// Wait no longer than this, then exit with 121: 30s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub within: Option<u64>,
     /// Return when the first of them ends

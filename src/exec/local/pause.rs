@@ -15,6 +15,9 @@ use std::time::Duration;
 const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(1);
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
+/// How often our own children are told to stop before all processes are looked at.
+const RUSHES_MAX: u32 = 100;
+
 /// Whether a job stands still, and for how long it has.
 #[derive(Debug)]
 pub struct Pause {
@@ -34,6 +37,8 @@ enum Motion {
         interval: Duration,
         /// Whether the last look found all standing still, and no child has ended since.
         clean: bool,
+        /// Whether a child has ended since the last look.
+        restless: bool,
     },
     /// All stand still since this instant of the monotonic clock.
     Standing(Duration),
@@ -46,9 +51,12 @@ impl Pause {
     pub fn of(history: &Attempt) -> Self {
         let motion = match history.paused_since_ms {
             Some(since) => Motion::Standing(Duration::from_millis(since)),
-            None if history.pausing => {
-                Motion::Stopping { next: Duration::ZERO, interval: LOOK_INTERVAL_MIN, clean: false }
-            }
+            None if history.pausing => Motion::Stopping {
+                next: Duration::ZERO,
+                interval: LOOK_INTERVAL_MIN,
+                clean: false,
+                restless: false,
+            },
             None => Motion::Going,
         };
         Self { motion, stood: Duration::from_millis(history.paused_ms) }
@@ -88,10 +96,13 @@ impl Pause {
     ) {
         match (&mut self.motion, wanted) {
             (Motion::Going | Motion::Stuck(_), true) => self.begin_to_stop(family, record, now),
-            (Motion::Stopping { next, interval, clean }, true) => {
+            (Motion::Stopping { next, interval, clean, restless }, true) => {
                 *clean &= !child_ended;
+                *restless |= child_ended;
                 if now >= *next {
-                    let (interval, clean) = ((*interval * 2).min(LOOK_INTERVAL_MAX), *clean);
+                    // Patience is for those that cannot be stopped, not for those that are too quick.
+                    let longer = (*interval * 2).min(LOOK_INTERVAL_MAX);
+                    let (interval, clean) = (if *restless { LOOK_INTERVAL_MIN } else { longer }, *clean);
                     self.stop(interval, clean, family, record, now);
                 }
             }
@@ -111,6 +122,15 @@ impl Pause {
     }
 
     fn stop(&mut self, interval: Duration, clean: bool, family: &Family<'_>, record: &Record, now: Duration) {
+        // What forks its like and ends is gone before a list of all processes is read: it is caught among our children.
+        for _ in 0..RUSHES_MAX {
+            let near = family.near().unwrap_or_default();
+            let going: Vec<_> = near.into_iter().filter(|process| !process.stopped).collect();
+            if going.is_empty() {
+                break;
+            }
+            signal_all(&going, libc::SIGSTOP);
+        }
         // A look that fails does not say that all stand still.
         let all_stand = family.members().is_ok_and(|members| {
             let going: Vec<_> = members.into_iter().filter(|process| !process.stopped).collect();
@@ -121,7 +141,7 @@ impl Pause {
         self.motion = if all_stand && clean && said() {
             Motion::Standing(now)
         } else {
-            Motion::Stopping { next: now + interval, interval, clean: all_stand }
+            Motion::Stopping { next: now + interval, interval, clean: all_stand, restless: false }
         };
     }
 

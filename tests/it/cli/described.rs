@@ -119,7 +119,7 @@ fn every_way_to_start_to_wait_and_to_read_is_described() {
         0,
         &["start", "--service", "--ready", "up", "--", "sh", "-c", "echo up; exec sleep 60"],
     );
-    assert_eq!((&service["command"], &service["ready"]), (&json!("wait"), &json!(true)));
+    assert_eq!((&service["command"], &service["ready"]), (&json!("start"), &json!(true)));
     object(&user, 0, &["cancel", "@"]);
     assert_eq!(object(&user, 121, &["wait", "--within", "0", &one.id, &two.id])["ready"], Value::Null);
     assert_eq!(object(&user, 121, &["wait", "--within", "0", "--ready", "x", &one.id])["ready"], false);

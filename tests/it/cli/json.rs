@@ -306,7 +306,10 @@ fn tick() {
     for dry_run in [true, false] {
         let arguments: &[&str] = if dry_run { &["tick", "--dry-run"] } else { &["tick"] };
         let decided = object(&user, 0, arguments);
-        assert_eq!(names(&decided), ["actions", "command", "dry_run", "events", "version", "warnings"]);
+        assert_eq!(
+            names(&decided),
+            ["actions", "command", "dry_run", "emptied_logs", "events", "version", "warnings"]
+        );
         let kinds: Vec<&Value> =
             decided["events"].as_array().unwrap().iter().map(|one| &one["event"]).collect();
         assert_eq!(kinds, [&json!("changed"), &json!("removed")]);

@@ -356,8 +356,8 @@ fn status_of_a_running_job_and_what_start_and_wait_say() {
         (r"run time  \d+s", "run time  1s"),
         (r"host  \S+", "host  HOST"),
         (r"uses  .*", "uses  0.01 s of processor time so far, 2 MiB of memory, 1 process"),
-        (r"(?m)^ *PID .*", "  PID     CPU  MEMORY  PROCESS"),
-        (r"(?m)^ *\d+  \d+\.\d\d s  +[0-9.]+ [MK]iB", "12345  0.01 s   2 MiB"),
+        (r"(?m)^ *PID .*", "  PID  CPU TIME  MEMORY  PROCESS"),
+        (r"(?m)^ *\d+ +\d+\.\d\d s  +[0-9.]+ [MK]iB", "12345    0.01 s   2 MiB"),
     ] {
         status = Regex::new(pattern).unwrap().replace_all(&status, instead).into_owned();
     }
