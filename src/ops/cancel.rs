@@ -99,9 +99,7 @@ pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
     // All are asked before one is waited for, so that their graces run at the same time.
     let mut wave = commit(&home, &ids, request, &mut told)?;
     for waves in 1.. {
-        for Asked { id, had_ended } in wave {
-            results.push(follow(&home, &id, had_ended, request.no_wait)?);
-        }
+        follow_all(&home, &wave, request.no_wait, &mut results)?;
         if !request.nested || request.no_wait {
             break;
         }
@@ -182,25 +180,50 @@ fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> 
     }
 }
 
-fn follow(home: &Home, id: &JobId, had_ended: bool, no_wait: bool) -> Result<Cancelled, Fault> {
-    let mut attendance = Attendance::new(home)?;
+/// Follows jobs to their ends. Most of many were queued and have ended at once: one look at the index tells them, and
+/// only the others are attended.
+fn follow_all(home: &Home, wave: &[Asked], no_wait: bool, results: &mut Vec<Cancelled>) -> Result<(), Fault> {
+    let facts = home.store().read()?;
+    let mut attendance = None;
+    for asked in wave {
+        let job = facts.job(&asked.id)?.ok_or_else(|| is_gone(&asked.id))?;
+        if let Some(result) = result(home, &job, asked.had_ended, no_wait) {
+            results.push(Cancelled { job, result });
+            continue;
+        }
+        let attendance = match &mut attendance {
+            Some(attendance) => attendance,
+            none => none.insert(Attendance::new(home)?),
+        };
+        results.push(follow(home, attendance, &asked.id)?);
+    }
+    Ok(())
+}
+
+fn is_gone(id: &JobId) -> Fault {
+    Fault::new(Code::NotFound, format!("{id} is gone"))
+}
+
+/// How the cancel of a job went, as far as that can be told now.
+fn result(home: &Home, job: &Job, had_ended: bool, no_wait: bool) -> Option<CancelResult> {
+    if had_ended {
+        Some(CancelResult::HadEnded)
+    } else if job.end().is_some() {
+        let is_cancelled = job.status() == Status::Cancelled;
+        Some(if is_cancelled { CancelResult::Done } else { CancelResult::EndedBefore })
+    } else if let Some(host) = elsewhere(home, job) {
+        Some(CancelResult::OutOfReach(host))
+    } else {
+        no_wait.then_some(CancelResult::Asked)
+    }
+}
+
+fn follow(home: &Home, attendance: &mut Attendance<'_>, id: &JobId) -> Result<Cancelled, Fault> {
     let mut patience: Option<Patience> = None;
     loop {
         let facts = attendance.read()?;
-        let job = facts.job(id)?.ok_or_else(|| Fault::new(Code::NotFound, format!("{id} is gone")))?;
-        let result = if had_ended {
-            Some(CancelResult::HadEnded)
-        } else if job.end().is_some() {
-            let is_cancelled = job.status() == Status::Cancelled;
-            Some(if is_cancelled { CancelResult::Done } else { CancelResult::EndedBefore })
-        } else if let Some(host) = elsewhere(home, &job) {
-            Some(CancelResult::OutOfReach(host))
-        } else if no_wait {
-            Some(CancelResult::Asked)
-        } else {
-            None
-        };
-        if let Some(result) = result {
+        let job = facts.job(id)?.ok_or_else(|| is_gone(id))?;
+        if let Some(result) = result(home, &job, false, false) {
             return Ok(Cancelled { job, result });
         }
         let patience = patience.get_or_insert_with(|| Patience::new(job.spec.limits.grace.seconds));

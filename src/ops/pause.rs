@@ -98,17 +98,16 @@ pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Deci
         // Its watcher died: nobody would stop or continue it before the next tick gives it another.
         decided.warnings.extend(pass.advance(Scope::Whole, &mut |_| Ok(()))?.warnings);
     }
-    let mut results = Vec::new();
     let deadline = Instant::now() + SETTLE_MAX;
+    for (before, result) in &mut told {
+        if *result == PauseResult::Done && before.run().is_some() {
+            *result = wait_until_settled(&home, &before.id, wanted, deadline)?;
+        }
+    }
+    let facts = store.read()?;
+    let mut results = Vec::new();
     for (before, result) in told {
-        let result = match result {
-            PauseResult::Done if before.run().is_some() => {
-                wait_until_settled(&home, &before.id, wanted, deadline)?
-            }
-            other => other,
-        };
-        let job = store.read()?.job(&before.id)?.unwrap_or(before);
-        results.push(Paused { job, result });
+        results.push(Paused { job: facts.job(&before.id)?.unwrap_or(before), result });
     }
     Ok((results, decided))
 }

@@ -92,3 +92,32 @@ fn a_watcher_of_one_job_writes_the_index_once_and_the_snapshot_once() {
     assert_eq!((spent.on_syncs(), spent.on_renames()), (2, 2), "{:?}", spent.0);
     assert!(spent.on_all() <= CALLS_MAX, "{} calls: {:?}", spent.on_all(), spent.0);
 }
+
+#[test]
+fn what_is_done_to_many_jobs_does_not_read_the_index_for_each() {
+    const JOBS: usize = 100;
+    /// Measured: 40 to 60.
+    const OPENED_MAX: usize = 90;
+    if !can_trace() {
+        return;
+    }
+    let user = User::new();
+    user.make_root();
+    let entry = |number: usize| {
+        format!(
+            "{{\"id\":\"bg_20260213_{number:06}\",\"status\":\"queued\",\"command\":\"true\",\"cwd\":\"/\",\
+             \"created_at\":\"2026-02-13T10:00:00Z\",\"not_before\":\"2100-01-01T00:00:00Z\"}}"
+        )
+    };
+    let entries: Vec<String> = (0..JOBS).map(entry).collect();
+    user.write_index(&format!("{{\"version\":1,\"jobs\":[\n{}\n]}}", entries.join(",\n")));
+    for arguments in [vec!["pause", "--all"], vec!["resume", "--all"], vec!["cancel", "--all", "--yes"]] {
+        let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
+        let spent = Spent(counts(&run(&user, &arguments, None).log));
+        let opened = spent.on("openat") + spent.on("open");
+        // A cancelled job's watcher is looked for, once each.
+        let looked = if arguments[0] == "cancel" { JOBS } else { 0 };
+        assert!(opened <= OPENED_MAX + looked, "{arguments:?} opened {opened} files: {:?}", spent.0);
+        assert!(spent.on("inotify_init1") <= 1, "{arguments:?}: {:?}", spent.0);
+    }
+}
