@@ -58,6 +58,10 @@ impl<C: Clock> Executor for DryRun<'_, C> {
         vec![None; jobs.len()]
     }
 
+    fn left_processes(&self, _job: &Job) -> usize {
+        0
+    }
+
     fn evict(&self, _id: &JobId) -> Result<(), ExecError> {
         Ok(())
     }

@@ -52,6 +52,9 @@ pub trait Executor {
     /// Looking at many costs little more than looking at one.
     fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>>;
 
+    /// How many processes of an ended job that were left running still live, as far as that can be told here.
+    fn left_processes(&self, job: &Job) -> usize;
+
     /// Takes the job away from a watcher that is silent.
     fn evict(&self, id: &JobId) -> Result<(), ExecError>;
 }

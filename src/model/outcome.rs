@@ -160,7 +160,11 @@ pub fn summarize(outcome: &Outcome, ending: Option<&Ending>, timeout: (Option<u6
     if !outcome.leftovers.is_empty() {
         let count = outcome.leftovers.len();
         let processes = if count == 1 { "1 process".to_owned() } else { format!("{count} processes") };
-        let fate = if outcome.leftovers_left { "left running" } else { "ended after it" };
+        let fate = match outcome.leftovers_left {
+            true if count == 1 => "was left running",
+            true => "were left running",
+            false => "ended after it",
+        };
         parts.push(format!("{processes} {fate}"));
     }
     if outcome.best_effort {

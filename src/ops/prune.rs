@@ -53,7 +53,8 @@ pub fn prune(request: &Request) -> Result<Pruned, Fault> {
     let store = home.store();
     let executor = home.local();
     let facts = store.read()?;
-    let ids = going(&home, &facts, request)?;
+    let pass = home.pass(&store, &executor);
+    let (ids, living) = pass.without_living(&facts, going(&home, &facts, request)?);
     let runs = home.root.existing_runs()?;
     let mut jobs = Vec::new();
     for id in &ids {
@@ -61,12 +62,14 @@ pub fn prune(request: &Request) -> Result<Pruned, Fault> {
             jobs.push((job, runs.map_or(0, |runs| bytes_of(runs, id))));
         }
     }
-    let decided = if request.dry_run {
-        crate::pass::Decided::default()
-    } else {
-        home.pass(&store, &executor).remove(&home.root, &ids)?
-    };
+    let decided =
+        if request.dry_run { crate::pass::Decided::default() } else { pass.remove(&home.root, &ids)? };
     let mut warnings = home.warnings.clone();
+    warnings.extend(
+        living.iter().map(|id| {
+            format!("{id} stays: processes that it left running live; bgctl status {id} names them")
+        }),
+    );
     warnings.extend(decided.warnings.iter().cloned());
     Ok(Pruned { jobs, decided, warnings })
 }

@@ -31,6 +31,8 @@ pub const NO_CODE: i32 = 125;
 pub struct Waited {
     /// The jobs in the order asked, as they are now.
     pub jobs: Vec<Job>,
+    /// The one that ended first, where that is enough.
+    pub first: Option<JobId>,
     /// Whether the time was over before all that was asked for had ended.
     pub time_is_over: bool,
     /// The exit code: the first that is not 0, in the order asked.
@@ -98,10 +100,19 @@ pub fn wait_for(
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let time_is_over = !enough && left == Some(Duration::ZERO);
         if enough || time_is_over {
-            let code =
-                if time_is_over { STILL_GOING_ON } else { fold(&jobs, any.then_some(told.as_slice())) };
+            // Where several had ended, the one that did so first is meant.
+            let first = if any {
+                ended.values().min_by_key(|job| job.ended_at()).map(|job| job.id.clone())
+            } else {
+                None
+            };
+            let code = match &first {
+                _ if time_is_over => STILL_GOING_ON,
+                Some(first) => jobs.iter().find(|job| job.id == *first).and_then(exit_code).unwrap_or(0),
+                None => fold(&jobs),
+            };
             let warnings = home.warnings.iter().chain(attendance.warnings()).cloned().collect();
-            return Ok(Waited { jobs, time_is_over, code, warnings });
+            return Ok(Waited { jobs, first, time_is_over, code, warnings });
         }
         let going = jobs.iter().filter(|job| job.end().is_none()).collect();
         progress(News::Left(Left::new(going, ids.len(), home, &facts)));
@@ -119,13 +130,9 @@ fn jobs(facts: &Facts, ids: &[JobId], ended: &HashMap<JobId, Job>) -> Result<Vec
         .collect()
 }
 
-/// The first code that is not 0, among all jobs or among those that ended first.
-fn fold(jobs: &[Job], only: Option<&[JobId]>) -> i32 {
-    jobs.iter()
-        .filter(|job| only.is_none_or(|ids| ids.contains(&job.id)))
-        .filter_map(exit_code)
-        .find(|code| *code != 0)
-        .unwrap_or(0)
+/// The first code that is not 0.
+fn fold(jobs: &[Job]) -> i32 {
+    jobs.iter().filter_map(exit_code).find(|code| *code != 0).unwrap_or(0)
 }
 
 /// The exit code that stands for an ended job's end; `None` for one that goes on.

@@ -278,6 +278,17 @@ impl<C: Clock> Pass<'_, C> {
 
     /// The jobs that retention would let go now.
     pub fn retained_no_longer(&self) -> Result<Vec<JobId>, PassError> {
-        Ok(retain::retain(&self.store.read()?, self.clock.now(), &self.config.retention))
+        let facts = self.store.read()?;
+        let ids = retain::retain(&facts, self.clock.now(), &self.config.retention);
+        Ok(self.without_living(&facts, ids).0)
+    }
+
+    /// Of these ended jobs, those that may go, and those of which processes that were left running still live: as long as
+    /// they do, the entry says whose they are.
+    pub fn without_living(&self, facts: &Facts, ids: Vec<JobId>) -> (Vec<JobId>, Vec<JobId>) {
+        let lives = |id: &JobId| {
+            facts.job(id).ok().flatten().is_some_and(|job| self.executor.left_processes(&job) > 0)
+        };
+        ids.into_iter().partition(|id| !lives(id))
     }
 }

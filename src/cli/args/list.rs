@@ -28,7 +28,7 @@ pub struct ListArgs {
     pub label: Vec<String>,
     /// Only jobs of this name, or like this pattern: 'build*'
     ///
-    /// In a pattern, * is any text, ? any character, and [abc] one of these. Of several names a job must have one.
+    /// In a pattern, * is any text and ? any character. Of several names a job must have one.
     #[arg(long, value_name = "NAME", value_parser = NamePattern::parse, help_heading = "Which jobs")]
     pub name: Vec<NamePattern>,
     /// Only jobs submitted since: 2h, 2026-11-21

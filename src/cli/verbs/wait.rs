@@ -30,7 +30,8 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     let jobs = given(&args.jobs)?;
     if jobs.is_empty() {
         voice.say(human::NONE_NAMED);
-        let nothing = Waited { jobs: Vec::new(), time_is_over: false, code: 0, warnings: Vec::new() };
+        let nothing =
+            Waited { jobs: Vec::new(), first: None, time_is_over: false, code: 0, warnings: Vec::new() };
         voice.result("wait", "", &json::waited(&nothing), &[])?;
         return Ok(nothing.code);
     }
@@ -47,11 +48,7 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     if waited.code == STILL_GOING_ON && waited.time_is_over {
         voice.say(&still_goes_on(&waited));
     }
-    let text = if args.any {
-        waited.jobs.iter().filter(|job| job.end().is_some()).map(|job| format!("{}\n", job.id)).collect()
-    } else {
-        String::new()
-    };
+    let text = waited.first.as_ref().map(|id| format!("{id}\n")).unwrap_or_default();
     voice.result("wait", &text, &json::waited(&waited), &waited.warnings)?;
     Ok(waited.code)
 }

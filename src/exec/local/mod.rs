@@ -23,6 +23,7 @@ use crate::model::{
     claim::{Claim, ExecutorName, Relation, Site},
     id::JobId,
     job::Job,
+    outcome::Leftover,
 };
 use crate::os::{clock::Clock, detach, folder::Folder, process, signal};
 use crate::plan::census::Sighting;
@@ -130,6 +131,14 @@ impl<C: Clock> Executor for Local<'_, C> {
             live::usage(&members)
         };
         jobs.iter().map(of).collect()
+    }
+
+    fn left_processes(&self, job: &Job) -> usize {
+        let Some(end) = job.end() else { return 0 };
+        let here = end.claim.as_ref().is_some_and(|claim| self.site.relation(&claim.site) == Relation::Same);
+        let left = end.outcome.as_ref().filter(|outcome| here && outcome.leftovers_left);
+        let lives = |one: &&Leftover| process::Identity { pid: one.pid, start: one.start }.is_alive();
+        left.map_or(0, |outcome| outcome.leftovers.iter().filter(lives).count())
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {

@@ -1,6 +1,6 @@
 //! Jobs' output: all of it, its first and last lines, one attempt's, or as it comes.
 //!
-//! Offsets are written offsets throughout ([`reader`]). What is printed where, and how, is a [`Sink`]'s business.
+//! Offsets are written offsets throughout (`reader`). What is printed where, and how, is a [`Sink`]'s business.
 
 mod attempts;
 mod follow;

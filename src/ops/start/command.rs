@@ -33,6 +33,8 @@ pub fn check(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Bytes) 
     for candidate in candidates(program, inherited, cwd) {
         let path = cwd.as_path().join(OsString::from_vec(CString::into_bytes(candidate)));
         match std::fs::metadata(&path) {
+            // As a shell does, a search passes folders over.
+            Ok(data) if data.is_dir() && !program.as_slice().contains(&b'/') => {}
             Ok(data) if data.is_dir() => found = found.or(Some("is a directory")),
             Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok() => return Ok(()),
             Ok(_) => found = found.or(Some(NOT_EXECUTABLE)),

@@ -12,7 +12,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     limit::{Source, format_bytes},
-    outcome::{Ending, Exit, Outcome, Usage, Why, signal_name},
+    outcome::{Ending, Exit, Leftover, Outcome, Usage, Why, signal_name},
     spec::{LeftoverPolicy, quote},
     state::Status,
 };
@@ -218,17 +218,21 @@ fn work(report: &Report, now: Timestamp) -> Vec<Entry> {
         let words = format!("{} could not be ended{}", named(&report.stuck), since.unwrap_or_default());
         group.push(one("stuck", words));
     }
-    group.extend(outcome.and_then(leftovers).map(|words| one("leftovers", words)));
-    if !report.still_running.is_empty() {
-        group.push(one("left running", named(&report.still_running)));
-    }
+    let left = outcome.filter(|outcome| !outcome.leftovers.is_empty());
+    group.extend(left.map(|outcome| one("leftovers", leftovers(outcome, &report.still_running))));
     group
 }
 
 /// Which processes outlived the main one, and what became of them.
-fn leftovers(outcome: &Outcome) -> Option<String> {
-    let fate = if outcome.leftovers_left { "left running" } else { "ended after it" };
-    (!outcome.leftovers.is_empty()).then(|| format!("{}: {fate}", named(&outcome.leftovers)))
+fn leftovers(outcome: &Outcome, still_running: &[Leftover]) -> String {
+    if !outcome.leftovers_left {
+        return format!("{}: ended after it", named(&outcome.leftovers));
+    }
+    let each = outcome.leftovers.iter().map(|one| {
+        let now = if still_running.contains(one) { "still running" } else { "gone since" };
+        format!("{}: left running, {now}", named(std::slice::from_ref(one)))
+    });
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn place(report: &Report) -> Option<String> {

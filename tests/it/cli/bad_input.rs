@@ -458,6 +458,7 @@ fn a_full_disk_refuses_a_start_and_leaves_the_index_as_it_was() {
         # One that runs on, so that its environment stays.
         mkfifo gate
         "$BGCTL" start -- sh -c 'read word < gate' > held
+        until grep -q started "$BG_HOME/runs/$(cat held).lock"; do :; done
         fill
         cp "$BG_HOME/jobs.json" before
         names > names.before

@@ -470,11 +470,15 @@ fn leftovers_can_be_left_and_status_lists_them() {
     let pid: i32 = user.line_in("pid").trim().parse().unwrap();
     assert!(is_alive(pid));
     let text = user.ok(["status", &id]);
-    assert!(text.contains("1 process left running"), "{text}");
-    assert!(text.contains(&format!("left running  process {pid} (sleep)")), "{text}");
+    assert!(text.contains("1 process was left running"), "{text}");
+    assert!(text.contains(&format!("process {pid} (sleep): left running, still running")), "{text}");
+    let ran = user.run(["prune", "--all"]);
+    assert!(ran.err.contains("stays: processes that it left running live"), "{}", ran.err);
+    assert_eq!(user.status(&id), "completed");
     kill(pid, rustix::process::Signal::KILL);
     until("it is gone", || !is_alive(pid));
-    assert!(!user.ok(["status", &id]).contains("left running  process"));
+    let text = user.ok(["status", &id]);
+    assert!(text.contains(&format!("process {pid} (sleep): left running, gone since")), "{text}");
 }
 
 // Staying with the job.
@@ -879,4 +883,13 @@ fn the_events_of_a_submission_can_be_seen() {
         .collect();
     assert_eq!(events.len(), 2, "{}", ran.err);
     assert_eq!((&events[0]["event"], &events[1]["change"]), (&json!("submitted"), &json!("claim")));
+}
+
+#[test]
+fn a_folder_on_the_path_is_no_command() {
+    let user = User::new();
+    std::fs::create_dir_all(user.path("bin/zork")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", user.path("bin").display());
+    let ran = Ran::of(&user.bgctl(["start", "--", "zork"]).env("PATH", path).output().unwrap());
+    assert_eq!((ran.code, ran.err.lines().next()), (127, Some("bgctl: zork: command not found")));
 }

@@ -368,12 +368,11 @@ fn leftovers_are_named_with_what_became_of_them() {
     let process = user.job(&left)["still_running"][0].clone();
     let text = user.ok(["status", &left]);
     let named = format!("process {} ({})", process["pid"], word(&process));
-    assert_line(&text, &format!("leftovers  {named}: left running"));
-    assert_line(&text, &format!("left running  {named}"));
+    assert_line(&text, &format!("leftovers  {named}: left running, still running"));
     assert_line(&text, "afterwards  processes that outlive it are left running");
     kill(i32::try_from(process["pid"].as_i64().unwrap()).unwrap(), Signal::KILL);
     until("it is gone", || user.job(&left)["still_running"] == json!([]));
-    assert!(!user.ok(["status", &left]).contains("left running  "));
+    assert_line(&user.ok(["status", &left]), &format!("leftovers  {named}: left running, gone since"));
 }
 
 fn word(process: &Value) -> &str {

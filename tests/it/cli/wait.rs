@@ -370,3 +370,14 @@ fn our_own_failure_is_122() {
     assert_eq!(ran.code, 122);
     assert!(ran.err.contains("line 1"), "{}", ran.err);
 }
+
+#[test]
+fn with_any_the_one_that_ended_first_is_meant_even_where_others_have_ended_since() {
+    let user = User::new();
+    let first = user.start(["true"]);
+    assert_eq!(user.wait(&first), 0);
+    let second = user.start(["sh", "-c", "exit 5"]);
+    assert_eq!(user.wait(&second), 5);
+    let ran = user.run(["wait", "--any", &second, &first]);
+    assert_eq!((ran.code, ran.out), (0, format!("{first}\n")));
+}

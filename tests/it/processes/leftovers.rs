@@ -65,7 +65,7 @@ fn leftovers_that_are_left_free_the_slot_and_status_names_them_while_they_live()
     let pid = lair.inhabitants(1)[0];
     assert!(is_alive(pid));
     let job = user.job(&id);
-    assert_eq!(job["summary"], "1 process left running");
+    assert_eq!(job["summary"], "1 process was left running");
     assert_eq!(job["still_running"][0]["pid"], pid);
     assert!(user.ok(["status", &id]).contains(&format!("process {pid} ")));
     assert_eq!(user.wait(&user.start(["--", "true"])), 0, "the slot is free");
