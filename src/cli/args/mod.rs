@@ -95,7 +95,7 @@ pub struct ChosenArgs {
         help_heading = "Many jobs"
     )]
     pub status: Vec<String>,
-    /// Every active job
+    /// Every active job, of every terminal
     #[arg(long, conflicts_with_all = ["label", "status"], help_heading = "Many jobs")]
     pub all: bool,
 }

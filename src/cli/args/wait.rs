@@ -7,8 +7,9 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(after_long_help = "Exit codes:
   the job's own code, or 128+N for signal N; 127 or 126 if it could not start
+  2    the command line is wrong
   121  the time of --within is over and it still goes on
-  122  no such job, or a failure of bgctl itself
+  122  no such job, none named on standard input, or a failure of bgctl itself
   124  the job timed out
   125  it was cancelled, or its outcome is unknown
   130  the wait was interrupted; the job goes on

@@ -13,7 +13,7 @@ use crate::ops::{
     home::Home,
     logs,
     ready::Pattern,
-    wait::{self, News, STILL_GOING_ON, Waited},
+    wait::{self, News, OWN_FAILURE, STILL_GOING_ON, Waited},
 };
 use crate::render::{
     Voice,
@@ -30,8 +30,13 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
     let jobs = given(&args.jobs)?;
     if jobs.is_empty() {
         voice.say(human::NONE_NAMED);
-        let nothing =
-            Waited { jobs: Vec::new(), first: None, time_is_over: false, code: 0, warnings: Vec::new() };
+        let nothing = Waited {
+            jobs: Vec::new(),
+            first: None,
+            time_is_over: false,
+            code: OWN_FAILURE,
+            warnings: Vec::new(),
+        };
         voice.result("wait", "", &json::waited(&nothing), &[])?;
         return Ok(nothing.code);
     }

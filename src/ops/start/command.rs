@@ -8,9 +8,11 @@ use crate::model::{
 };
 use crate::ops::fault::{Code, Fault};
 use crate::os::inherited::Inherited;
-use std::ffi::{CString, OsString};
-use std::io;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 /// The command that was given.
 pub fn given(request: &Request) -> Result<Command, Fault> {
@@ -27,6 +29,25 @@ pub fn given(request: &Request) -> Result<Command, Fault> {
 
 const NOT_EXECUTABLE: &str = "may not be executed";
 
+/// Most bytes of a script's first line that the system reads (`execve(2)`).
+const FIRST_LINE_BYTES_MAX: usize = 255;
+
+/// A script whose interpreter is not there would be called not found, which is true of the interpreter only.
+fn check_interpreter(script: &Path) -> Result<(), Fault> {
+    let mut begin = [0; FIRST_LINE_BYTES_MAX];
+    // What cannot be read can perhaps be executed all the same.
+    let count = File::open(script).and_then(|mut file| file.read(&mut begin)).unwrap_or(0);
+    let Some(line) = begin[..count].strip_prefix(b"#!") else { return Ok(()) };
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let word = line.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    let interpreter = Path::new(OsStr::from_bytes(word));
+    if !interpreter.is_absolute() || interpreter.exists() {
+        return Ok(());
+    }
+    let fault = format!("{}: its interpreter {} is not there", script.display(), interpreter.display());
+    Err(Fault::new(Code::NotExecutable, fault).hint("its first line names the program that runs it"))
+}
+
 /// A command that cannot be run is refused now: whoever types it is still there to read why.
 pub fn check(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Bytes) -> Result<(), Fault> {
     let mut found = None;
@@ -36,7 +57,9 @@ pub fn check(program: &Bytes, words: usize, inherited: &Inherited, cwd: &Bytes) 
             // As a shell does, a search passes folders over.
             Ok(data) if data.is_dir() && !program.as_slice().contains(&b'/') => {}
             Ok(data) if data.is_dir() => found = found.or(Some("is a directory")),
-            Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok() => return Ok(()),
+            Ok(_) if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok() => {
+                return check_interpreter(&path);
+            }
             Ok(_) => found = found.or(Some(NOT_EXECUTABLE)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 found = found.or(Some("cannot be reached"));

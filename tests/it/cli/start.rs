@@ -893,3 +893,12 @@ fn a_folder_on_the_path_is_no_command() {
     let ran = Ran::of(&user.bgctl(["start", "--", "zork"]).env("PATH", path).output().unwrap());
     assert_eq!((ran.code, ran.err.lines().next()), (127, Some("bgctl: zork: command not found")));
 }
+
+#[test]
+fn a_script_without_its_interpreter_is_refused_with_the_interpreters_name() {
+    let user = User::new();
+    let script = user.script("bad", "#!/no/such\n");
+    let ran = user.run(["start", "--", &script]);
+    assert_eq!(ran.code, 126);
+    assert!(ran.err.contains("bad: its interpreter /no/such is not there"), "{}", ran.err);
+}

@@ -83,7 +83,7 @@ impl<'u> Lair<'u> {
 
 impl User {
     /// An executable script; gives its path.
-    fn script(&self, name: &str, text: &str) -> String {
+    pub fn script(&self, name: &str, text: &str) -> String {
         use std::os::unix::fs::PermissionsExt;
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
