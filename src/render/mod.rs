@@ -45,9 +45,7 @@ impl Voice {
         if !self.json {
             return print(text);
         }
-        let mut object = object.clone();
-        object["warnings"] = warnings.into();
-        print_object(command, &object)
+        print_object(command, object, Some(warnings))
     }
 
     /// Says something on standard error. That it cannot be said changes nothing.
@@ -102,15 +100,19 @@ fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
         "id": fault.id,
         "candidates": fault.candidates.iter().map(json::candidate).collect::<Vec<_>>(),
     });
-    let _ = print_object(command, &json!({ "error": error }));
+    let _ = print_object(command, &json!({ "error": error }), None);
 }
 
-fn print_object(command: &str, object: &Value) -> io::Result<()> {
-    let mut whole = json!({ "version": JSON_VERSION, "command": command });
-    if let (Some(whole), Value::Object(fields)) = (whole.as_object_mut(), object) {
-        whole.extend(fields.clone());
-    }
-    print(&format!("{whole}\n"))
+/// Puts version, command and warnings around an object's own fields, as text: a list of a thousand jobs is not copied.
+fn print_object(command: &str, object: &Value, warnings: Option<&[String]>) -> io::Result<()> {
+    let fields = object.to_string();
+    let fields = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    let comma = if fields.is_empty() { "" } else { "," };
+    let warnings = warnings.map(|warnings| format!(",\"warnings\":{}", json!(warnings))).unwrap_or_default();
+    print(&format!(
+        "{{\"version\":{JSON_VERSION},\"command\":{}{comma}{fields}{warnings}}}\n",
+        json!(command)
+    ))
 }
 
 /// Writes to standard output. A reader that has gone away has what it wanted.
