@@ -5,7 +5,7 @@ use crate::model::{
     claim::{ExecutorName, Site},
     id::JobId,
     job::Job,
-    outcome::{Exit, Outcome},
+    outcome::{Exit, Leftover, Outcome},
 };
 use crate::os::clock::Clock;
 use crate::plan::census::Sighting;
@@ -58,8 +58,8 @@ impl<C: Clock> Executor for DryRun<'_, C> {
         vec![None; jobs.len()]
     }
 
-    fn left_processes(&self, _job: &Job) -> usize {
-        0
+    fn left_processes(&self, _job: &Job) -> Vec<Leftover> {
+        Vec::new()
     }
 
     fn evict(&self, _id: &JobId) -> Result<(), ExecError> {

@@ -11,7 +11,7 @@ use crate::model::{
     claim::{ExecutorName, Site},
     id::JobId,
     job::Job,
-    outcome::Outcome,
+    outcome::{Leftover, Outcome},
 };
 use crate::plan::census::Sighting;
 use crate::store::StoreError;
@@ -52,8 +52,8 @@ pub trait Executor {
     /// Looking at many costs little more than looking at one.
     fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>>;
 
-    /// How many processes of an ended job that were left running still live, as far as that can be told here.
-    fn left_processes(&self, job: &Job) -> usize;
+    /// The processes of an ended job that were left running and still live, as far as that can be told here.
+    fn left_processes(&self, job: &Job) -> Vec<Leftover>;
 
     /// Takes the job away from a watcher that is silent.
     fn evict(&self, id: &JobId) -> Result<(), ExecError>;

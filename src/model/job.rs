@@ -9,6 +9,7 @@ use super::{
     state::{Change, Decision, End, Run, State, Status, queued},
     unknown::Unknown,
 };
+use chrono::TimeDelta;
 
 /// One job of the index.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +64,27 @@ impl Job {
     /// When its present or last attempt got its slot.
     pub fn started_at(&self) -> Option<Timestamp> {
         self.run().map(|run| run.started_at).or_else(|| self.end().and_then(|end| end.started_at))
+    }
+
+    /// The intent to end it, be it carried out by now or not.
+    pub fn ending(&self) -> Option<&Ending> {
+        match &self.state {
+            State::Running(run) => run.ending.as_ref(),
+            State::Ended(end) => end.ending.as_ref(),
+            State::Queued { .. } | State::WaitingApproval => None,
+        }
+    }
+
+    /// Whether it runs and has been told to end.
+    pub fn is_being_ended(&self) -> bool {
+        self.run().is_some_and(|run| run.ending.is_some())
+    }
+
+    /// How long its present or last attempt has taken at `now`, pauses included; none if it never ran, or if nobody wrote
+    /// down when it ended.
+    pub fn run_time(&self, now: Timestamp) -> Option<TimeDelta> {
+        let until = if self.status().has_ended() { self.ended_at()? } else { now };
+        Some(until - self.started_at()?)
     }
 
     /// When it ended.

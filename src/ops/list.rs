@@ -357,10 +357,6 @@ fn rank(status: Status) -> u8 {
 
 /// Sorts jobs; those of which the key says nothing come last, whichever way round. Equal ones keep their order.
 fn sort(jobs: &mut [Job], key: Key, reverse: bool, now: Timestamp, live: &HashMap<JobId, Live>) {
-    let run_time = |job: &Job| {
-        let until = if job.status().has_ended() { job.ended_at()? } else { now };
-        Some(until - job.started_at()?)
-    };
     let percent = |job: &Job| Some(live.get(&job.id)?.cpu_percent);
     let memory = |job: &Job| Some(live.get(&job.id)?.sum.memory_kib);
     let turned = reverse != key.is_largest_first();
@@ -370,7 +366,7 @@ fn sort(jobs: &mut [Job], key: Key, reverse: bool, now: Timestamp, live: &HashMa
         Key::Ended => by(a.ended_at(), b.ended_at(), Ord::cmp, turned),
         Key::Name => by(a.spec.name.as_ref(), b.spec.name.as_ref(), Ord::cmp, turned),
         Key::Status => by(Some(rank(a.status())), Some(rank(b.status())), Ord::cmp, turned),
-        Key::Time => by(run_time(a), run_time(b), Ord::cmp, turned),
+        Key::Time => by(a.run_time(now), b.run_time(now), Ord::cmp, turned),
         Key::Cpu => by(percent(a), percent(b), f64::total_cmp, turned),
         Key::Memory => by(memory(a), memory(b), Ord::cmp, turned),
     });

@@ -114,10 +114,9 @@ pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Deci
 
 /// Whether a job that nobody named can be paused or resumed.
 fn is_fit(job: &Job, wanted: Wanted) -> bool {
-    let is_being_ended = job.run().is_some_and(|run| run.ending.is_some());
     let is_paused = job.paused_at().is_some();
     let can_run = matches!(job.status(), Status::Queued | Status::Running);
-    can_run && !is_being_ended && is_paused == (wanted == Wanted::Resumed)
+    can_run && !job.is_being_ended() && is_paused == (wanted == Wanted::Resumed)
 }
 
 /// Adds the changes to a draft. Gives each job as it was, and how it went.
@@ -134,10 +133,9 @@ fn tell(
             Wanted::Paused => Change::Pause { at: now },
             Wanted::Resumed => Change::Resume,
         };
-        let is_being_ended = job.run().is_some_and(|run| run.ending.is_some());
         let result = match draft.push(Event::Changed { id: id.clone(), change })? {
             Applied::Yes => PauseResult::Done,
-            Applied::NoOp(_) if is_being_ended => PauseResult::BeingEnded,
+            Applied::NoOp(_) if job.is_being_ended() => PauseResult::BeingEnded,
             Applied::NoOp(_) => PauseResult::WasSo,
             Applied::Refused(_) if job.end().is_some() => PauseResult::HadEnded,
             Applied::Refused(_) => PauseResult::WaitsForApproval,

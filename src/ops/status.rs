@@ -7,7 +7,7 @@ use super::{
     list::{Live, Row, observe, places},
 };
 use crate::exec::{
-    LiveProcess,
+    Executor, LiveProcess,
     local::{
         cut,
         meta::{AttemptMeta, Meta},
@@ -169,7 +169,7 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
         live: Live::of(&job, &processes, home.clock.now()),
         processes,
         stuck: stuck(home, &job),
-        still_running: still_running(&job, relation),
+        still_running: home.local().left_processes(&job),
         log: home.root.run_file_path(&log_name(id)),
         log_bytes: log.and_then(|file| Some(file.metadata().ok()?.len())),
         log_left_out_bytes: cut.map_or(0, |cut| cut.left_out()),
@@ -198,14 +198,6 @@ pub fn stuck(home: &Home, job: &Job) -> Vec<Leftover> {
     let record = runs.and_then(|runs| Record::open(runs, &job.id).ok().flatten());
     let named = record.and_then(|record| record.attempt(job.attempt).ok()).map(|attempt| attempt.stuck);
     named.unwrap_or_default().into_iter().filter(lives).collect()
-}
-
-/// The leftovers of an ended job that were left running and still do. A process is known again only within its boot.
-fn still_running(job: &Job, relation: Option<Relation>) -> Vec<Leftover> {
-    let outcome = job.end().and_then(|end| end.outcome.as_ref());
-    let left = outcome.filter(|outcome| outcome.leftovers_left && relation == Some(Relation::Same));
-    left.map(|outcome| outcome.leftovers.iter().filter(|one| lives(one)).cloned().collect())
-        .unwrap_or_default()
 }
 
 fn lives(leftover: &Leftover) -> bool {

@@ -287,7 +287,7 @@ impl<C: Clock> Pass<'_, C> {
     /// they do, the entry says whose they are.
     pub fn without_living(&self, facts: &Facts, ids: Vec<JobId>) -> (Vec<JobId>, Vec<JobId>) {
         let lives = |id: &JobId| {
-            facts.job(id).ok().flatten().is_some_and(|job| self.executor.left_processes(&job) > 0)
+            facts.job(id).ok().flatten().is_some_and(|job| !self.executor.left_processes(&job).is_empty())
         };
         ids.into_iter().partition(|id| !lives(id))
     }

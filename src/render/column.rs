@@ -2,7 +2,7 @@
 
 use super::human::words::{age, exit_words, run_time, seconds_between, status_words};
 use super::safe;
-use crate::model::{Timestamp, job::Job, limit::format_bytes};
+use crate::model::{Timestamp, limit::format_bytes};
 use crate::ops::list::Entry;
 use chrono::{Local, SecondsFormat};
 
@@ -143,7 +143,7 @@ impl Column {
             Self::Name => safe::line(job.spec.name.as_deref()?),
             Self::Status => job.status().to_string(),
             Self::Age => seconds_between(job.created_at, now).to_string(),
-            Self::Time => run_seconds(job, now)?.to_string(),
+            Self::Time => job.run_time(now)?.num_seconds().max(0).to_string(),
             Self::Cpu => format!("{:.1}", entry.live?.cpu_percent),
             Self::Memory => entry.live?.sum.memory_kib.to_string(),
             Self::Exit => Some(exit_words(job)).filter(|words| words != "-")?,
@@ -163,11 +163,6 @@ impl Column {
         };
         Some(said)
     }
-}
-
-fn run_seconds(job: &Job, now: Timestamp) -> Option<u64> {
-    let until = if job.status().has_ended() { job.ended_at()? } else { now };
-    Some(seconds_between(job.started_at()?, until))
 }
 
 /// An instant in local time, to the second.

@@ -58,7 +58,7 @@ pub fn job(job: &Job) -> Value {
         ("limits_from", limits_from(limits)),
         ("on_leftovers", serde_json::to_value(job.spec.leftovers).unwrap_or_default()),
         ("claim", claim_of(job).map_or(Value::Null, claim)),
-        ("ending", ending(ending_of(job))),
+        ("ending", ending(job.ending())),
     ];
     for (name, given) in given {
         fields.insert(name.to_owned(), given);
@@ -93,10 +93,6 @@ fn ending(ending: Option<&Ending>) -> Value {
         Value::Null,
         |ending| json!({ "why": ending.why, "at": ending.at, "signal": ending.signal, "note": ending.note }),
     )
-}
-
-fn ending_of(job: &Job) -> Option<&Ending> {
-    job.run().and_then(|run| run.ending.as_ref()).or_else(|| job.end().and_then(|end| end.ending.as_ref()))
 }
 
 /// What living processes use.

@@ -133,12 +133,12 @@ impl<C: Clock> Executor for Local<'_, C> {
         jobs.iter().map(of).collect()
     }
 
-    fn left_processes(&self, job: &Job) -> usize {
-        let Some(end) = job.end() else { return 0 };
+    fn left_processes(&self, job: &Job) -> Vec<Leftover> {
+        let Some(end) = job.end() else { return Vec::new() };
         let here = end.claim.as_ref().is_some_and(|claim| self.site.relation(&claim.site) == Relation::Same);
         let left = end.outcome.as_ref().filter(|outcome| here && outcome.leftovers_left);
         let lives = |one: &&Leftover| process::Identity { pid: one.pid, start: one.start }.is_alive();
-        left.map_or(0, |outcome| outcome.leftovers.iter().filter(lives).count())
+        left.map_or(Vec::new(), |outcome| outcome.leftovers.iter().filter(lives).cloned().collect())
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {

@@ -10,7 +10,6 @@ use crate::model::{
     Timestamp,
     claim::{ExecutorName, Relation},
     id::JobId,
-    job::Job,
     limit::{Source, format_bytes},
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why, signal_name},
     spec::{LeftoverPolicy, quote},
@@ -124,7 +123,7 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     add("started", job.started_at().map(|at| moment(at, now)));
     add("paused", job.paused_at().map(|at| moment(at, now)));
     let run = job.run();
-    add("told to end", ending_of(job).map(|ending| ending_words(ending, now)));
+    add("told to end", job.ending().map(|ending| ending_words(ending, now)));
     add("ended", job.ended_at().map(|at| moment(at, now)));
     let still = run.and_then(|run| run.paused_at).map(|at| format!(", the last {} paused", age(at, now)));
     add("run time", job.started_at().map(|_| format!("{}{}", run_time(job, now), still.unwrap_or_default())));
@@ -145,11 +144,6 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
         group.push(("attempts", attempts(report, now)));
     }
     group
-}
-
-/// Why it was told to end.
-fn ending_of(job: &Job) -> Option<&Ending> {
-    job.run().and_then(|run| run.ending.as_ref()).or_else(|| job.end().and_then(|end| end.ending.as_ref()))
 }
 
 /// Other jobs in one line: the random parts by which they can be called, and their names.
@@ -214,7 +208,7 @@ fn work(report: &Report, now: Timestamp) -> Vec<Entry> {
     }
     group.extend(report.live.as_ref().map(uses).map(|words| one("uses", words)));
     if !report.stuck.is_empty() {
-        let since = ending_of(job).map(|ending| format!(" for {}", age(ending.at, now)));
+        let since = job.ending().map(|ending| format!(" for {}", age(ending.at, now)));
         let words = format!("{} could not be ended{}", named(&report.stuck), since.unwrap_or_default());
         group.push(one("stuck", words));
     }

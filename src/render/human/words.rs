@@ -14,7 +14,7 @@ use crate::ops::{
 };
 use crate::plan::pick::Waits;
 use crate::render::safe;
-use chrono::Local;
+use chrono::{Local, TimeDelta};
 
 /// Standard input named no job.
 pub const NONE_NAMED: &str = "no job was named";
@@ -50,8 +50,7 @@ pub fn special(row: &Row, now: Timestamp) -> Vec<String> {
         None | Some(Observed::Alive) => {}
         Some(other) => special.push(other.as_str().to_owned()),
     }
-    let is_being_ended = job.run().is_some_and(|run| run.ending.is_some());
-    if is_being_ended && row.observed != Some(Observed::Ended) {
+    if job.is_being_ended() && row.observed != Some(Observed::Ended) {
         special.push("being ended".to_owned());
     }
     if let Some(at) = job.paused_at() {
@@ -103,11 +102,8 @@ pub fn brief(seconds: u64) -> String {
 
 /// How long its last attempt has taken. What it stood still counts: only the present pause is in the index.
 pub fn run_time(job: &Job, now: Timestamp) -> String {
-    match (job.started_at(), job.end().map(|end| end.at)) {
-        (Some(from), None) => brief(seconds_between(from, now)),
-        (Some(from), Some(Some(to))) => brief(seconds_between(from, to)),
-        _ => "-".to_owned(),
-    }
+    let seconds = |time: TimeDelta| u64::try_from(time.num_seconds()).unwrap_or(0);
+    job.run_time(now).map_or("-".to_owned(), |time| brief(seconds(time)))
 }
 
 /// How it exited.
