@@ -4,21 +4,20 @@
 //! fields that selection needs) is parsed and checked, running jobs are parsed whole, all others stay raw text
 //! until somebody asks for them. What was not touched is written back as it stood.
 
-use super::{
-    Timestamp,
-    event::{Applied, Event, Ledger, apply},
-    id::JobId,
-    job::Job,
-    state::{State, Status},
-    wire::or_default,
-};
-use serde::{
-    Deserialize,
-    de::{DeserializeSeed, Deserializer, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
+mod draft;
+mod head;
+mod outline;
+
+pub use draft::Draft;
+pub use head::Head;
+pub use outline::{Damage, Unreadable};
+
+use super::{Timestamp, event::Ledger, id::JobId, job::Job, state::Status};
+use head::HeadWire;
+use outline::{OutlineSeed, damage_at, position};
+use serde::de::DeserializeSeed;
 use std::collections::HashMap;
-use std::{fmt, ops::Range};
+use std::ops::Range;
 
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
@@ -26,75 +25,6 @@ pub const VERSION: u64 = 1;
 /// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, and jobs
 /// outside the slots. The index requires one as long as a job that has not ended has it.
 const KNOWN_FEATURES: [&str; 2] = ["pause", "services"];
-
-/// Why a text is not an index that this program may write to.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// It does not follow the rules of version 1.
-    #[error("{0}")]
-    Damaged(#[from] Damage),
-    /// It is no file that this program would have written.
-    #[error("it {0}")]
-    NotAFile(String),
-    /// A newer program wrote it.
-    #[error("it has version {0}, and this program knows version {VERSION} only; use the newer program")]
-    Newer(u64),
-    /// It says that it must not be changed by a program that does not know these features.
-    #[error("it requires {}, which this program does not know; use the newer program", .0.join(", "))]
-    Requires(Vec<String>),
-}
-
-/// A place in the index that breaks its rules.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {message}")]
-pub struct Damage {
-    /// From 1.
-    pub line: usize,
-    /// From 1.
-    pub column: usize,
-    /// What is wrong there.
-    pub message: String,
-}
-
-/// What selection needs of a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
-    /// Its id.
-    pub id: JobId,
-    /// Its state's word.
-    pub status: Status,
-    /// Its name.
-    pub name: Option<String>,
-    /// Its environment's name.
-    pub env: Option<String>,
-    /// Its earliest start.
-    pub not_before: Option<Timestamp>,
-    /// Its end.
-    pub ended_at: Option<Timestamp>,
-    /// Whether it is to stand still.
-    pub paused: bool,
-    /// Whether it runs outside the slots.
-    pub service: bool,
-    /// The terminal session in which it was submitted.
-    pub session: Option<String>,
-}
-
-impl Head {
-    fn of(job: &Job) -> Self {
-        let not_before = if let State::Queued { not_before, .. } = job.state { not_before } else { None };
-        Self {
-            id: job.id.clone(),
-            status: job.status(),
-            name: job.spec.name.clone(),
-            env: job.spec.env.clone(),
-            not_before,
-            ended_at: job.ended_at(),
-            paused: job.paused_at().is_some(),
-            service: job.spec.service,
-            session: job.spec.session.clone(),
-        }
-    }
-}
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -177,17 +107,7 @@ impl Facts {
             let (line, column) = position(&self.text, range.start);
             return Err(Damage { line, column, message: format!("the id {} is there twice", head.id) });
         }
-        let head = Head {
-            id: head.id,
-            status: head.status,
-            name: head.name.map(std::borrow::Cow::into_owned),
-            env: head.env.map(std::borrow::Cow::into_owned),
-            not_before: head.not_before,
-            ended_at: head.ended_at,
-            paused: head.paused_at.is_some(),
-            service: head.service,
-            session: head.session.map(std::borrow::Cow::into_owned),
-        };
+        let head = Head::from(head);
         let running = head.status == Status::Running;
         self.entries.push(Some(Entry { head, raw: Some(range.clone()), job: None }));
         if running {
@@ -327,47 +247,6 @@ impl Ledger for Facts {
     }
 }
 
-/// A decision in the making: each event is applied to the facts at once, so that the next policy sees its effect.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    facts: Facts,
-    events: Vec<Event>,
-}
-
-impl Draft {
-    /// Nothing decided yet.
-    pub fn new(facts: Facts) -> Self {
-        Self { facts, events: Vec::new() }
-    }
-
-    /// The facts as they are with the events so far.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    /// Adds an event, if it changes something.
-    pub fn push(&mut self, event: Event) -> Result<Applied, Damage> {
-        let applied = apply(&event, &mut self.facts)?;
-        if applied == Applied::Yes {
-            if let Event::Changed { id, .. } | Event::Edited { id, .. } = &event {
-                self.facts.refresh(id);
-            }
-            self.events.push(event);
-        }
-        Ok(applied)
-    }
-
-    /// The events so far.
-    pub fn events(&self) -> &[Event] {
-        &self.events
-    }
-
-    /// The facts after all events, and the events.
-    pub fn into_parts(self) -> (Facts, Vec<Event>) {
-        (self.facts, self.events)
-    }
-}
-
 impl Facts {
     /// After a change of a job: its head follows, and its old text no longer stands for it.
     fn refresh(&mut self, id: &JobId) {
@@ -379,131 +258,12 @@ impl Facts {
     }
 }
 
-#[derive(Deserialize)]
-struct HeadWire<'a> {
-    id: JobId,
-    status: Status,
-    #[serde(default, borrow)]
-    name: Option<std::borrow::Cow<'a, str>>,
-    #[serde(default, borrow)]
-    env: Option<std::borrow::Cow<'a, str>>,
-    #[serde(default)]
-    not_before: Option<Timestamp>,
-    #[serde(default)]
-    ended_at: Option<Timestamp>,
-    #[serde(default)]
-    paused_at: Option<Timestamp>,
-    #[serde(default, deserialize_with = "or_default")]
-    service: bool,
-    #[serde(default, borrow)]
-    session: Option<std::borrow::Cow<'a, str>>,
-}
-
-struct Outline<'a> {
-    requires: Vec<String>,
-    others: Vec<(String, &'a RawValue)>,
-    jobs: Vec<&'a RawValue>,
-}
-
-struct Ranges {
-    requires: Vec<String>,
-    others: Vec<(String, String)>,
-    jobs: Vec<Range<usize>>,
-}
-
-impl Outline<'_> {
-    fn into_ranges(self, text: &str) -> Ranges {
-        let base = text.as_ptr() as usize;
-        let range = |raw: &RawValue| {
-            let start = raw.get().as_ptr() as usize - base;
-            start..start + raw.get().len()
-        };
-        Ranges {
-            requires: self.requires,
-            others: self.others.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect(),
-            jobs: self.jobs.into_iter().map(range).collect(),
-        }
-    }
-}
-
-struct OutlineSeed<'s> {
-    newer: &'s mut Option<u64>,
-}
-
-impl<'de> DeserializeSeed<'de> for OutlineSeed<'_> {
-    type Value = Outline<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Outline<'de>, D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OutlineSeed<'_> {
-    type Value = Outline<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with version and jobs")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline<'de>, A::Error> {
-        use serde::de::Error;
-        let (mut version, mut jobs) = (None::<u64>, None);
-        let mut outline = Outline { requires: Vec::new(), others: Vec::new(), jobs: Vec::new() };
-        while let Some(name) = map.next_key::<String>()? {
-            match name.as_str() {
-                "version" if version.is_none() => {
-                    let given: u64 = map.next_value()?;
-                    if given > VERSION {
-                        *self.newer = Some(given);
-                    }
-                    if given != VERSION {
-                        return Err(A::Error::custom(format!("version {given} is unknown")));
-                    }
-                    version = Some(given);
-                }
-                "jobs" if jobs.is_none() => jobs = Some(map.next_value::<Vec<&RawValue>>()?),
-                "version" | "jobs" => return Err(A::Error::custom(format!("{name} is there twice"))),
-                "updated_at" => drop(map.next_value::<serde::de::IgnoredAny>()?),
-                "requires" => {
-                    let raw: &RawValue = map.next_value()?;
-                    outline.requires = serde_json::from_str(raw.get())
-                        .map_err(|_| A::Error::custom("requires: expected a list of strings"))?;
-                }
-                _ => outline.others.push((name, map.next_value()?)),
-            }
-        }
-        if version.is_none() {
-            return Err(A::Error::missing_field("version"));
-        }
-        outline.jobs = jobs.ok_or_else(|| A::Error::missing_field("jobs"))?;
-        Ok(outline)
-    }
-}
-
-/// The place of an error that was found in the part of the text that begins at `offset`.
-fn damage_at(text: &str, offset: usize, error: &serde_json::Error) -> Damage {
-    let (line, column) = position(text, offset);
-    let (line, column) = match error.line() {
-        0 | 1 => (line, column + error.column().saturating_sub(1)),
-        more => (line + more - 1, error.column().max(1)),
-    };
-    let message = error.to_string();
-    // The library's message ends with a place that is relative to the part.
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(said, _)| said).to_owned();
-    Damage { line, column, message }
-}
-
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..offset];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-    (line, column)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{
         claim::{Claim, ExecutorName, Site},
+        event::{Applied, Event},
         state::Change,
     };
 

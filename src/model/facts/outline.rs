@@ -1,0 +1,138 @@
+//! The text of an index: its version, what it requires, and where its entries stand; and why it may not be read.
+
+use super::VERSION;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::{fmt, ops::Range};
+
+/// Why a text is not an index that this program may write to.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It does not follow the rules of version 1.
+    #[error("{0}")]
+    Damaged(#[from] Damage),
+    /// It is no file that this program would have written.
+    #[error("it {0}")]
+    NotAFile(String),
+    /// A newer program wrote it.
+    #[error("it has version {0}, and this program knows version {VERSION} only; use the newer program")]
+    Newer(u64),
+    /// It says that it must not be changed by a program that does not know these features.
+    #[error("it requires {}, which this program does not know; use the newer program", .0.join(", "))]
+    Requires(Vec<String>),
+}
+
+/// A place in the index that breaks its rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct Damage {
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+pub(super) struct Outline<'a> {
+    requires: Vec<String>,
+    others: Vec<(String, &'a RawValue)>,
+    jobs: Vec<&'a RawValue>,
+}
+
+/// Where the parts of an index stand in its text.
+pub(super) struct Ranges {
+    pub(super) requires: Vec<String>,
+    pub(super) others: Vec<(String, String)>,
+    pub(super) jobs: Vec<Range<usize>>,
+}
+
+impl Outline<'_> {
+    pub(super) fn into_ranges(self, text: &str) -> Ranges {
+        let base = text.as_ptr() as usize;
+        let range = |raw: &RawValue| {
+            let start = raw.get().as_ptr() as usize - base;
+            start..start + raw.get().len()
+        };
+        Ranges {
+            requires: self.requires,
+            others: self.others.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect(),
+            jobs: self.jobs.into_iter().map(range).collect(),
+        }
+    }
+}
+
+/// Reads the outline of an index, and tells a newer version apart from damage.
+pub(super) struct OutlineSeed<'s> {
+    pub(super) newer: &'s mut Option<u64>,
+}
+
+impl<'de> DeserializeSeed<'de> for OutlineSeed<'_> {
+    type Value = Outline<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Outline<'de>, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OutlineSeed<'_> {
+    type Value = Outline<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with version and jobs")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline<'de>, A::Error> {
+        use serde::de::Error;
+        let (mut version, mut jobs) = (None::<u64>, None);
+        let mut outline = Outline { requires: Vec::new(), others: Vec::new(), jobs: Vec::new() };
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "version" if version.is_none() => {
+                    let given: u64 = map.next_value()?;
+                    if given > VERSION {
+                        *self.newer = Some(given);
+                    }
+                    if given != VERSION {
+                        return Err(A::Error::custom(format!("version {given} is unknown")));
+                    }
+                    version = Some(given);
+                }
+                "jobs" if jobs.is_none() => jobs = Some(map.next_value::<Vec<&RawValue>>()?),
+                "version" | "jobs" => return Err(A::Error::custom(format!("{name} is there twice"))),
+                "updated_at" => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                "requires" => {
+                    let raw: &RawValue = map.next_value()?;
+                    outline.requires = serde_json::from_str(raw.get())
+                        .map_err(|_| A::Error::custom("requires: expected a list of strings"))?;
+                }
+                _ => outline.others.push((name, map.next_value()?)),
+            }
+        }
+        if version.is_none() {
+            return Err(A::Error::missing_field("version"));
+        }
+        outline.jobs = jobs.ok_or_else(|| A::Error::missing_field("jobs"))?;
+        Ok(outline)
+    }
+}
+
+/// The place of an error that was found in the part of the text that begins at `offset`.
+pub(super) fn damage_at(text: &str, offset: usize, error: &serde_json::Error) -> Damage {
+    let (line, column) = position(text, offset);
+    let (line, column) = match error.line() {
+        0 | 1 => (line, column + error.column().saturating_sub(1)),
+        more => (line + more - 1, error.column().max(1)),
+    };
+    let message = error.to_string();
+    // The library's message ends with a place that is relative to the part.
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(said, _)| said).to_owned();
+    Damage { line, column, message }
+}
+
+/// Line and column, from 1.
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..offset];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+    (line, column)
+}
