@@ -2,9 +2,10 @@
 
 use super::args::{self, CommonArgs};
 use super::{complete, help, usage, verbs};
-use crate::exec::local::WATCH_COMMAND;
+use crate::exec::local::{WATCH_COMMAND, alarm::ALARM_COMMAND};
 use crate::model::id::JobId;
 use crate::ops::{
+    alarm,
     fault::{Code, Fault},
     wait::OWN_FAILURE,
     watch,
@@ -20,6 +21,12 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if arguments.get(1).is_some_and(|word| word == WATCH_COMMAND) {
         return watcher(&arguments[2..]);
+    }
+    if arguments.get(1).is_some_and(|word| word == ALARM_COMMAND) {
+        if let Some(root) = arguments.get(2) {
+            alarm::run(Path::new(root));
+        }
+        return ExitCode::SUCCESS;
     }
     if let Some(shell) = std::env::var_os(complete::VARIABLE)
         && complete::answer(&shell, &arguments).is_some()

@@ -62,6 +62,11 @@ impl<C: Clock> Executor for DryRun<'_, C> {
         Vec::new()
     }
 
+    /// A dry run waits for nothing.
+    fn arm(&self) -> Result<(), ExecError> {
+        Ok(())
+    }
+
     fn evict(&self, _id: &JobId) -> Result<(), ExecError> {
         Ok(())
     }

@@ -55,6 +55,9 @@ pub trait Executor {
     /// The processes of an ended job that were left running and still live, as far as that can be told here.
     fn left_processes(&self, job: &Job) -> Vec<Leftover>;
 
+    /// Sees to it that a pass is made when the next thing is due, even if nobody calls. Repeating it does no harm.
+    fn arm(&self) -> Result<(), ExecError>;
+
     /// Takes the job away from a watcher that is silent.
     fn evict(&self, id: &JobId) -> Result<(), ExecError>;
 }
@@ -112,6 +115,9 @@ pub enum ExecError {
     /// A file of the root cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody could be launched who waits for what comes due.
+    #[error("could not start the alarm: {0}")]
+    Alarm(io::Error),
     /// The system refused.
     #[error("could not {doing} of {id}: {error}")]
     System {

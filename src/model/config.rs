@@ -1,10 +1,15 @@
 //! Settings: their built-in values, and the file that changes them.
 
 use super::limit::{
-    BadDuration, BadSize, ByteLimit, Limit, Limits, Seconds, Source, parse_bytes_limit, parse_limit,
-    parse_nonzero_limit,
+    BadDuration, BadSize, ByteLimit, Limit, Limits, SECONDS_MAX, Seconds, Source, parse_bytes_limit,
+    parse_limit, parse_nonzero_limit,
 };
-use super::nearest::nearest_word;
+use super::{
+    group,
+    nearest::nearest_word,
+    retry::{ATTEMPTS_MAX, ATTEMPTS_WITH_RETRY, Retry},
+};
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Every setting, with its built-in value where the file says nothing.
@@ -12,12 +17,47 @@ use toml::{Table, Value};
 pub struct Config {
     /// Jobs that run at the same time on one machine.
     pub slots: usize,
+    /// How many jobs may wait.
+    pub queue: Queue,
+    /// Jobs of each group that run at the same time, by its name; not that of the default group.
+    pub groups: BTreeMap<String, usize>,
+    /// How often, and after which time, a job is tried again whose submission asks for that and does not say how.
+    pub retry: Retry,
+    /// How many dead letters are kept, and for how long.
+    pub dead_letters: DeadLetters,
     /// The limits of a job whose submission does not set them.
     pub limits: Limits,
     /// How long ended jobs are kept.
     pub retention: Retention,
     /// Size of the logs of all jobs; beyond it, the logs of those that ended first go.
     pub log_bytes_total_max: Option<u64>,
+}
+
+/// How many jobs may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The size of the queue.
+    pub jobs_max: usize,
+    /// Once more than this part of it is taken, a submission is refused.
+    pub threshold_percent: usize,
+    /// Most jobs of one batch.
+    pub batch_jobs_max: usize,
+}
+
+impl Queue {
+    /// How many may wait for a further submission to be taken.
+    pub fn threshold(&self) -> usize {
+        self.jobs_max.saturating_mul(self.threshold_percent) / 100
+    }
+}
+
+/// How many dead letters are kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Beyond this many, the oldest go.
+    pub jobs_max: usize,
+    /// Those that ended longer ago go; `None` keeps them.
+    pub age_seconds_max: Seconds,
 }
 
 /// How long ended jobs are kept.
@@ -35,6 +75,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             slots: 2,
+            queue: Queue { jobs_max: 100, threshold_percent: 80, batch_jobs_max: 100_000 },
+            groups: BTreeMap::new(),
+            retry: Retry { attempts_max: ATTEMPTS_WITH_RETRY, ..Retry::default() },
+            dead_letters: DeadLetters { jobs_max: 1_000, age_seconds_max: Some(30 * 86_400) },
             limits: Limits::default(),
             retention: Retention {
                 age_seconds_max: Some(14 * 86_400),
@@ -53,12 +97,16 @@ const SLOTS_MAX: i64 = 10_000;
 const JOBS_MAX: i64 = 1_000_000;
 
 /// The keys of the file, by section.
-const KEYS: [(&str, &[&str]); 4] = [
-    ("queue", &["max_concurrent"]),
-    ("worker", &["timeout", "stale_after", "grace"]),
+const KEYS: [(&str, &[&str]); 5] = [
+    ("queue", &["max_concurrent", "max_size", "threshold_percent", "batch_max"]),
+    ("worker", &["timeout", "stale_after", "grace", "retry_attempts", "retry_delay", "retry_max_delay"]),
+    ("dead_letters", &["max_jobs", "max_age"]),
     ("retention", &["max_age", "max_jobs", "min_age"]),
     ("log", &["max_bytes", "total_bytes_max"]),
 ];
+
+/// The section that has one section for each group.
+const GROUPS: &str = "groups";
 
 /// What is wrong with the settings file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,8 +145,13 @@ impl Config {
             .map_err(|error: toml::de::Error| BadConfig::Syntax(error.to_string().trim_end().to_owned()))?;
         let mut config = Self::default();
         for (section, value) in &table {
+            if section == GROUPS {
+                config.groups = groups(value)?;
+                continue;
+            }
             let Some((_, keys)) = KEYS.iter().find(|(name, _)| name == section) else {
-                let names: Vec<String> = KEYS.iter().map(|(name, _)| (*name).to_owned()).collect();
+                let names: Vec<String> =
+                    KEYS.iter().map(|(name, _)| *name).chain([GROUPS]).map(str::to_owned).collect();
                 let sections = names.iter().map(|name| format!("[{name}]")).collect::<Vec<_>>().join(", ");
                 return Err(unknown(section, &names, format!("the sections {sections}")));
             };
@@ -120,6 +173,19 @@ impl Config {
     fn set(&mut self, key: &str, value: &Value) -> Result<(), BadConfig> {
         match key {
             "queue.max_concurrent" => self.slots = count(key, value, 1, SLOTS_MAX)?,
+            "queue.max_size" => self.queue.jobs_max = count(key, value, 1, JOBS_MAX)?,
+            "queue.threshold_percent" => self.queue.threshold_percent = count(key, value, 1, 100)?,
+            "queue.batch_max" => self.queue.batch_jobs_max = count(key, value, 1, JOBS_MAX)?,
+            "worker.retry_attempts" => {
+                let attempts = count(key, value, 1, ATTEMPTS_MAX.into())?;
+                self.retry.attempts_max = attempts.try_into().unwrap_or(ATTEMPTS_MAX);
+            }
+            "worker.retry_delay" => self.retry.delay_seconds = seconds(key, value)?.unwrap_or(0),
+            "worker.retry_max_delay" => {
+                self.retry.delay_seconds_max = seconds(key, value)?.unwrap_or(SECONDS_MAX);
+            }
+            "dead_letters.max_jobs" => self.dead_letters.jobs_max = count(key, value, 0, JOBS_MAX)?,
+            "dead_letters.max_age" => self.dead_letters.age_seconds_max = seconds(key, value)?,
             "worker.timeout" => self.limits.timeout = nonzero_limit(key, value)?,
             "worker.stale_after" => self.limits.stale_after = nonzero_limit(key, value)?,
             "worker.grace" => self.limits.grace = limit(key, value)?,
@@ -134,6 +200,34 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The slots of each group, from `[groups.NAME]`.
+fn groups(value: &Value) -> Result<BTreeMap<String, usize>, BadConfig> {
+    const SLOTS: &str = "slots";
+    let expected = |key: &str| bad(key, "expected a section for each group, such as [groups.gpu]");
+    let Value::Table(sections) = value else { return Err(expected(GROUPS)) };
+    let mut groups = BTreeMap::new();
+    for (name, section) in sections {
+        let full = format!("{GROUPS}.{name}");
+        if name == group::DEFAULT {
+            return Err(bad(&full, "the slots of the default group are queue.max_concurrent"));
+        }
+        group::check_name(name).map_err(|error| bad(&full, &error.to_string()))?;
+        let Value::Table(entries) = section else { return Err(expected(&full)) };
+        let mut slots = None;
+        for (key, value) in entries {
+            let key = format!("{full}.{key}");
+            let known = format!("{full}.{SLOTS}");
+            if key != known {
+                return Err(unknown(&key, std::slice::from_ref(&known), known.clone()));
+            }
+            slots = Some(count(&key, value, 1, SLOTS_MAX)?);
+        }
+        let slots = slots.ok_or_else(|| bad(&full, "says no slots; for example: slots = 1"))?;
+        groups.insert(name.clone(), slots);
+    }
+    Ok(groups)
 }
 
 fn unknown(key: &str, names: &[String], known: String) -> BadConfig {
@@ -214,7 +308,7 @@ mod tests {
         assert_eq!(said("[que]\nx = 4"), "there is no setting que; did you mean queue?");
         assert_eq!(
             said("[limits]\nx = 4"),
-            "there is no setting limits; there are the sections [queue], [worker], [retention], [log]"
+            "there is no setting limits; there are the sections [queue], [worker], [dead_letters], [retention], [log], [groups]"
         );
         assert_eq!(
             said("[log]\nsize = 4"),

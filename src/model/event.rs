@@ -2,11 +2,13 @@
 
 use super::{
     edit::Edit,
+    group::{Group, GroupChange},
     id::JobId,
     job::Job,
     state::{Change, Decision},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One change of the index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,14 @@ pub enum Event {
         /// Which.
         id: JobId,
     },
+    /// A group changed.
+    Grouped {
+        /// Which.
+        group: String,
+        /// How.
+        #[serde(flatten)]
+        change: GroupChange,
+    },
 }
 
 /// What an event changes; each store has one.
@@ -49,6 +59,8 @@ pub trait Ledger {
     fn insert(&mut self, job: Job);
     /// Forgets a job.
     fn remove(&mut self, id: &JobId);
+    /// The groups, by name.
+    fn groups_mut(&mut self) -> &mut BTreeMap<String, Group>;
 }
 
 /// What applying an event did.
@@ -83,6 +95,9 @@ pub fn apply<L: Ledger>(event: &Event, ledger: &mut L) -> Result<Applied, L::Err
         Event::Edited { id, edit } => Ok(match ledger.job_mut(id)? {
             None => Applied::Refused("there is no such job"),
             Some(job) if job.status().has_ended() => Applied::Refused("it has ended already"),
+            Some(job) if edit.is_for_queued_only() && job.run().is_some() => {
+                Applied::Refused("it runs already")
+            }
             Some(job) => {
                 if edit.apply(&mut job.spec) {
                     Applied::Yes
@@ -99,5 +114,26 @@ pub fn apply<L: Ledger>(event: &Event, ledger: &mut L) -> Result<Applied, L::Err
             ledger.remove(id);
             Ok(Applied::Yes)
         }
+        Event::Grouped { group, change } => Ok(apply_to_group(group, change, ledger.groups_mut())),
     }
+}
+
+fn apply_to_group(name: &str, change: &GroupChange, groups: &mut BTreeMap<String, Group>) -> Applied {
+    let before = groups.get(name).cloned().unwrap_or_default();
+    let mut group = before.clone();
+    match change {
+        GroupChange::Slots { slots } => group.slots = Some(*slots),
+        GroupChange::Pause { at } => group.paused_at = group.paused_at.or(Some(*at)),
+        GroupChange::Resume => group.paused_at = None,
+        GroupChange::Remove => group = Group::default(),
+    }
+    if group == before {
+        return Applied::NoOp("it is so already");
+    }
+    if group.is_empty() {
+        groups.remove(name);
+    } else {
+        groups.insert(name.to_owned(), group);
+    }
+    Applied::Yes
 }

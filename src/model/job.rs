@@ -111,6 +111,12 @@ impl Job {
             match change {
                 Change::Claim { .. } => self.attempt = self.attempt.saturating_add(1),
                 Change::GiveBack => self.attempt = self.attempt.saturating_sub(1),
+                // It is tried again, and says why until it has ended.
+                Change::End { summary, .. } if state.status() == Status::Queued => {
+                    self.note.clone_from(summary);
+                }
+                // The end has its own sentence.
+                _ if state.status().has_ended() => self.note = None,
                 _ => {}
             }
             self.state = state.clone();

@@ -88,6 +88,24 @@ impl Outcome {
     }
 }
 
+/// The code that stands for a job that timed out (`timeout(1)`).
+pub const TIMED_OUT: i32 = 124;
+/// The code that stands for a job that was cancelled or expired, or whose outcome is unknown.
+pub const NO_CODE: i32 = 125;
+
+/// The code that stands for an end, as a wait for the job gives it: the job's own; 128 + N for signal N; 127 or 126 where
+/// it could not start for lack of its program; see the constants for the rest.
+pub fn exit_code(exit: &Exit, told: Option<Why>) -> i32 {
+    match (told, exit) {
+        (Some(Why::Timeout), _) => TIMED_OUT,
+        (Some(Why::Cancel | Why::Stale | Why::Replace | Why::Dependency), _) => NO_CODE,
+        (None, Exit::Code(code) | Exit::NotStarted { code, .. }) => *code,
+        (None, Exit::Signal(signal)) => 128_i32.saturating_add(*signal),
+        (None, Exit::NotExecuted) => 0,
+        (None, Exit::Unknown { .. }) => NO_CODE,
+    }
+}
+
 /// Why a job is told to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

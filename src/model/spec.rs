@@ -1,6 +1,9 @@
 //! What somebody asked to have run: one type for flags, and later for batch lines, schedules and other clients.
 
-use super::{bytes::Bytes, id::JobId, limit::Limits};
+use super::{
+    bytes::Bytes, dependency::Dependency, id::JobId, key::Key, limit::Limits, priority::Priority,
+    retry::Retry,
+};
 use serde::{Deserialize, Serialize};
 
 /// The command of a job.
@@ -61,8 +64,22 @@ pub struct JobSpec {
     pub stdin: Option<Bytes>,
     /// What happens to its leftovers.
     pub leftovers: LeftoverPolicy,
-    /// Attempts it may use up, at least 1.
-    pub attempts_max: u32,
+    /// How often it is tried.
+    pub retry: Retry,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What makes a repeated submission this one.
+    pub key: Option<Key>,
+    /// The jobs whose ends it waits for.
+    pub after: Vec<Dependency>,
+    /// The group whose slots it takes; none for the default group.
+    pub group: Option<String>,
+    /// The first job of the batch with which it was submitted.
+    pub batch: Option<JobId>,
+    /// Its number in an array.
+    pub array_index: Option<u64>,
+    /// The ended job that it repeats.
+    pub retry_of: Option<JobId>,
     /// The job from inside which it was submitted.
     pub parent: Option<JobId>,
     /// Whether it runs outside the slots, until it is ended.
@@ -86,7 +103,14 @@ impl JobSpec {
             env: None,
             stdin: None,
             leftovers: LeftoverPolicy::End,
-            attempts_max: 1,
+            retry: Retry::default(),
+            priority: Priority::Normal,
+            key: None,
+            after: Vec::new(),
+            group: None,
+            batch: None,
+            array_index: None,
+            retry_of: None,
             parent: None,
             service: false,
             variables: Vec::new(),

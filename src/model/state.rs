@@ -129,6 +129,8 @@ pub struct End {
     pub ending: Option<Ending>,
     /// The sentence about it.
     pub summary: Option<String>,
+    /// Whether it failed for good although it was allowed more than one attempt, and nobody has dealt with that yet.
+    pub dead_letter: bool,
 }
 
 /// What can be done to a job.
@@ -159,7 +161,12 @@ pub enum Change {
         /// The sentence about it, should this be the job's end.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         summary: Option<String>,
+        /// Whether it becomes a dead letter, should this be the job's end, and a failure.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dead_letter: bool,
     },
+    /// It is a dead letter no more: somebody has dealt with it.
+    ClearDeadLetter,
     /// It is to stand still: a queued one gets no slot, a running one keeps its slot and its processes are stopped.
     Pause {
         /// When.
@@ -211,6 +218,7 @@ const KILL: i32 = 9;
 const HAS_ENDED: &str = "it has ended already";
 const IS_PAUSED: &str = "it is paused already";
 const IS_NOT_PAUSED: &str = "it is not paused";
+const HAS_NOT_ENDED: &str = "it has not ended";
 
 /// Waits for a slot, and nothing holds it back.
 pub fn queued(not_before: Option<Timestamp>) -> State {
@@ -264,7 +272,7 @@ fn next_of_queued(not_before: Option<Timestamp>, paused_at: Option<Timestamp>, c
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
             Decision::Refused("it does not wait for approval")
         }
-        Change::Enrich { .. } => Decision::Refused("it has not ended"),
+        Change::Enrich { .. } | Change::ClearDeadLetter => Decision::Refused(HAS_NOT_ENDED),
     }
 }
 
@@ -277,8 +285,8 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
             None => Decision::To(State::Queued { not_before: None, paused_at: run.paused_at }),
         },
         Change::Decide { ending } => decide_of_running(run, ending),
-        Change::End { outcome, retry_at, summary } => {
-            end_of_running(run, outcome, *retry_at, summary.as_deref())
+        Change::End { outcome, retry_at, summary, dead_letter } => {
+            end_of_running(run, outcome, *retry_at, summary.as_deref(), *dead_letter)
         }
         Change::Pause { .. } | Change::Resume if run.ending.is_some() => Decision::NoOp("it is being ended"),
         Change::Pause { .. } if run.paused_at.is_some() => Decision::NoOp(IS_PAUSED),
@@ -290,7 +298,7 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
             Decision::Refused("it does not wait for approval")
         }
-        Change::Enrich { .. } => Decision::Refused("it has not ended"),
+        Change::Enrich { .. } | Change::ClearDeadLetter => Decision::Refused(HAS_NOT_ENDED),
     }
 }
 
@@ -311,6 +319,7 @@ fn end_of_running(
     outcome: &Outcome,
     retry_at: Option<Timestamp>,
     summary: Option<&str>,
+    dead_letter: bool,
 ) -> Decision {
     let intent = run.ending.as_ref().map(|ending| ending.why);
     let verdict = match (intent, &outcome.exit) {
@@ -331,6 +340,7 @@ fn end_of_running(
         outcome: Some(outcome.clone()),
         ending: run.ending.clone(),
         summary: summary.map(str::to_owned),
+        dead_letter: dead_letter && verdict == Verdict::Failed,
     }))
 }
 
@@ -348,7 +358,7 @@ fn next_of_waiting(change: &Change) -> Decision {
         Change::Expire { at } => {
             Decision::To(ended_unrun(Verdict::Failed, *at, "nobody approved it in time"))
         }
-        Change::Enrich { .. } => Decision::Refused("it has not ended"),
+        Change::Enrich { .. } | Change::ClearDeadLetter => Decision::Refused(HAS_NOT_ENDED),
     }
 }
 
@@ -358,6 +368,8 @@ fn next_of_ended(end: &End, change: &Change) -> Decision {
         Change::Pause { .. } | Change::Resume => Decision::Refused(HAS_ENDED),
         Change::GiveBack | Change::Decide { .. } | Change::End { .. } => Decision::NoOp(HAS_ENDED),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => Decision::Refused(HAS_ENDED),
+        Change::ClearDeadLetter if !end.dead_letter => Decision::NoOp("it is no dead letter"),
+        Change::ClearDeadLetter => Decision::To(State::Ended(End { dead_letter: false, ..end.clone() })),
         Change::Enrich { ended_at, summary } => {
             let enriched = End {
                 at: end.at.or(*ended_at),
@@ -404,5 +416,6 @@ fn ended_unrun(verdict: Verdict, at: Timestamp, summary: &str) -> State {
         outcome: None,
         ending: None,
         summary: Some(summary.to_owned()),
+        dead_letter: false,
     })
 }

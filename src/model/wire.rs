@@ -5,10 +5,15 @@ use super::{
     Timestamp,
     bytes::Bytes,
     claim::Claim,
+    dependency::{Dependency, Until},
+    group,
     id::JobId,
     job::Job,
+    key::{KEY_BYTES_MAX, Key},
     limit::{ByteLimit, BytesMax, LOG_BYTES_MIN, Limit, Limits, SECONDS_MAX, Seconds, Source},
     outcome::{Ending, Exit, Leftover, Outcome, Usage},
+    priority::Priority,
+    retry::{Codes, Retry},
     spec::{Command, JobSpec, LeftoverPolicy, display},
     state::{End, Run, State, Status, Verdict},
     unknown::Unknown,
@@ -58,6 +63,32 @@ struct Wire {
     attempt: u32,
     #[serde(default = "one", skip_serializing_if = "is_one")]
     max_attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_delay_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_max_delay_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_on: Option<Codes>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default_priority")]
+    priority: Priority,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero_seconds")]
+    key_ttl_seconds: u64,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    after: Vec<JobId>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    after_end: Vec<JobId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch: Option<JobId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    array_index: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_of: Option<JobId>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
+    dead_letter: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_before: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,6 +190,14 @@ fn is_one(number: &u32) -> bool {
     *number == 1
 }
 
+fn is_zero_seconds(seconds: &u64) -> bool {
+    *seconds == 0
+}
+
+fn is_default_priority(priority: &Priority) -> bool {
+    *priority == Priority::default()
+}
+
 fn one() -> u32 {
     1
 }
@@ -204,7 +243,20 @@ impl From<&Job> for Wire {
                 log: log.source,
             },
             attempt: job.attempt,
-            max_attempts: spec.attempts_max,
+            max_attempts: spec.retry.attempts_max,
+            retry_delay_seconds: unless(spec.retry.delay_seconds, Retry::default().delay_seconds),
+            retry_max_delay_seconds: unless(spec.retry.delay_seconds_max, Retry::default().delay_seconds_max),
+            retry_on: spec.retry.codes,
+            priority: spec.priority,
+            key_ttl_seconds: spec.key.as_ref().map_or(0, |key| key.ttl_seconds),
+            key: spec.key.map(|key| key.text),
+            after: waited_for(&spec.after, Until::Completed),
+            after_end: waited_for(&spec.after, Until::Ended),
+            group: spec.group,
+            batch: spec.batch,
+            array_index: spec.array_index,
+            retry_of: spec.retry_of,
+            dead_letter: job.end().is_some_and(|end| end.dead_letter),
             not_before: None,
             claim: None,
             ending: None,
@@ -229,6 +281,22 @@ impl From<&Job> for Wire {
         wire.set_state(&job.state);
         wire
     }
+}
+
+/// A value, unless it is the usual one.
+fn unless(seconds: u64, usual: u64) -> Option<u64> {
+    (seconds != usual).then_some(seconds)
+}
+
+fn waited_for(after: &[Dependency], until: Until) -> Vec<JobId> {
+    after.iter().filter(|one| one.until == until).map(|one| one.id.clone()).collect()
+}
+
+/// The two lists of an entry as one: first the jobs that must complete.
+pub fn dependencies(after: Vec<JobId>, after_end: Vec<JobId>) -> Vec<Dependency> {
+    let completed = after.into_iter().map(|id| Dependency { id, until: Until::Completed });
+    let ended = after_end.into_iter().map(|id| Dependency { id, until: Until::Ended });
+    completed.chain(ended).collect()
 }
 
 impl Wire {
@@ -309,7 +377,47 @@ impl Wire {
             outcome: self.take_outcome(),
             ending: self.ending.take(),
             summary: self.summary.take(),
+            dead_letter: self.dead_letter && verdict == Verdict::Failed,
         })
+    }
+
+    fn take_retry(&mut self) -> Result<Retry, String> {
+        let usual = Retry::default();
+        let seconds = |given: Option<u64>, usual: u64, field: &str| match given {
+            Some(seconds) if seconds > SECONDS_MAX => Err(format!("{field}: longer than ten years")),
+            given => Ok(given.unwrap_or(usual)),
+        };
+        if self.max_attempts == 0 {
+            return Err("max_attempts: must be at least 1".to_owned());
+        }
+        Ok(Retry {
+            attempts_max: self.max_attempts,
+            delay_seconds: seconds(self.retry_delay_seconds, usual.delay_seconds, "retry_delay_seconds")?,
+            delay_seconds_max: seconds(
+                self.retry_max_delay_seconds,
+                usual.delay_seconds_max,
+                "retry_max_delay_seconds",
+            )?,
+            codes: self.retry_on.take(),
+        })
+    }
+
+    fn take_key(&mut self) -> Result<Option<Key>, String> {
+        let Some(text) = self.key.take() else { return Ok(None) };
+        if text.is_empty() || text.len() > KEY_BYTES_MAX {
+            return Err(format!("key: expected 1 to {KEY_BYTES_MAX} bytes"));
+        }
+        Ok(Some(Key { text, ttl_seconds: self.key_ttl_seconds }))
+    }
+
+    fn take_group(&mut self) -> Result<Option<String>, String> {
+        let group = self.group.take().filter(|name| name != group::DEFAULT);
+        group
+            .map(|name| match group::check_name(&name) {
+                Ok(()) => Ok(name),
+                Err(error) => Err(format!("group: {error}")),
+            })
+            .transpose()
     }
 
     fn take_command(&mut self) -> Result<(Command, String), String> {
@@ -355,13 +463,11 @@ impl TryFrom<Wire> for Job {
                 source: from.log,
             }),
         };
-        if wire.max_attempts == 0 {
-            return Err("max_attempts: must be at least 1".to_owned());
-        }
         if let Some(name) = wire.env.as_deref().filter(|name| !is_environment_name(name)) {
             return Err(format!("env: {:?} is not the name of a captured environment", excerpt(name)));
         }
         let (command, shown) = wire.take_command()?;
+        let (retry, key, group) = (wire.take_retry()?, wire.take_key()?, wire.take_group()?);
         let state = wire.take_state();
         let spec = JobSpec {
             command,
@@ -373,7 +479,14 @@ impl TryFrom<Wire> for Job {
             env: wire.env,
             stdin: wire.stdin,
             leftovers: wire.on_leftovers,
-            attempts_max: wire.max_attempts,
+            retry,
+            priority: wire.priority,
+            key,
+            after: dependencies(wire.after, wire.after_end),
+            group,
+            batch: wire.batch,
+            array_index: wire.array_index,
+            retry_of: wire.retry_of,
             parent: wire.parent,
             service: wire.service,
             variables: wire.env_names,

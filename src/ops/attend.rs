@@ -5,13 +5,17 @@
 
 use super::{fault::Fault, home::Home};
 use crate::exec::{Executor, local::Local};
-use crate::model::{claim::Relation, config::Config, facts::Facts, id::JobId, job::Job};
+use crate::model::{
+    claim::Relation,
+    config::Config,
+    facts::{Facts, Head},
+    id::JobId,
+    job::Job,
+    state::Status,
+};
 use crate::os::clock::{Clock, SystemClock};
 use crate::pass::Pass;
-use crate::plan::{
-    Scope,
-    pick::{holders, is_due},
-};
+use crate::plan::{Scope, due, pick::would_start};
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -84,8 +88,9 @@ impl<'a> Attendance<'a> {
     /// long to wait at the most before looking again.
     fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<Duration, Fault> {
         let now = self.home.clock.now();
-        let queued = facts.heads().any(|head| ids.contains(&head.id) && is_due(head, now));
-        // A job that waits for a slot waits for whatever holds one.
+        let waiting = |head: &&Head| head.status == Status::Queued && ids.contains(&head.id);
+        let queued = facts.heads().any(|head| waiting(&head));
+        // A job that waits for a slot waits for whatever holds one; one that waits for another job, for that one.
         let running: Vec<&Job> = facts
             .running()
             .filter(|job| (queued || ids.contains(&job.id)) && is_here(self.home, job))
@@ -108,9 +113,10 @@ impl<'a> Attendance<'a> {
         }
         // The settings as they are now: a wait can outlive many changes of them.
         let config = self.home.current_config();
-        // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made.
-        let service = facts.heads().any(|head| head.service && ids.contains(&head.id) && is_due(head, now));
-        let idle = service || queued && holders(facts, &self.home.site).count() < config.slots;
+        // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made, or its time has
+        // come and nobody else waits for that.
+        let site = &self.home.site;
+        let idle = facts.heads().filter(waiting).any(|head| would_start(facts, head, now, &config, site));
         // A pass that changes nothing for good, such as a launch that fails again and again, must not wake itself.
         let rested = self.passed.is_none_or(|at| at.elapsed() >= UNWATCHED_MAX);
         if (lost || idle) && rested {
@@ -122,7 +128,9 @@ impl<'a> Attendance<'a> {
         if !self.unwatched.is_empty() {
             return Ok(UNWATCHED_INTERVAL);
         }
-        Ok(if lost || idle { UNWATCHED_MAX } else { LOOK_INTERVAL })
+        let due = due::next(facts, now).filter(|_| queued).and_then(|at| (at - now).to_std().ok());
+        let limit = if lost || idle { UNWATCHED_MAX } else { LOOK_INTERVAL };
+        Ok(due.map_or(limit, |due| limit.min(due)))
     }
 
     /// A whole pass. What goes wrong now may go right the next time, so that the wait goes on; it is told once.

@@ -4,6 +4,7 @@ use crate::exec::ExecError;
 use crate::model::{config::BadConfig, facts::Unreadable, id::JobId, job::Job};
 use crate::os::folder::FolderError;
 use crate::pass::PassError;
+use crate::plan::admit::Full;
 use crate::store::{
     StoreError,
     root::{INDEX, Nowhere},
@@ -63,14 +64,36 @@ pub struct Fault {
     pub candidates: Vec<Job>,
     /// The job it is about, where that was submitted before it went wrong.
     pub id: Option<JobId>,
+    /// The reason for programs, where it has numbers.
+    pub reason: Option<Box<Reason>>,
     /// The kind of the system's error, where that is all it was.
     pub cause: Option<std::io::ErrorKind>,
+}
+
+/// A reason with numbers, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The queue takes no more.
+    QueueFull {
+        /// How full it is.
+        full: Full,
+        /// After how many seconds trying again may work.
+        retry_after_seconds: u64,
+    },
 }
 
 impl Fault {
     /// A fault without a hint.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, candidates: Vec::new(), id: None, cause: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            candidates: Vec::new(),
+            id: None,
+            reason: None,
+            cause: None,
+        }
     }
 
     /// Adds what to do next.
@@ -135,7 +158,7 @@ impl From<ExecError> for Fault {
     fn from(error: ExecError) -> Self {
         match error {
             ExecError::Store(error) => error.into(),
-            ExecError::System { .. } => Self::new(Code::Failed, error.to_string()),
+            ExecError::System { .. } | ExecError::Alarm(_) => Self::new(Code::Failed, error.to_string()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fault::{Code, Fault};
 use super::find::{ARGUMENTS_FROM_INPUT, newest_place};
-use crate::model::wire::NAME_BYTES_MAX;
+use crate::model::{group, key::KEY_BYTES_MAX, wire::NAME_BYTES_MAX};
 
 /// Most labels of one job.
 const LABELS_MAX: usize = 64;
@@ -19,6 +19,20 @@ pub fn name(text: &str) -> Result<String, Fault> {
 /// A label.
 pub fn label(text: &str) -> Result<String, Fault> {
     sized("label", text)
+}
+
+/// A key.
+pub fn key(text: &str) -> Result<String, Fault> {
+    if text.is_empty() || text.len() > KEY_BYTES_MAX {
+        return Err(Fault::new(Code::Usage, format!("a key has 1 to {KEY_BYTES_MAX} bytes")));
+    }
+    Ok(text.to_owned())
+}
+
+/// A group; none for the default group.
+pub fn group(name: &str) -> Result<Option<String>, Fault> {
+    group::check_name(name).map_err(|error| Fault::new(Code::Usage, error.to_string()))?;
+    Ok((name != group::DEFAULT).then(|| name.to_owned()))
 }
 
 /// All labels of one job.

@@ -3,6 +3,7 @@
 use super::{
     fault::{Code, Fault},
     home::{BrokenConfig, Home},
+    when::{BadTime, SKIPPED, parse_time},
 };
 use crate::exec::{LiveProcess, LiveUse};
 use crate::model::{
@@ -18,7 +19,7 @@ use crate::model::{
 use crate::os::clock::Clock;
 use crate::plan::{census::Sighting, pick};
 use crate::store::Store;
-use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono::TimeDelta;
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
@@ -102,9 +103,6 @@ impl Since {
         const FORMS: &str = "expected a duration such as 2h, or a time such as 2026-11-21, \
             '2026-11-21 14:30' or 2026-11-21T14:30:00Z";
         let text = text.trim();
-        if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
-            return Ok(Self::At(at.to_utc()));
-        }
         let is_time = text.contains(':') || text.matches('-').count() > 1;
         if !is_time {
             return parse_seconds(text).map(Self::Ago).map_err(|error| match error {
@@ -112,14 +110,10 @@ impl Since {
                 other => other.to_string(),
             });
         }
-        let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
-            .into_iter()
-            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-            .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)))
-            .ok_or(FORMS)?;
-        let at = Local.from_local_datetime(&local).earliest();
-        at.map(|at| Self::At(at.to_utc()))
-            .ok_or_else(|| "the clocks were put forward then: there is no such local time".to_owned())
+        parse_time(text).map(Self::At).map_err(|bad| match bad {
+            BadTime::Form => FORMS.to_owned(),
+            BadTime::Skipped => SKIPPED.to_owned(),
+        })
     }
 
     fn at(self, now: Timestamp) -> Timestamp {
@@ -403,8 +397,14 @@ fn percent(cpu_ms: u64, run_time: TimeDelta) -> f64 {
 
 /// The places of the jobs that stand in line for a slot, as slots are given ([`pick::pick`]).
 pub fn places(facts: &Facts, now: Timestamp) -> HashMap<JobId, usize> {
-    let in_line = facts.heads().filter(|head| pick::is_due(head, now) && !head.service);
-    in_line.enumerate().map(|(before, head)| (head.id.clone(), before + 1)).collect()
+    let mut behind: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut places = HashMap::new();
+    for head in pick::in_order(facts, now).into_iter().filter(|head| !head.service) {
+        let place = behind.entry(head.group.as_deref()).or_default();
+        *place += 1;
+        places.insert(head.id.clone(), *place);
+    }
+    places
 }
 
 /// The states that words name, each of which may be several joined by commas. One that is not accepted is refused by its
@@ -449,6 +449,7 @@ fn parse_status(text: &str) -> Result<Vec<Status>, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::{Local, NaiveDate, TimeZone};
 
     #[test]
     fn a_name_is_matched_exactly_or_by_pattern() {

@@ -1,6 +1,7 @@
 //! Use cases: one file a subcommand. Typed requests in, typed outcomes or a [`fault::Fault`] out; nothing is printed
 //! here and nothing asked, and no clap type comes this far down.
 
+pub mod alarm;
 pub mod attend;
 pub mod called;
 pub mod cancel;
@@ -24,3 +25,4 @@ pub mod status;
 pub mod tick;
 pub mod wait;
 pub mod watch;
+pub mod when;

@@ -1,22 +1,31 @@
-//! Changing what was asked of jobs that have not ended: name, labels, limits.
+//! Changing what was asked of jobs that have not ended: name, labels, limits; of those that wait, also their place.
 
 use super::{
-    fault::Fault,
+    fault::{Code, Fault},
     find::{Among, find_all, home_of},
     given,
+    home::Home,
+    start::{
+        submit::{known_groups, no_group},
+        waited_for,
+    },
 };
 use crate::exec::Executor;
 use crate::model::{
+    dependency::Dependency,
     edit::Edit,
     event::{Applied, Event},
-    facts::{Damage, Draft},
+    facts::{Damage, Draft, Facts},
+    id::JobId,
     job::Job,
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
+    nearest::nearest_word,
+    priority::Priority,
     spec::JobSpec,
 };
-use crate::os::{clock::Clock, session};
+use crate::os::session;
 use crate::pass::Decided;
-use crate::store::Store;
+use crate::plan::{Scope, depend, pick};
 
 /// What is asked; what is none stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +46,16 @@ pub struct Request {
     pub grace: Option<Seconds>,
     /// Size of the log.
     pub log_bytes_max: Option<BytesMax>,
+    /// How urgent it is.
+    pub priority: Option<Priority>,
+    /// The group whose slots it takes.
+    pub group: Option<String>,
+    /// Jobs as typed, which have to complete first too.
+    pub after: Vec<String>,
+    /// Jobs as typed, which have to end first too.
+    pub after_end: Vec<String>,
+    /// Jobs as typed, which it waits for no more.
+    pub after_lost: Vec<String>,
 }
 
 /// What became of one job.
@@ -59,6 +78,8 @@ pub enum SetResult {
     WasSo,
     /// It has ended, and stays as it is.
     HadEnded,
+    /// It has its slot, and what was asked has a meaning before that only.
+    HasBegun,
 }
 
 /// Changes jobs, in the order asked. Gives also what was decided, with what the user should be told.
@@ -70,23 +91,27 @@ pub fn set(request: &Request) -> Result<(Vec<Set>, Decided), Fault> {
     let request = checked(request)?;
     let session = session::terminal();
     let mut results = Ok(Vec::new());
-    let commit = home.store().transact(home.clock.now(), &mut |draft| {
+    let store = home.store();
+    let local = home.local();
+    let pass = home.pass(&store, &local);
+    // A pass: what waited for another job, or stood in another group's line, may start now.
+    let decided = pass.decide(Scope::Slots, &mut |draft| {
         // All or none: whoever mistyped the second job has not changed the first.
-        results = match edits(draft, &request, session.as_deref())? {
+        results = match edits(draft, &request, &home, session.as_deref())? {
             Ok(edits) => Ok(apply(draft, edits)?),
             Err(fault) => Err(fault),
         };
         Ok(())
     })?;
-    let results: Vec<Set> = results?;
     let mut warnings = home.warnings.clone();
-    warnings.extend(commit.warning);
-    let local = home.local();
+    warnings.extend(decided.warnings);
+    warnings.extend(pass.act(&decided.actions)?);
+    let results: Vec<Set> = results?;
     for one in results.iter().filter(|one| one.result == SetResult::Done && one.after.run().is_some()) {
         // A watcher that was not reached looks by itself, before it ends a job for time and at least once a minute.
         warnings.extend(local.poke(&one.after.id).err().map(|error| error.to_string()));
     }
-    Ok((results, Decided { events: commit.events, warnings, ..Decided::default() }))
+    Ok((results, Decided { events: decided.events, warnings, ..Decided::default() }))
 }
 
 /// The request, if names and labels can be given.
@@ -100,6 +125,7 @@ fn checked(request: &Request) -> Result<Request, Fault> {
 fn edits(
     draft: &Draft,
     request: &Request,
+    home: &Home,
     session: Option<&str>,
 ) -> Result<Result<Vec<(Job, Edit)>, Fault>, Damage> {
     let ids = match find_all(draft.facts(), &request.jobs, Among::Session(session)) {
@@ -109,7 +135,7 @@ fn edits(
     let mut edits = Vec::new();
     for id in &ids {
         let Some(job) = draft.facts().job(id)? else { continue };
-        match edit(request, &job.spec) {
+        match edit(request, &job, draft.facts(), home) {
             Ok(edit) => edits.push((job, edit)),
             Err(fault) => {
                 let message = format!("{id}: {}", fault.message);
@@ -120,7 +146,8 @@ fn edits(
     Ok(Ok(edits))
 }
 
-fn edit(request: &Request, spec: &JobSpec) -> Result<Edit, Fault> {
+fn edit(request: &Request, job: &Job, facts: &Facts, home: &Home) -> Result<Edit, Fault> {
+    let spec = &job.spec;
     let limit = |seconds: Seconds| Limit { seconds, source: Source::Flag };
     let changes_labels = !(request.labels.is_empty() && request.labels_lost.is_empty());
     Ok(Edit {
@@ -130,7 +157,46 @@ fn edit(request: &Request, spec: &JobSpec) -> Result<Edit, Fault> {
         stale_after: request.stale_after.map(limit),
         grace: request.grace.map(limit),
         log: request.log_bytes_max.map(|bytes| ByteLimit { bytes, source: Source::Flag }),
+        priority: request.priority,
+        after: after(request, job, facts)?,
+        group: request.group.as_deref().map(|name| group(name, facts, home)).transpose()?,
     })
+}
+
+/// All jobs that it waits for, where that is to change.
+fn after(request: &Request, job: &Job, facts: &Facts) -> Result<Option<Vec<Dependency>>, Fault> {
+    let Request { after, after_end, after_lost, .. } = request;
+    if after.is_empty() && after_end.is_empty() && after_lost.is_empty() {
+        return Ok(None);
+    }
+    let lost = waited_for(facts, after_lost, &[])?;
+    let mut all = job.spec.after.clone();
+    all.retain(|dependency| !lost.iter().any(|lost| lost.id == dependency.id));
+    for dependency in waited_for(facts, after, after_end)? {
+        if !all.contains(&dependency) {
+            all.push(dependency);
+        }
+    }
+    if let Some(circle) = depend::circle(facts, &job.id, &all) {
+        let ids: Vec<&str> = circle.iter().map(JobId::as_str).collect();
+        let message = match &ids[..] {
+            [_, _] => "it would wait for itself".to_owned(),
+            _ => format!("it would wait for itself: {}", ids.join(" waits for ")),
+        };
+        return Err(Fault::new(Code::Usage, message));
+    }
+    Ok(Some(all))
+}
+
+/// The group of that name; none for the default group.
+fn group(name: &str, facts: &Facts, home: &Home) -> Result<Option<String>, Fault> {
+    let group = given::group(name)?;
+    if pick::slots(facts, &home.config, name).is_none() {
+        let known = known_groups(facts, home);
+        let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
+        return Err(no_group(name, nearest));
+    }
+    Ok(group)
 }
 
 /// The labels that it keeps, and behind them those that are new.
@@ -156,8 +222,9 @@ fn apply(draft: &mut Draft, edits: Vec<(Job, Edit)>) -> Result<Vec<Set>, Damage>
         let result = match applied {
             Applied::Yes => SetResult::Done,
             Applied::NoOp(_) => SetResult::WasSo,
+            Applied::Refused(_) if after.status().has_ended() => SetResult::HadEnded,
             // An edit is refused for nothing else.
-            Applied::Refused(_) => SetResult::HadEnded,
+            Applied::Refused(_) => SetResult::HasBegun,
         };
         results.push(Set { before, after, result });
     }

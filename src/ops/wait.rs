@@ -9,7 +9,7 @@ use crate::model::{
     facts::Facts,
     id::JobId,
     job::Job,
-    outcome::{Exit, Why},
+    outcome::{self, NO_CODE, TIMED_OUT, Why},
     state::Verdict,
 };
 use crate::os::clock::Clock;
@@ -21,10 +21,6 @@ use std::time::{Duration, Instant};
 pub const STILL_GOING_ON: i32 = 121;
 /// No such job, or our own failure.
 pub const OWN_FAILURE: i32 = 122;
-/// The job timed out.
-pub const TIMED_OUT: i32 = 124;
-/// Cancelled, expired, or the outcome is unknown.
-pub const NO_CODE: i32 = 125;
 
 /// What has ended.
 #[derive(Debug)]
@@ -137,21 +133,15 @@ fn fold(jobs: &[Job]) -> i32 {
 
 /// The exit code that stands for an ended job's end; `None` for one that goes on.
 ///
-/// The job's own code; 128 + N for signal N; 127 or 126 where it could not start for lack of its program; see the
-/// constants for the rest.
+/// See [`outcome::exit_code`]; what was ended before it ran has a code too.
 pub fn exit_code(job: &Job) -> Option<i32> {
     let end = job.end()?;
-    let exit = end.outcome.as_ref().map(|outcome| &outcome.exit);
-    Some(match (end.verdict, exit) {
+    let told = end.ending.as_ref().map(|ending| ending.why);
+    Some(match (end.verdict, &end.outcome) {
         (Verdict::Cancelled, _) => NO_CODE,
-        (Verdict::Failed, _) if end.ending.as_ref().is_some_and(|ending| ending.why == Why::Timeout) => {
-            TIMED_OUT
-        }
-        (_, Some(Exit::Code(code))) => *code,
-        (_, Some(Exit::Signal(signal))) => 128_i32.saturating_add(*signal),
-        (_, Some(Exit::NotStarted { code, .. })) => *code,
-        (_, Some(Exit::NotExecuted)) => 0,
+        (Verdict::Failed, None) if told == Some(Why::Timeout) => TIMED_OUT,
+        (_, Some(outcome)) => outcome::exit_code(&outcome.exit, told),
         (Verdict::Completed, None) => 0,
-        (_, Some(Exit::Unknown { .. }) | None) => NO_CODE,
+        (_, None) => NO_CODE,
     })
 }

@@ -131,8 +131,8 @@ fn launch(home: &Home, decided: Decided) -> Option<JobId> {
     let mut actions = decided.actions;
     let mut own = None;
     if reap::peek() == reap::Peek::Childless
-        && let Some(place) = actions.iter().position(|action| matches!(action, Action::Launch(_)))
-        && let Action::Launch(id) = actions.remove(place)
+        && let Some(place) = actions.iter().position(|action| matches!(action, Action::Launch { .. }))
+        && let Action::Launch { id } = actions.remove(place)
     {
         own = Some(id);
     }

@@ -20,3 +20,4 @@ pub mod record_lock;
 pub mod session;
 pub mod signal;
 pub mod site;
+pub mod timer;

@@ -189,9 +189,16 @@ impl<C: Clock> Pass<'_, C> {
 
     fn act_once(&self, action: Action, over: &mut Vec<(JobId, Outcome)>, warnings: &mut Vec<String>) {
         let (launched, id) = match action {
-            Action::Poke(id) => (self.executor.poke(&id).map(|_| Launch::Watched), id),
-            Action::Launch(id) => (self.executor.launch(&id), id),
-            Action::Evict(id) => (self.executor.evict(&id).and_then(|()| self.executor.launch(&id)), id),
+            Action::Poke { id } => (self.executor.poke(&id).map(|_| Launch::Watched), id),
+            Action::Launch { id } => (self.executor.launch(&id), id),
+            Action::Evict { id } => (self.executor.evict(&id).and_then(|()| self.executor.launch(&id)), id),
+            Action::Wake { .. } => {
+                if let Err(error) = self.executor.arm() {
+                    warnings
+                        .push(format!("{error}; what waits for its time is started by the next bgctl tick"));
+                }
+                return;
+            }
         };
         match launched {
             Ok(Launch::Watched) => {}
@@ -279,7 +286,7 @@ impl<C: Clock> Pass<'_, C> {
     /// The jobs that retention would let go now.
     pub fn retained_no_longer(&self) -> Result<Vec<JobId>, PassError> {
         let facts = self.store.read()?;
-        let ids = retain::retain(&facts, self.clock.now(), &self.config.retention);
+        let ids = retain::retain(&facts, self.clock.now(), self.config);
         Ok(self.without_living(&facts, ids).0)
     }
 

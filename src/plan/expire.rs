@@ -26,7 +26,7 @@ pub fn expire(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
         match inputs.census.of(&job) {
             Some(Sighting::Watched { silent_seconds, .. }) if *silent_seconds >= limit => {
                 decide(draft, &job, inputs.now, *silent_seconds)?;
-                actions.push(Action::Evict(job.id));
+                actions.push(Action::Evict { id: job.id });
             }
             Some(Sighting::Unseen { last_sign }) => {
                 let silent = u64::try_from((inputs.now - *last_sign).num_seconds()).unwrap_or(0);

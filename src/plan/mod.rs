@@ -6,10 +6,13 @@
 
 pub mod admit;
 pub mod census;
+pub mod depend;
+pub mod due;
 pub mod expire;
 pub mod pick;
 pub mod rescue;
 pub mod retain;
+pub mod retry;
 pub mod shed;
 
 use crate::model::{
@@ -20,6 +23,7 @@ use crate::model::{
     id::JobId,
 };
 use census::Census;
+use chrono::TimeDelta;
 use serde::Serialize;
 
 /// What a plan is made from, beside the facts.
@@ -39,14 +43,28 @@ pub struct Inputs<'a> {
 
 /// What follows once the events are stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(tag = "action", content = "id", rename_all = "snake_case")]
+#[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// See that a watcher is on the job: one that starts it, adopts it, or finds another there and leaves.
-    Launch(JobId),
+    Launch {
+        /// Which.
+        id: JobId,
+    },
     /// Tell its watcher to look at the index.
-    Poke(JobId),
+    Poke {
+        /// Of which job.
+        id: JobId,
+    },
     /// End its watcher, which is silent, and launch another.
-    Evict(JobId),
+    Evict {
+        /// Of which job.
+        id: JobId,
+    },
+    /// See that somebody makes a pass when the next thing is due.
+    Wake {
+        /// When that is.
+        at: Timestamp,
+    },
 }
 
 /// Which policies apply beside those that always do.
@@ -58,7 +76,12 @@ pub enum Scope {
     Whole,
 }
 
-/// Lets every policy add its part: rescue what was lost, expire what is late, pick what runs next.
+/// How long before something is due somebody has to be there who waits for it. What is due later, a pass from outside
+/// looks after in time: cron makes one every minute.
+pub const WAKE_HORIZON: TimeDelta = TimeDelta::seconds(90);
+
+/// Lets every policy add its part: rescue what was lost, expire what is late, cancel what waits in vain, pick what runs
+/// next, and see that what is due soon is not forgotten.
 ///
 /// Retention is apart ([`retain`]): files go before the entries that name them.
 pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Result<Vec<Action>, Damage> {
@@ -67,6 +90,10 @@ pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Result<V
         rescue::rescue(draft, inputs, &mut actions)?;
         expire::expire(draft, inputs, &mut actions)?;
     }
+    depend::depend(draft, inputs)?;
     pick::pick(draft, inputs, &mut actions)?;
+    if let Some(at) = due::next(draft.facts(), inputs.now).filter(|at| *at - inputs.now <= WAKE_HORIZON) {
+        actions.push(Action::Wake { at });
+    }
     Ok(actions)
 }

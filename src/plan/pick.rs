@@ -1,35 +1,70 @@
-//! Picking: which queued jobs get the free slots. First in, first out; services need none.
+//! Picking: which queued jobs get the free slots. Within each group the most urgent first, and of equals the one that was
+//! submitted first; services need no slot.
 
-use super::{Action, Inputs};
+use super::{Action, Inputs, depend};
 use crate::model::{
     Timestamp,
     claim::{Claim, Relation, Site},
     config::Config,
+    dependency::Dependency,
     event::Event,
     facts::{Damage, Draft, Facts, Head},
+    group,
     id::JobId,
     job::Job,
     state::{Change, State, Status},
 };
+use std::collections::HashMap;
 
-/// Claims a slot for each due job while there are free ones, and claims every due service.
+/// Claims a slot for each due job while its group has free ones, and claims every due service.
 pub fn pick(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -> Result<(), Damage> {
-    let mut free = inputs.config.slots.saturating_sub(holders(draft.facts(), inputs.site).count());
-    let mut next: Vec<JobId> = Vec::new();
-    for head in draft.facts().heads().filter(|head| is_due(head, inputs.now)) {
-        if head.service {
-            next.push(head.id.clone());
-        } else if free > 0 {
-            free -= 1;
-            next.push(head.id.clone());
-        }
-    }
-    for id in next {
+    for id in next(draft.facts(), inputs) {
         let claim = Claim { site: inputs.site.clone(), executor: inputs.executor };
         draft.push(Event::Changed { id: id.clone(), change: Change::Claim { at: inputs.now, claim } })?;
-        actions.push(Action::Launch(id));
+        actions.push(Action::Launch { id });
     }
     Ok(())
+}
+
+fn next(facts: &Facts, inputs: &Inputs<'_>) -> Vec<JobId> {
+    let mut held: HashMap<&str, usize> = HashMap::new();
+    for job in holders(facts, inputs.site) {
+        *held.entry(group_of(job.spec.group.as_deref())).or_default() += 1;
+    }
+    let mut next = Vec::new();
+    for head in in_order(facts, inputs.now) {
+        let name = group_of(head.group.as_deref());
+        if !head.service {
+            let held = held.entry(name).or_default();
+            if *held >= slots(facts, inputs.config, name).unwrap_or(0) {
+                continue;
+            }
+            *held += 1;
+        }
+        next.push(head.id.clone());
+    }
+    next
+}
+
+/// The jobs that could start now if they got a slot, in the order in which they get one.
+pub fn in_order(facts: &Facts, now: Timestamp) -> Vec<&Head> {
+    let mut due: Vec<&Head> = facts.heads().filter(|head| is_due(facts, head, now)).collect();
+    // A stable sort: among equals the order of submission stays.
+    due.sort_by_key(|head| head.priority);
+    due
+}
+
+/// The name of a job's group.
+pub fn group_of(group: Option<&str>) -> &str {
+    group.unwrap_or(group::DEFAULT)
+}
+
+/// How many jobs of a group run at the same time; `None`: there is no such group. The settings file wins over the index.
+pub fn slots(facts: &Facts, config: &Config, name: &str) -> Option<usize> {
+    if name == group::DEFAULT {
+        return Some(config.slots);
+    }
+    config.groups.get(name).copied().or_else(|| facts.groups().get(name)?.slots)
 }
 
 /// The running jobs that hold a slot here. A job of another machine holds none of ours, nor does a service; one that
@@ -42,9 +77,32 @@ pub fn holders<'a>(facts: &'a Facts, site: &'a Site) -> impl Iterator<Item = &'a
     })
 }
 
+/// Those of them that hold a slot of that group.
+pub fn holders_of<'a>(
+    facts: &'a Facts,
+    site: &'a Site,
+    group: Option<&'a str>,
+) -> impl Iterator<Item = &'a Job> {
+    holders(facts, site).filter(move |job| job.spec.group.as_deref() == group)
+}
+
 /// Whether a job could start now if it got a slot.
-pub fn is_due(head: &Head, now: Timestamp) -> bool {
-    head.status == Status::Queued && !head.paused && head.not_before.is_none_or(|at| at <= now)
+pub fn is_due(facts: &Facts, head: &Head, now: Timestamp) -> bool {
+    head.status == Status::Queued
+        && !head.paused
+        && head.not_before.is_none_or(|at| at <= now)
+        && !facts.is_group_paused(group_of(head.group.as_deref()))
+        && depend::is_met(facts, head)
+}
+
+/// Whether the next pass would start a job.
+pub fn would_start(facts: &Facts, head: &Head, now: Timestamp, config: &Config, site: &Site) -> bool {
+    let group = head.group.as_deref();
+    let free = || {
+        let holding = holders_of(facts, site, group).count();
+        slots(facts, config, group_of(group)).unwrap_or(0) > holding
+    };
+    is_due(facts, head, now) && (head.service || free())
 }
 
 /// Why a queued job does not run.
@@ -55,8 +113,28 @@ pub enum Waits {
         /// When.
         since: Timestamp,
     },
+    /// Somebody paused its group.
+    GroupPaused {
+        /// Which.
+        group: String,
+        /// When.
+        since: Timestamp,
+    },
+    /// The ends of other jobs have yet to come.
+    ForJobs(Vec<Dependency>),
     /// Its time has not come.
     Until(Timestamp),
+    /// Its last attempt failed, and the time of the next one has not come.
+    ForRetry {
+        /// When it comes.
+        at: Timestamp,
+        /// Which attempt it is.
+        attempt: u32,
+        /// Of how many.
+        attempts_max: u32,
+    },
+    /// There is no such group any more.
+    ForGroup(String),
     /// All slots are held.
     ForSlot {
         /// By these running jobs.
@@ -68,7 +146,8 @@ pub enum Waits {
     ForPass,
 }
 
-/// Why a job waits; `None` for one that is not queued.
+/// Why a job waits; `None` for one that is not queued. Of several reasons the one that is told is the one that lasts
+/// until somebody does something, then the one that ends by itself.
 pub fn why_it_waits(
     facts: &Facts,
     id: &JobId,
@@ -81,14 +160,41 @@ pub fn why_it_waits(
     if let Some(since) = paused_at {
         return Ok(Some(Waits::Paused { since }));
     }
-    if let Some(at) = not_before.filter(|at| *at > now) {
-        return Ok(Some(Waits::Until(at)));
+    let name = group_of(job.spec.group.as_deref());
+    if let Some(since) = facts.groups().get(name).and_then(|group| group.paused_at) {
+        return Ok(Some(Waits::GroupPaused { group: name.to_owned(), since }));
     }
-    let held_by: Vec<JobId> = holders(facts, site).map(|job| job.id.clone()).collect();
-    let before = facts.heads().take_while(|head| head.id != *id);
-    let ahead: Vec<JobId> =
-        before.filter(|head| is_due(head, now) && !head.service).map(|head| head.id.clone()).collect();
-    let free = config.slots.saturating_sub(held_by.len());
-    let starts = job.spec.service || ahead.len() < free;
+    let Some(slots) = slots(facts, config, name).or(job.spec.service.then_some(0)) else {
+        return Ok(Some(Waits::ForGroup(name.to_owned())));
+    };
+    let open = depend::open(facts, &job.spec.after);
+    if !open.is_empty() {
+        return Ok(Some(Waits::ForJobs(open.into_iter().cloned().collect())));
+    }
+    if let Some(at) = not_before.filter(|at| *at > now) {
+        let attempts_max = job.spec.retry.attempts_max;
+        return Ok(Some(match job.attempt {
+            0 => Waits::Until(at),
+            attempt => Waits::ForRetry { at, attempt: attempt + 1, attempts_max },
+        }));
+    }
+    if job.spec.service {
+        return Ok(Some(Waits::ForPass));
+    }
+    let group = job.spec.group.as_deref();
+    let held_by: Vec<JobId> = holders_of(facts, site, group).map(|job| job.id.clone()).collect();
+    let ahead: Vec<JobId> = line(facts, group, now)
+        .into_iter()
+        .take_while(|head| head.id != *id)
+        .map(|head| head.id.clone())
+        .collect();
+    let starts = ahead.len() < slots.saturating_sub(held_by.len());
     Ok(Some(if starts { Waits::ForPass } else { Waits::ForSlot { held_by, ahead } }))
+}
+
+/// The jobs that stand in line for a slot of that group, the next one first.
+pub fn line<'a>(facts: &'a Facts, group: Option<&str>, now: Timestamp) -> Vec<&'a Head> {
+    let mut line = in_order(facts, now);
+    line.retain(|head| !head.service && head.group.as_deref() == group);
+    line
 }

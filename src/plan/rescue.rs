@@ -1,6 +1,6 @@
 //! Rescue: running jobs whose watcher is gone.
 
-use super::{Action, Inputs, census::Sighting};
+use super::{Action, Inputs, census::Sighting, retry};
 use crate::model::{
     event::Event,
     facts::{Damage, Draft},
@@ -15,7 +15,7 @@ pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
     for job in running {
         let Some(sighting) = inputs.census.of(&job) else { continue };
         match sighting {
-            Sighting::NotStarted | Sighting::Orphaned => actions.push(Action::Launch(job.id)),
+            Sighting::NotStarted | Sighting::Orphaned => actions.push(Action::Launch { id: job.id }),
             Sighting::Ended { outcome, ending } => end_under(draft, &job, outcome.clone(), ending.clone())?,
             Sighting::Vanished => {
                 end(draft, &job, unknown(inputs, "its watcher and its processes vanished unseen"))?;
@@ -27,7 +27,7 @@ pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
                 draft.push(Event::Changed { id: job.id, change: Change::GiveBack })?;
             }
             Sighting::Watched { .. } if job.run().is_some_and(|run| run.ending.is_some()) => {
-                actions.push(Action::Poke(job.id));
+                actions.push(Action::Poke { id: job.id });
             }
             Sighting::Watched { .. } | Sighting::Unseen { .. } => {}
         }
@@ -54,10 +54,12 @@ pub fn end_under(
     end(draft, current.as_ref().unwrap_or(job), outcome)
 }
 
-/// Ends a running job with an outcome.
+/// Ends a running job with an outcome: for good, or until its next attempt.
 pub fn end(draft: &mut Draft, job: &Job, outcome: Outcome) -> Result<(), Damage> {
-    let summary = job.summarize(&outcome);
-    let change = Change::End { outcome, retry_at: None, summary };
+    let retry_at = retry::retry_at(job, &outcome);
+    let summary = retry::summarize(job, &outcome, retry_at.is_some());
+    let dead_letter = job.spec.retry.attempts_max > 1;
+    let change = Change::End { outcome, retry_at, summary, dead_letter };
     draft.push(Event::Changed { id: job.id.clone(), change })?;
     Ok(())
 }

@@ -2,12 +2,13 @@
 
 use crate::model::{
     Timestamp,
-    config::Retention,
+    config::{Config, Retention},
     facts::{Facts, Head},
     id::JobId,
     limit::Seconds,
 };
 use chrono::TimeDelta;
+use std::collections::HashSet;
 
 /// Which ended jobs may go. Active jobs never do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +65,57 @@ impl Rule {
     }
 }
 
-/// The jobs that retention lets go, oldest end first.
-pub fn retain(facts: &Facts, now: Timestamp, retention: &Retention) -> Vec<JobId> {
-    go(facts.heads().filter(|head| head.status.has_ended()), now, &Rule::from(retention))
+/// Why an ended job is kept beyond its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is a dead letter, and has a rule of its own.
+    DeadLetter,
+    /// Its key is taken for some time after its end: a repeated submission gets this job.
+    Key,
+    /// A job that has not ended waits for it, or needs to know how it ended.
+    Awaited,
+}
+
+/// What keeps ended jobs beyond their time, found once for all of them.
+pub struct Keeping<'a> {
+    awaited: HashSet<&'a JobId>,
+    now: Timestamp,
+}
+
+impl<'a> Keeping<'a> {
+    /// Of these facts.
+    pub fn of(facts: &'a Facts, now: Timestamp) -> Self {
+        let active = facts.heads().filter(|head| !head.status.has_ended());
+        let awaited = active.flat_map(|head| &head.after).map(|dependency| &dependency.id).collect();
+        Self { awaited, now }
+    }
+
+    /// Why an ended job is kept; `None`: only for its time.
+    pub fn why(&self, head: &Head) -> Option<Kept> {
+        if self.awaited.contains(&head.id) {
+            Some(Kept::Awaited)
+        } else if head.holds_key(self.now) {
+            Some(Kept::Key)
+        } else {
+            head.dead_letter.then_some(Kept::DeadLetter)
+        }
+    }
+}
+
+/// The jobs that retention lets go: those whose time is over, then the dead letters whose own time is; of each the oldest
+/// end first.
+pub fn retain(facts: &Facts, now: Timestamp, config: &Config) -> Vec<JobId> {
+    let keeping = &Keeping::of(facts, now);
+    let ended = || facts.heads().filter(|head| head.status.has_ended());
+    let of = |wanted: Option<Kept>| ended().filter(move |head| keeping.why(head) == wanted);
+    let dead = Rule {
+        age_seconds_max: config.dead_letters.age_seconds_max,
+        jobs_max: Some(config.dead_letters.jobs_max),
+        ..Rule::from(&config.retention)
+    };
+    let mut gone = go(of(None), now, &Rule::from(&config.retention));
+    gone.extend(go(of(Some(Kept::DeadLetter)), now, &dead));
+    gone
 }
 
 /// Which of these ended jobs go by a rule, oldest end first.
@@ -111,7 +160,7 @@ fn is_older_than(head: &Head, now: Timestamp, seconds: Option<u64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{config::Config, state::Status};
+    use crate::model::{priority::Priority, state::Status};
 
     const HOUR: i64 = 3_600;
 
@@ -131,6 +180,13 @@ mod tests {
             paused: false,
             service: false,
             session: None,
+            priority: Priority::Normal,
+            key: None,
+            after: Vec::new(),
+            group: None,
+            batch: None,
+            retries: false,
+            dead_letter: false,
         }
     }
 

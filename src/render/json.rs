@@ -34,6 +34,19 @@ pub fn job(job: &Job) -> Value {
         ("log_max_bytes", limits.log.bytes.into()),
         ("attempt", 0.into()),
         ("max_attempts", 1.into()),
+        ("retry_delay_seconds", job.spec.retry.delay_seconds.into()),
+        ("retry_max_delay_seconds", job.spec.retry.delay_seconds_max.into()),
+        ("retry_on", Value::Null),
+        ("priority", job.spec.priority.as_str().into()),
+        ("key", Value::Null),
+        ("key_ttl_seconds", 0.into()),
+        ("after", json!([])),
+        ("after_end", json!([])),
+        ("group", Value::Null),
+        ("batch", Value::Null),
+        ("array_index", Value::Null),
+        ("retry_of", Value::Null),
+        ("dead_letter", false.into()),
         ("not_before", Value::Null),
         ("asked_approval", false.into()),
         ("signal", Value::Null),
@@ -143,6 +156,14 @@ fn waits(waits: Option<&Waits>) -> Value {
     match waits {
         None => Value::Null,
         Some(Waits::Paused { since }) => json!({ "for": "resume", "since": since }),
+        Some(Waits::GroupPaused { group, since }) => {
+            json!({ "for": "group_resume", "group": group, "since": since })
+        }
+        Some(Waits::ForGroup(group)) => json!({ "for": "group", "group": group }),
+        Some(Waits::ForJobs(open)) => json!({ "for": "jobs", "jobs": open }),
+        Some(Waits::ForRetry { at, attempt, attempts_max }) => {
+            json!({ "for": "retry", "until": at, "attempt": attempt, "max_attempts": attempts_max })
+        }
         Some(Waits::Until(at)) => json!({ "for": "time", "until": at }),
         Some(Waits::ForSlot { held_by, ahead }) => {
             json!({ "for": "slot", "held_by": held_by, "ahead": ahead })
@@ -157,7 +178,7 @@ pub fn submitted(submitted: &Submitted) -> Value {
         "dry_run": false,
         "id": submitted.job.id,
         "status": submitted.job.status(),
-        "created": true,
+        "created": submitted.created,
         "place": submitted.place,
         "waits": waits(submitted.waits.as_ref()),
     })
@@ -263,6 +284,7 @@ pub fn set(results: &[Set]) -> Value {
                 SetResult::Done => "changed",
                 SetResult::WasSo => "unchanged",
                 SetResult::HadEnded => "had_ended",
+                SetResult::HasBegun => "has_begun",
             };
             let (before, after) = (settable(&one.before), settable(&one.after));
             let changes: Map<String, Value> = before

@@ -1,11 +1,16 @@
 //! Captured environments: content-addressed, so that a thousand jobs of one shell share one file.
 //!
-//! A file lives as long as a job that can still run names it; its values go with the last one. It is durable as soon as
+//! A file lives as long as a job that can still run, or a dead letter, names it; its values go with the last one. It is durable as soon as
 //! it is needed after a power cut: before the index names it for a job that waits, or that may be tried again. A job that
 //! starts at once and has no other attempt never needs it then, and its submission is not held up by the disk.
 
 use super::{Store, StoreError, root::Root};
-use crate::model::{Timestamp, bytes::Bytes, facts::Facts, wire::is_environment_name};
+use crate::model::{
+    Timestamp,
+    bytes::Bytes,
+    facts::{Facts, Head},
+    wire::is_environment_name,
+};
 use crate::os::{detach::KEPT_VARIABLES, folder::Folder, inherited::Inherited};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -88,16 +93,22 @@ fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
     serde_json::from_slice(&content).map_err(io::Error::other)
 }
 
-/// Whether a job that can still run names an environment.
+/// Whether a job that can still run, or a dead letter, names an environment.
 pub fn is_needed(facts: &Facts, name: &str) -> bool {
-    facts.heads().any(|head| !head.status.has_ended() && head.env.as_deref() == Some(name))
+    facts.heads().any(|head| needs_its_own(head) && head.env.as_deref() == Some(name))
 }
 
-/// The files that nobody needs: environments that no job that can still run names, and what crashed submitters left.
+/// Whether a job's environment is kept: it can still run, or be retried as it was.
+fn needs_its_own(head: &Head) -> bool {
+    !head.status.has_ended() || head.dead_letter
+}
+
+/// The files that nobody needs: environments that no job that can still run and no dead letter names, and what crashed
+/// submitters left.
 pub fn unneeded(root: &Root, facts: &Facts) -> Result<Vec<String>, StoreError> {
     let folder = root.environments()?;
     let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
-    let active = facts.heads().filter(|head| !head.status.has_ended());
+    let active = facts.heads().filter(|head| needs_its_own(head));
     let named: HashSet<&str> = active.filter_map(|head| head.env.as_deref()).collect();
     let is_unneeded = |file: &str| match file.split_once('.') {
         Some((hash, "json")) => is_environment_name(hash) && !named.contains(hash),

@@ -125,6 +125,8 @@ impl<'a> JsonStore<'a> {
             Event::Submitted { job } => has(&job.id),
             Event::Changed { id, .. } | Event::Edited { id, .. } => has(id),
             Event::Removed { id } => !has(id),
+            // A group is written whole with whatever came with it; alone it can be asked for again.
+            Event::Grouped { .. } => false,
         }))
     }
 }
@@ -177,25 +179,28 @@ struct Written {
 }
 
 /// The job that an event is about.
-fn subject(event: &Event) -> &JobId {
+fn subject(event: &Event) -> Option<&JobId> {
     match event {
-        Event::Submitted { job } => &job.id,
-        Event::Changed { id, .. } | Event::Edited { id, .. } | Event::Removed { id } => id,
+        Event::Submitted { job } => Some(&job.id),
+        Event::Changed { id, .. } | Event::Edited { id, .. } | Event::Removed { id } => Some(id),
+        Event::Grouped { .. } => None,
     }
 }
 
 /// The environments that these events make needed after a power cut: those of jobs that wait, or may be tried again.
 fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, Damage> {
-    let changed: HashSet<&JobId> = events.iter().map(subject).collect();
+    let changed: HashSet<&JobId> = events.iter().filter_map(subject).collect();
     let mut names: Vec<String> = Vec::new();
     for event in events {
         if matches!(event, Event::Removed { .. } | Event::Edited { .. }) {
             continue;
         }
-        let Some(job) = facts.job(subject(event))? else { continue };
+        let Some(id) = subject(event) else { continue };
+        let Some(job) = facts.job(id)? else { continue };
         let waits = matches!(job.status(), Status::Queued | Status::WaitingApproval);
-        let may_wait = job.status() == Status::Running && job.attempt < job.spec.attempts_max;
-        let wanted = job.spec.env.filter(|_| waits || may_wait);
+        let may_wait = job.status() == Status::Running && job.attempt < job.spec.retry.attempts_max;
+        let is_dead_letter = job.end().is_some_and(|end| end.dead_letter);
+        let wanted = job.spec.env.filter(|_| waits || may_wait || is_dead_letter);
         names.extend(wanted.filter(|name| !names.contains(name)));
     }
     if !names.is_empty() {
@@ -210,7 +215,7 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
 
 /// The environments that no job needs any more since these events.
 fn environments_let_go(facts: &Facts, events: &[Event]) -> Vec<String> {
-    let changed: HashSet<&JobId> = events.iter().map(subject).collect();
+    let changed: HashSet<&JobId> = events.iter().filter_map(subject).collect();
     let ended = facts.heads().filter(|head| head.status.has_ended() && changed.contains(&head.id));
     let mut names: Vec<&str> = ended.filter_map(|head| head.env.as_deref()).collect();
     names.sort_unstable();

@@ -15,6 +15,8 @@ pub const INDEX: &str = "jobs.json";
 pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
 /// The single-writer lock; never deleted, never renamed.
 pub const LOCK: &str = "jobs.lock";
+/// The lock of the process that waits for what comes due; never deleted.
+pub const ALARM_LOCK: &str = "alarm.lock";
 /// The settings.
 pub const CONFIG: &str = "config.toml";
 /// The folder of run files.

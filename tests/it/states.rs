@@ -29,7 +29,12 @@ fn run() -> Run {
 }
 
 fn end(exit: Exit, retry_at: Option<Timestamp>) -> Change {
-    Change::End { outcome: Outcome::bare(exit, at(9)), retry_at, summary: Some("so it went".into()) }
+    Change::End {
+        outcome: Outcome::bare(exit, at(9)),
+        retry_at,
+        summary: Some("so it went".into()),
+        dead_letter: false,
+    }
 }
 
 fn decide(why: Why, signal: Option<i32>) -> Change {
@@ -52,7 +57,7 @@ fn every_why() -> Vec<Why> {
 }
 
 /// The kinds of change. The match makes a new one a compile error here, and the test wants a row for each.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "claim",
     "give back",
     "decide",
@@ -64,6 +69,7 @@ const KINDS: [&str; 11] = [
     "enrich",
     "pause",
     "resume",
+    "clear dead letter",
 ];
 
 fn kind(change: &Change) -> &'static str {
@@ -79,6 +85,7 @@ fn kind(change: &Change) -> &'static str {
         Change::Enrich { .. } => KINDS[8],
         Change::Pause { .. } => KINDS[9],
         Change::Resume => KINDS[10],
+        Change::ClearDeadLetter => KINDS[11],
     }
 }
 
@@ -101,6 +108,8 @@ fn every_exit() -> Vec<Exit> {
 struct Row {
     name: &'static str,
     paused: bool,
+    /// Whether the failed jobs are dead letters.
+    dead: bool,
     runs: Vec<Run>,
     changes: Vec<Change>,
 }
@@ -110,7 +119,13 @@ fn row(
     runs: impl IntoIterator<Item = Run>,
     changes: impl IntoIterator<Item = Change>,
 ) -> Row {
-    Row { name, paused: false, runs: runs.into_iter().collect(), changes: changes.into_iter().collect() }
+    Row {
+        name,
+        paused: false,
+        dead: false,
+        runs: runs.into_iter().collect(),
+        changes: changes.into_iter().collect(),
+    }
 }
 
 /// The same for jobs that are paused.
@@ -209,6 +224,8 @@ fn rows() -> Vec<Row> {
             plain(),
             [enrich(Some(at(20)), Some("news")), enrich(None, Some("news"))],
         ),
+        Row { dead: true, ..row("clear dead letter", plain(), [Change::ClearDeadLetter]) },
+        row("clear dead letter where there is none", plain(), [Change::ClearDeadLetter]),
         row("enrich with nothing new", plain(), [enrich(None, None), enrich(Some(at(20)), None)]),
     ]
 }
@@ -222,6 +239,7 @@ fn ended(verdict: Verdict) -> End {
         outcome: Some(Outcome::bare(Exit::Code(3), at(4))),
         ending: None,
         summary: Some("as it was".into()),
+        dead_letter: false,
     }
 }
 
@@ -239,7 +257,13 @@ fn states(status: Status, row: &Row) -> Vec<State> {
         Status::Running => row.runs.iter().cloned().map(State::Running).collect(),
         Status::WaitingApproval => vec![State::WaitingApproval],
         Status::Completed => ended(Verdict::Completed),
-        Status::Failed => ended(Verdict::Failed),
+        Status::Failed => {
+            let dead = |state| match state {
+                State::Ended(end) => State::Ended(End { dead_letter: row.dead, ..end }),
+                other => other,
+            };
+            ended(Verdict::Failed).into_iter().map(dead).collect()
+        }
         Status::Cancelled => ended(Verdict::Cancelled),
     }
 }
@@ -397,6 +421,7 @@ fn an_end_carries_what_was_true_of_the_run() {
             outcome: Some(outcome),
             ending: None,
             summary: Some("so it went".into()),
+            dead_letter: false,
         }
     );
 }

@@ -1,5 +1,6 @@
 //! `bgctl set`: its arguments.
 
+use super::start::PriorityArg;
 use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit};
 use clap::{ArgGroup, Args};
 
@@ -8,14 +9,16 @@ use clap::{ArgGroup, Args};
 #[command(
     override_usage = "bgctl set [OPTIONS] <JOB>...",
     group(ArgGroup::new("changes").required(true).multiple(true).args([
-        "name", "no_name", "label", "no_label", "timeout", "stale_after", "grace", "log_max",
+        "name", "no_name", "label", "no_label", "timeout", "stale_after", "grace", "log_max", "priority", "group",
+        "after", "after_end", "no_after",
     ])),
     after_long_help = "Examples:
   bgctl set build --timeout 2h
   bgctl set ab --name nightly --label backup
   bgctl set @ --timeout none
+  bgctl set ab --priority high --after cd
 
-Limits of a running job count at once. Names and @ mean jobs of this terminal; ids work from anywhere."
+Limits of a running job count at once; the queue's options are for jobs that wait. Names and @ mean jobs of this terminal; ids work from anywhere."
 )]
 pub struct SetArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
@@ -47,6 +50,21 @@ pub struct SetArgs {
     /// Size of its log, beyond which the middle goes: 64MiB, 2GB, none
     #[arg(long, value_name = "SIZE", value_parser = size_limit, allow_hyphen_values = true, help_heading = "Limits")]
     pub log_max: Option<SizeArg>,
+    /// How urgent it is: critical, high, normal, low
+    #[arg(long, value_enum, hide_possible_values = true, help_heading = "Queue")]
+    pub priority: Option<PriorityArg>,
+    /// Take the slots of this group
+    #[arg(long, value_name = "NAME", help_heading = "Queue")]
+    pub group: Option<String>,
+    /// Let it wait for the completion of this job too; may be given several times
+    #[arg(long, value_name = "JOB", help_heading = "Queue")]
+    pub after: Vec<String>,
+    /// Let it wait for the end of this job too; may be given several times
+    #[arg(long, value_name = "JOB", help_heading = "Queue")]
+    pub after_end: Vec<String>,
+    /// Let it wait for this job no more; may be given several times
+    #[arg(long, value_name = "JOB", help_heading = "Queue")]
+    pub no_after: Vec<String>,
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,

@@ -1,6 +1,13 @@
 //! `bgctl start`: its arguments.
 
 use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit, within};
+use crate::model::{
+    Timestamp,
+    priority::Priority,
+    retry::{ATTEMPTS_MAX, Codes},
+};
+use crate::ops::when::parse_coming_time;
+use crate::os::clock::{Clock, SystemClock};
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -85,6 +92,65 @@ pub struct StartArgs {
     /// What happens to processes that outlive the command
     #[arg(long, value_enum, default_value = "end", help_heading = "Limits")]
     pub leftovers: LeftoversArg,
+    /// How urgent it is: a more urgent job gets a free slot first
+    #[arg(
+        long,
+        value_enum,
+        default_value = "normal",
+        hide_default_value = true,
+        help = "How urgent it is: critical, high, normal, low; the more urgent gets a slot first",
+        hide_possible_values = true,
+        help_heading = "Queue"
+    )]
+    pub priority: PriorityArg,
+    /// Take the slots of this group
+    #[arg(long, value_name = "NAME", help_heading = "Queue")]
+    pub group: Option<String>,
+    /// Make the group, with one slot, where there is none of that name
+    #[arg(long, requires = "group", help_heading = "Queue")]
+    pub create_group: bool,
+    /// Start once this job has completed; if it fails or is cancelled, cancel; may be given several times
+    #[arg(long, value_name = "JOB", help_heading = "Queue")]
+    pub after: Vec<String>,
+    /// Start once this job has ended, however; may be given several times
+    #[arg(long, value_name = "JOB", help_heading = "Queue")]
+    pub after_end: Vec<String>,
+    /// Start no earlier than after this time: 90, 30s, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, conflicts_with = "at", help_heading = "Queue")]
+    pub delay: Option<u64>,
+    /// Start no earlier than then: 15:00, '2026-11-21 14:30'
+    #[arg(long, value_name = "WHEN", value_parser = coming_time, help_heading = "Queue")]
+    pub at: Option<Timestamp>,
+    /// Start nothing while a job of this key has not ended; print its id instead
+    #[arg(long, value_name = "KEY", conflicts_with = "unique", help_heading = "Queue")]
+    pub key: Option<String>,
+    /// The same with a key made of command, arguments and working directory
+    #[arg(long, help_heading = "Queue")]
+    pub unique: bool,
+    /// Add this to the key of --unique: what else makes two submissions different
+    #[arg(long, value_name = "HASH", requires = "unique", help_heading = "Queue")]
+    pub plan_hash: Option<String>,
+    /// Keep the key for so long after the job's end
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, help_heading = "Queue")]
+    pub key_ttl: Option<u64>,
+    /// What to do when too many jobs wait: refuse, or wait for room (with --within, no longer than that)
+    #[arg(long, value_enum, default_value = "refuse", hide_possible_values = true, help_heading = "Queue")]
+    pub when_full: WhenFullArg,
+    /// Run the command up to so often, until it succeeds
+    #[arg(long, value_name = "N", value_parser = attempts, allow_hyphen_values = true, conflicts_with = "retry", help_heading = "Retries")]
+    pub attempts: Option<u32>,
+    /// The same as --attempts 3
+    #[arg(long, help_heading = "Retries")]
+    pub retry: bool,
+    /// Wait so long after the first failure, then twice as long each time [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, help_heading = "Retries")]
+    pub retry_delay: Option<u64>,
+    /// Wait no longer than this between attempts [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, help_heading = "Retries")]
+    pub retry_max_delay: Option<u64>,
+    /// Run it again only after these exit codes: 75 or 1,75,100-110 (124 timed out, 128+N signal N)
+    #[arg(long, value_name = "CODES", value_parser = codes, allow_hyphen_values = true, help_heading = "Retries")]
+    pub retry_on: Option<Codes>,
     /// Wait for the job to end, and exit with its code
     #[arg(long, group = "waiting")]
     pub wait: bool,
@@ -92,7 +158,7 @@ pub struct StartArgs {
     #[arg(long, value_name = "REGEX", group = "waiting", conflicts_with = "follow")]
     pub ready: Option<String>,
     /// Let --wait and --ready wait no longer than this, then exit with 121: 90, 30s, 1h30m
-    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, requires = "waiting")]
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub within: Option<u64>,
     /// Print its output as it comes, and exit with its code
     #[arg(long, short, conflicts_with = "json")]
@@ -103,6 +169,52 @@ pub struct StartArgs {
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,
+}
+
+/// How urgent it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PriorityArg {
+    /// Before everything else
+    Critical,
+    /// Before what is normal
+    High,
+    /// As usual
+    Normal,
+    /// When nothing else waits
+    Low,
+}
+
+impl From<PriorityArg> for Priority {
+    fn from(given: PriorityArg) -> Self {
+        match given {
+            PriorityArg::Critical => Self::Critical,
+            PriorityArg::High => Self::High,
+            PriorityArg::Normal => Self::Normal,
+            PriorityArg::Low => Self::Low,
+        }
+    }
+}
+
+/// What happens when too many jobs wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhenFullArg {
+    /// Nothing is queued, and the exit code is 75
+    Refuse,
+    /// It is queued as soon as there is room
+    Wait,
+}
+
+fn coming_time(text: &str) -> Result<Timestamp, String> {
+    parse_coming_time(text, SystemClock.now())
+}
+
+fn codes(text: &str) -> Result<Codes, String> {
+    Codes::parse(text).map_err(|error| error.to_string())
+}
+
+fn attempts(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=ATTEMPTS_MAX).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from 1 to {ATTEMPTS_MAX}"))
 }
 
 /// What happens to leftovers.

@@ -19,6 +19,11 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
         stale_after: args.stale_after.map(|limit| limit.0),
         grace: args.grace.map(|limit| limit.0),
         log_bytes_max: args.log_max.map(|limit| limit.0),
+        priority: args.priority.map(Into::into),
+        group: args.group.clone(),
+        after: args.after.clone(),
+        after_end: args.after_end.clone(),
+        after_lost: args.no_after.clone(),
     };
     if request.jobs.is_empty() {
         voice.say(human::NONE_NAMED);
@@ -29,7 +34,7 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
     let mut text = String::new();
     let mut code = 0;
     for one in &results {
-        if one.result == SetResult::HadEnded {
+        if matches!(one.result, SetResult::HadEnded | SetResult::HasBegun) {
             code = Code::WrongState as i32;
             voice.fail(&human::set(one));
         } else {

@@ -4,7 +4,7 @@ use super::{
     ready::{Manner, readied},
     wait::{still_goes_on, waited},
 };
-use crate::cli::args::start::{LeftoversArg, StartArgs};
+use crate::cli::args::start::{LeftoversArg, StartArgs, WhenFullArg};
 use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
 use crate::ops::{
@@ -14,7 +14,7 @@ use crate::ops::{
     home::{BrokenConfig, Home},
     logs::Wanted,
     ready::Pattern,
-    start,
+    start::{self, WhenFull},
     wait::{self, OWN_FAILURE},
 };
 use crate::os::{
@@ -23,6 +23,7 @@ use crate::os::{
 };
 use crate::render::{Voice, human, json};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
@@ -43,7 +44,32 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         log: args.log_max.map(|limit| limit.0),
         service: args.service,
         leave_leftovers: args.leftovers == LeftoversArg::Leave,
+        priority: args.priority.into(),
+        key: args.key.clone(),
+        unique: args.unique,
+        plan_hash: args.plan_hash.clone(),
+        key_ttl_seconds: args.key_ttl,
+        attempts: args.attempts,
+        retry: args.retry,
+        retry_delay_seconds: args.retry_delay,
+        retry_max_delay_seconds: args.retry_max_delay,
+        retry_on: args.retry_on.clone(),
+        after: args.after.clone(),
+        after_end: args.after_end.clone(),
+        delay_seconds: args.delay,
+        at: args.at,
+        group: args.group.clone(),
+        create_group: args.create_group,
     };
+    let waits_for_room = args.when_full == WhenFullArg::Wait;
+    if args.within.is_some() && !(waits_for_room || args.wait || args.ready.is_some()) {
+        return Err(Fault::new(Code::Usage, "--within limits a waiting, and nothing is waited for")
+            .hint("it goes with --wait, --ready or --when-full wait"));
+    }
+    if args.key_ttl.is_some() && args.key.is_none() && !args.unique {
+        return Err(Fault::new(Code::Usage, "--key-ttl keeps a key, and there is none")
+            .hint("a key is given with --key KEY, or made of the command with --unique"));
+    }
     if args.dry_run {
         let job = start::foresee(&request)?;
         let own_input = args.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
@@ -58,7 +84,21 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         return Err(fault.hint("who does not want the id sends it away: > /dev/null"));
     }
     let pattern = args.ready.as_deref().map(Pattern::parse).transpose()?;
-    let submitted = start::start(&request)?;
+    let began = Instant::now();
+    let when_full = if waits_for_room {
+        WhenFull::Wait { within: args.within.map(Duration::from_secs) }
+    } else {
+        WhenFull::Refuse
+    };
+    let mut told = false;
+    let submitted = start::start(&request, when_full, &mut |full| {
+        if !told {
+            voice.say(&human::full(full));
+        }
+        told = true;
+    })?;
+    // What is left of the time for the waiting that comes.
+    let within = args.within.map(|within| within.saturating_sub(began.elapsed().as_secs()));
     voice.events(&submitted.decided.events);
     voice.warn(&submitted.warnings);
     let id = submitted.job.id.clone();
@@ -84,9 +124,9 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     let code = if args.follow {
         copied(follow(&id, voice))
     } else if args.wait {
-        wait_for_one(&id, args.within, voice)
+        wait_for_one(&id, within, voice)
     } else if let Some(pattern) = &pattern {
-        wait_for_ready(&id, pattern, args.within, voice)
+        wait_for_ready(&id, pattern, within, voice)
     } else {
         Ok(0)
     };

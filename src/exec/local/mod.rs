@@ -5,6 +5,7 @@
 //! and executes the command. So at each instant the record tells what may have run. Only the holder of the record's
 //! lock signals, judges or ends a job.
 
+pub mod alarm;
 pub mod cut;
 mod ending;
 mod family;
@@ -139,6 +140,10 @@ impl<C: Clock> Executor for Local<'_, C> {
         let left = end.outcome.as_ref().filter(|outcome| here && outcome.leftovers_left);
         let lives = |one: &&Leftover| process::Identity { pid: one.pid, start: one.start }.is_alive();
         left.map_or(Vec::new(), |outcome| outcome.leftovers.iter().filter(lives).cloned().collect())
+    }
+
+    fn arm(&self) -> Result<(), ExecError> {
+        alarm::arm(self.root, self.orphan_watchers)
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {
@@ -281,6 +286,10 @@ fn has_lost_its_record(runs: &Folder, id: &JobId, record: Option<&Record>) -> Re
         Ok(is_empty && runs.has(&log_name(id))?)
     };
     read().map_err(|error| failed("look for the record", id, error))
+}
+
+fn failed_to_arm(error: io::Error) -> ExecError {
+    ExecError::Alarm(error)
 }
 
 fn failed(doing: &'static str, id: &JobId, error: io::Error) -> ExecError {

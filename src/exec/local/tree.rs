@@ -4,7 +4,11 @@
 //! cleared environments): the kernel itself says when none is left. Only an adopter, which is nobody's parent, has to
 //! look for the job's mark in environments.
 
-use super::{WATCH_COMMAND, record::Record};
+use super::{
+    WATCH_COMMAND,
+    alarm::{self, ALARM_COMMAND},
+    record::Record,
+};
 use crate::model::{id::JobId, outcome::Leftover};
 use crate::os::{
     folder::Folder,
@@ -118,7 +122,7 @@ impl Tree<'_> {
             .collect()
     }
 
-    /// Whether a process is another job's: its watcher, or marked as one of its processes.
+    /// Whether a process is another job's or nobody's: a watcher, the alarm, or marked as one of its processes.
     pub fn is_of_another_job(&self, process: &Process) -> bool {
         is_watcher(process) || self.has_mark_of_another_job(process.identity.pid)
     }
@@ -158,10 +162,15 @@ pub fn leftover(process: &Process) -> Leftover {
     Leftover { pid: process.identity.pid, start: process.identity.start, name: process.name.clone() }
 }
 
-/// Whether a process is a watcher: it calls itself one, and the record it names agrees, or it is too young to have
+/// Whether a process is a watcher, or the alarm: it calls itself one, and the record it names agrees, or it is too young to have
 /// written there.
 fn is_watcher(process: &Process) -> bool {
     let Some(arguments) = process::arguments(process.identity.pid) else { return false };
+    if let [_, command, root] = &arguments[..]
+        && command == ALARM_COMMAND.as_bytes()
+    {
+        return is_alarm(process, root);
+    }
     let [_, command, root, id, ..] = &arguments[..] else { return false };
     if command != WATCH_COMMAND.as_bytes() {
         return false;
@@ -177,5 +186,17 @@ fn is_watcher(process: &Process) -> bool {
             .is_ok_and(|all| all.iter().any(|attempt| attempt.watcher == Some(process.identity))),
         Err(_) => false,
     };
-    recorded || process::age(process.identity).is_some_and(|age| age < YOUNG_WATCHER_MAX)
+    recorded || is_young(process)
+}
+
+/// Whether a process that calls itself the alarm of a root is the one that holds its lock, or too young to have taken it.
+fn is_alarm(process: &Process, root: &[u8]) -> bool {
+    let root = PathBuf::from(OsString::from_vec(root.to_vec()));
+    let folder = Folder::open(&root).ok().flatten();
+    let recorded = folder.and_then(|folder| alarm::recorded(&folder).ok().flatten());
+    recorded == Some(process.identity) || is_young(process)
+}
+
+fn is_young(process: &Process) -> bool {
+    process::age(process.identity).is_some_and(|age| age < YOUNG_WATCHER_MAX)
 }

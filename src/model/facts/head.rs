@@ -2,10 +2,14 @@
 
 use crate::model::{
     Timestamp,
+    dependency::Dependency,
+    group,
     id::JobId,
     job::Job,
+    key::{Key, expires_at},
+    priority::Priority,
     state::{State, Status},
-    wire::or_default,
+    wire::{dependencies, or_default},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -31,9 +35,32 @@ pub struct Head {
     pub service: bool,
     /// The terminal session in which it was submitted.
     pub session: Option<String>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What makes a repeated submission this one.
+    pub key: Option<Key>,
+    /// The jobs whose ends it waits for.
+    pub after: Vec<Dependency>,
+    /// The group whose slots it takes; none for the default group.
+    pub group: Option<String>,
+    /// The first job of the batch with which it was submitted.
+    pub batch: Option<JobId>,
+    /// Whether it may be tried more than once.
+    pub retries: bool,
+    /// Whether it is a dead letter.
+    pub dead_letter: bool,
 }
 
 impl Head {
+    /// Whether its key is taken at `now`: until it has ended, and for the key's time after that. An end that nobody wrote
+    /// down was long ago.
+    pub fn holds_key(&self, now: Timestamp) -> bool {
+        self.key.as_ref().is_some_and(|key| {
+            let held = |at: Timestamp| expires_at(at, key.ttl_seconds) > now;
+            !self.status.has_ended() || self.ended_at.is_some_and(held)
+        })
+    }
+
     pub(super) fn of(job: &Job) -> Self {
         let not_before = if let State::Queued { not_before, .. } = job.state { not_before } else { None };
         Self {
@@ -46,6 +73,13 @@ impl Head {
             paused: job.paused_at().is_some(),
             service: job.spec.service,
             session: job.spec.session.clone(),
+            priority: job.spec.priority,
+            key: job.spec.key.clone(),
+            after: job.spec.after.clone(),
+            group: job.spec.group.clone(),
+            batch: job.spec.batch.clone(),
+            retries: job.spec.retry.attempts_max > 1,
+            dead_letter: job.end().is_some_and(|end| end.dead_letter),
         }
     }
 }
@@ -69,6 +103,24 @@ pub(super) struct HeadWire<'a> {
     service: bool,
     #[serde(default, borrow)]
     session: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "or_default")]
+    priority: Priority,
+    #[serde(default, borrow)]
+    key: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "or_default")]
+    key_ttl_seconds: u64,
+    #[serde(default, deserialize_with = "or_default")]
+    after: Vec<JobId>,
+    #[serde(default, deserialize_with = "or_default")]
+    after_end: Vec<JobId>,
+    #[serde(default, borrow)]
+    group: Option<Cow<'a, str>>,
+    #[serde(default)]
+    batch: Option<JobId>,
+    #[serde(default)]
+    max_attempts: Option<u32>,
+    #[serde(default, deserialize_with = "or_default")]
+    dead_letter: bool,
 }
 
 impl From<HeadWire<'_>> for Head {
@@ -83,6 +135,13 @@ impl From<HeadWire<'_>> for Head {
             paused: head.paused_at.is_some(),
             service: head.service,
             session: head.session.map(Cow::into_owned),
+            priority: head.priority,
+            key: head.key.map(|text| Key { text: text.into_owned(), ttl_seconds: head.key_ttl_seconds }),
+            after: dependencies(head.after, head.after_end),
+            group: head.group.filter(|name| name != group::DEFAULT).map(Cow::into_owned),
+            batch: head.batch,
+            retries: head.max_attempts.is_some_and(|most| most > 1),
+            dead_letter: head.dead_letter && head.status == Status::Failed,
         }
     }
 }

@@ -12,19 +12,19 @@ pub use draft::Draft;
 pub use head::Head;
 pub use outline::{Damage, Unreadable};
 
-use super::{Timestamp, event::Ledger, id::JobId, job::Job, state::Status};
+use super::{Timestamp, event::Ledger, group::Group, id::JobId, job::Job, state::Status};
 use head::HeadWire;
 use outline::{OutlineSeed, damage_at, position};
 use serde::de::DeserializeSeed;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
 
-/// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, and jobs
-/// outside the slots. The index requires one as long as a job that has not ended has it.
-const KNOWN_FEATURES: [&str; 2] = ["pause", "services"];
+/// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, jobs
+/// outside the slots, attempts, dependencies and groups. The index requires one as long as a job that has not ended has it.
+const KNOWN_FEATURES: [&str; 5] = ["pause", "services", "retries", "dependencies", "groups"];
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -43,6 +43,8 @@ pub struct Facts {
     foreign_features: Vec<String>,
     /// Top-level fields that are not the jobs' and not ours, as they stood.
     others: Vec<(String, String)>,
+    /// What it says of groups, by name.
+    groups: BTreeMap<String, Group>,
     entries: Vec<Option<Entry>>,
     places: HashMap<JobId, usize>,
 }
@@ -74,6 +76,7 @@ impl Facts {
             entries: Vec::with_capacity(outline.jobs.len()),
             places: HashMap::with_capacity(outline.jobs.len()),
             others: outline.others,
+            groups: outline.groups,
             text,
         };
         for range in outline.jobs {
@@ -144,6 +147,21 @@ impl Facts {
         self.entries.iter().flatten().map(|entry| &entry.head)
     }
 
+    /// The head of one job.
+    pub fn head(&self, id: &JobId) -> Option<&Head> {
+        self.places.get(id).and_then(|place| self.entries[*place].as_ref()).map(|entry| &entry.head)
+    }
+
+    /// What the index says of groups, by name.
+    pub fn groups(&self) -> &BTreeMap<String, Group> {
+        &self.groups
+    }
+
+    /// Whether somebody paused a group.
+    pub fn is_group_paused(&self, name: &str) -> bool {
+        self.groups.get(name).is_some_and(|group| group.paused_at.is_some())
+    }
+
     /// How many jobs are in that state.
     pub fn count(&self, status: Status) -> usize {
         self.heads().filter(|head| head.status == status).count()
@@ -197,6 +215,9 @@ impl Facts {
             let name = serde_json::Value::from(name.as_str());
             text.push_str(&format!(",\n{name}:{value}"));
         }
+        if !self.groups.is_empty() {
+            text.push_str(&format!(",\n\"groups\":{}", serde_json::json!(self.groups)));
+        }
         text.push_str(",\n\"jobs\":[");
         for (number, entry) in self.entries.iter().flatten().enumerate() {
             text.push_str(if number == 0 { "\n" } else { ",\n" });
@@ -215,7 +236,14 @@ impl Facts {
     /// What an older program must not ignore.
     fn features(&self) -> Vec<&'static str> {
         let active = || self.heads().filter(|head| !head.status.has_ended());
-        let present = [active().any(|head| head.paused), active().any(|head| head.service)];
+        let present = [
+            active().any(|head| head.paused),
+            active().any(|head| head.service),
+            active().any(|head| head.retries),
+            active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
+            active().any(|head| head.group.is_some())
+                || self.groups.values().any(|group| group.paused_at.is_some()),
+        ];
         KNOWN_FEATURES
             .into_iter()
             .zip(present)
@@ -238,6 +266,10 @@ impl Ledger for Facts {
     fn insert(&mut self, job: Job) {
         self.places.insert(job.id.clone(), self.entries.len());
         self.entries.push(Some(Entry { head: Head::of(&job), raw: None, job: Some(Box::new(job)) }));
+    }
+
+    fn groups_mut(&mut self) -> &mut BTreeMap<String, Group> {
+        &mut self.groups
     }
 
     fn remove(&mut self, id: &JobId) {

@@ -1,9 +1,10 @@
 //! The text of an index: its version, what it requires, and where its entries stand; and why it may not be read.
 
 use super::VERSION;
+use crate::model::group::Group;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::{fmt, ops::Range};
+use std::{collections::BTreeMap, fmt, ops::Range};
 
 /// Why a text is not an index that this program may write to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,7 @@ pub struct Damage {
 pub(super) struct Outline<'a> {
     requires: Vec<String>,
     others: Vec<(String, &'a RawValue)>,
+    groups: BTreeMap<String, Group>,
     jobs: Vec<&'a RawValue>,
 }
 
@@ -44,6 +46,7 @@ pub(super) struct Outline<'a> {
 pub(super) struct Ranges {
     pub(super) requires: Vec<String>,
     pub(super) others: Vec<(String, String)>,
+    pub(super) groups: BTreeMap<String, Group>,
     pub(super) jobs: Vec<Range<usize>>,
 }
 
@@ -57,6 +60,7 @@ impl Outline<'_> {
         Ranges {
             requires: self.requires,
             others: self.others.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect(),
+            groups: self.groups,
             jobs: self.jobs.into_iter().map(range).collect(),
         }
     }
@@ -84,7 +88,8 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline<'de>, A::Error> {
         use serde::de::Error;
         let (mut version, mut jobs) = (None::<u64>, None);
-        let mut outline = Outline { requires: Vec::new(), others: Vec::new(), jobs: Vec::new() };
+        let mut outline =
+            Outline { requires: Vec::new(), others: Vec::new(), groups: BTreeMap::new(), jobs: Vec::new() };
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "version" if version.is_none() => {
@@ -104,6 +109,11 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
                     let raw: &RawValue = map.next_value()?;
                     outline.requires = serde_json::from_str(raw.get())
                         .map_err(|_| A::Error::custom("requires: expected a list of strings"))?;
+                }
+                "groups" => {
+                    let raw: &RawValue = map.next_value()?;
+                    outline.groups = serde_json::from_str(raw.get())
+                        .map_err(|error| A::Error::custom(format!("groups: {error}")))?;
                 }
                 _ => outline.others.push((name, map.next_value()?)),
             }

@@ -2,9 +2,13 @@
 
 use super::{command, environment, input};
 use crate::model::{
+    Timestamp,
     bytes::Bytes,
     config::Config,
+    key::{self, Key},
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
+    priority::Priority,
+    retry::{Codes, Retry},
     spec::{Command, JobSpec, LeftoverPolicy},
 };
 use crate::ops::{
@@ -12,6 +16,7 @@ use crate::ops::{
     given, inside,
 };
 use crate::os::{inherited::Inherited, session};
+use chrono::TimeDelta;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +56,46 @@ pub struct Request {
     pub service: bool,
     /// Whether leftovers are left running.
     pub leave_leftovers: bool,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What makes a repeated submission this one.
+    pub key: Option<String>,
+    /// Whether the key is made of the command.
+    pub unique: bool,
+    /// What is added to such a key.
+    pub plan_hash: Option<String>,
+    /// How long the key stays taken after the end.
+    pub key_ttl_seconds: Option<u64>,
+    /// How often it is tried.
+    pub attempts: Option<u32>,
+    /// Whether it is tried as often as the settings say.
+    pub retry: bool,
+    /// The wait after the first attempt.
+    pub retry_delay_seconds: Option<u64>,
+    /// The longest wait between attempts.
+    pub retry_max_delay_seconds: Option<u64>,
+    /// Only these ends are tried again.
+    pub retry_on: Option<Codes>,
+    /// Jobs as typed, which have to complete first.
+    pub after: Vec<String>,
+    /// Jobs as typed, which have to end first.
+    pub after_end: Vec<String>,
+    /// How long it waits at least.
+    pub delay_seconds: Option<u64>,
+    /// Before when it does not start.
+    pub at: Option<Timestamp>,
+    /// The group whose slots it takes.
+    pub group: Option<String>,
+    /// Whether the group is made where it is not there.
+    pub create_group: bool,
+}
+
+impl Request {
+    /// Before when it does not start, if it is submitted at `now`.
+    pub fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let delay = |seconds| i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds);
+        self.at.or_else(|| now.checked_add_signed(delay(self.delay_seconds?)?))
+    }
 }
 
 /// What is to be submitted: everything checked, nothing changed.
@@ -82,6 +127,10 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
     spec.limits.log =
         request.log.map_or(config.limits.log, |bytes| ByteLimit { bytes, source: Source::Flag });
     spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
+    spec.priority = request.priority;
+    spec.key = key(request, &spec)?;
+    spec.retry = retry(request, config)?;
+    spec.group = request.group.as_deref().map(given::group).transpose()?.flatten();
     spec.session = session::terminal();
     spec.parent = inside::own_job();
     spec.stdin = request
@@ -91,6 +140,41 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
         .map(input::checked_file)
         .transpose()?;
     Ok((spec, inherited))
+}
+
+/// The key that was given, or that of the command.
+fn key(request: &Request, spec: &JobSpec) -> Result<Option<Key>, Fault> {
+    let plan_hash = request.plan_hash.as_deref().map(given::key).transpose()?;
+    let of_command = || key::of_command(&spec.command.to_argv(), &spec.cwd, plan_hash.as_deref());
+    let text = match &request.key {
+        Some(text) => Some(given::key(text)?),
+        None => request.unique.then(of_command).map(|text| given::key(&text)).transpose()?,
+    };
+    Ok(text.map(|text| Key { text, ttl_seconds: request.key_ttl_seconds.unwrap_or(0) }))
+}
+
+/// How it is tried again: as it was asked, the rest as the settings say.
+fn retry(request: &Request, config: &Config) -> Result<Retry, Fault> {
+    let asked = if request.retry { config.retry.attempts_max } else { 1 };
+    let retry = Retry {
+        attempts_max: request.attempts.unwrap_or(asked),
+        delay_seconds: request.retry_delay_seconds.unwrap_or(config.retry.delay_seconds),
+        delay_seconds_max: request
+            .retry_max_delay_seconds
+            .unwrap_or_else(|| config.retry.delay_seconds_max.max(request.retry_delay_seconds.unwrap_or(0))),
+        codes: request.retry_on.clone(),
+    };
+    let asks = request.retry_delay_seconds.is_some()
+        || request.retry_max_delay_seconds.is_some()
+        || request.retry_on.is_some();
+    if asks && retry.attempts_max == 1 {
+        return Err(Fault::new(Code::Usage, "with a single attempt there is nothing to retry")
+            .hint("say how often it is tried: --attempts 5, or --retry"));
+    }
+    if retry.delay_seconds > retry.delay_seconds_max {
+        return Err(Fault::new(Code::Usage, "--retry-delay is longer than --retry-max-delay"));
+    }
+    Ok(retry)
 }
 
 fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {

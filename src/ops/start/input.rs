@@ -52,6 +52,25 @@ pub fn keep(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
     bytes(path.into_os_string(), "the input's path")
 }
 
+/// Keeps for a job what is kept for another one. Gives its path.
+pub fn copy(root: &Root, from: &JobId, to: &JobId) -> Result<Bytes, Fault> {
+    let runs = root.runs()?;
+    let path = runs.path().join(input_name(to));
+    let copy = || -> io::Result<()> {
+        let mut kept = runs.open_file(&input_name(from))?.ok_or(io::ErrorKind::NotFound)?;
+        let mut file = runs.create_file(&input_name(to))?;
+        io::copy(&mut kept, &mut file)?;
+        file.sync_all()?;
+        runs.sync()
+    };
+    copy().map_err(|error| {
+        forget(root, to);
+        let message = without_number(&error.to_string());
+        Fault::new(Code::Failed, format!("could not keep the input of {from} for its retry: {message}"))
+    })?;
+    bytes(path.into_os_string(), "the input's path")
+}
+
 /// Gives the kept input to another id.
 pub fn rename(root: &Root, from: &JobId, to: &JobId) -> Result<Bytes, Fault> {
     let runs = root.runs()?;

@@ -4,44 +4,56 @@ mod command;
 mod environment;
 mod given;
 mod input;
+pub mod submit;
 mod variables;
 
 pub use given::Request;
 
 use super::{
+    attend::Attendance,
     called::{Called, called},
-    fault::{Code, Fault},
+    fault::{Code, Fault, Reason},
+    find::{Among, find_all},
     home::{BrokenConfig, Home},
     list::places,
 };
-use crate::model::{Timestamp, id::JobId, job::Job, spec::JobSpec};
+use crate::model::{
+    Timestamp,
+    dependency::{DEPENDENCIES_MAX, Dependency, Until},
+    facts::Facts,
+    id::JobId,
+    job::Job,
+};
 use crate::os::{
     clock::{Clock, SystemClock},
-    ids::{IdSource, RandomIds},
-    inherited::Inherited,
+    session,
 };
 use crate::pass::{Decided, Pass};
 use crate::plan::{
-    Scope, admit,
+    Action, Scope,
+    admit::{self, Full},
     pick::{self, Waits},
 };
-use crate::store::{Store, environments};
+use crate::store::Store;
 use given::prepare;
 use std::path::Path;
-
-/// How often an id is drawn anew when one is taken. With 887 million ids a day, once is already rare.
-const DRAWS_MAX: usize = 16;
+use std::time::{Duration, Instant};
+use submit::{Entry, Input, Placed, Submission, submit};
 
 /// A submitted job.
 #[derive(Debug)]
 pub struct Submitted {
     /// As it is in the index.
     pub job: Job,
+    /// Whether it was submitted now; otherwise it has the key of what was asked, and nothing was started.
+    pub created: bool,
+    /// Whether the job that was there runs another command than was asked.
+    pub differs: bool,
     /// Why it does not run at once, where it has to wait.
     pub waits: Option<Waits>,
     /// Its place in the queue, from 1, where it stands in line for a slot.
     pub place: Option<usize>,
-    /// What the jobs that hold the slots are called, where it waits for one.
+    /// What the jobs that it waits for are called.
     pub holders: Vec<Called>,
     /// What was decided, for those who want to see it.
     pub decided: Decided,
@@ -49,146 +61,245 @@ pub struct Submitted {
     pub warnings: Vec<String>,
 }
 
-/// Submits a job.
-pub fn start(request: &Request) -> Result<Submitted, Fault> {
+/// What a submission does when the queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It waits for room, no longer than this.
+    Wait {
+        /// For ever where nothing is said.
+        within: Option<Duration>,
+    },
+}
+
+/// Submits a job. `waiting` is told why it is not submitted yet, before each wait for room.
+pub fn start(
+    request: &Request,
+    when_full: WhenFull,
+    waiting: &mut dyn FnMut(&Full),
+) -> Result<Submitted, Fault> {
     let home = Home::open(BrokenConfig::Stops)?;
-    let (spec, inherited) = prepare(request, &home.config)?;
-    submit(&home, spec, &inherited, request.stdin.as_deref() == Some(Path::new("-")))
+    let deadline = match when_full {
+        WhenFull::Wait { within: Some(within) } => Some(Instant::now() + within),
+        _ => None,
+    };
+    // Our own standard input can be read once only: there must be room before.
+    let own_input = request.stdin.as_deref() == Some(Path::new("-"));
+    loop {
+        // What is asked may change while it waits: files of variables, a folder that goes.
+        if own_input && let Err(full) = room(&home, request)? {
+            wait_for_room(&home, &full, when_full, deadline, waiting)?;
+            continue;
+        }
+        let (spec, inherited) = prepare(request, &home.config)?;
+        let asked = spec.display.clone();
+        let after = dependencies(&home, request)?;
+        let spec = crate::model::spec::JobSpec { after, ..spec };
+        let input = own_input.then_some(Input::Own);
+        let submission = Submission {
+            entries: vec![Entry { spec, input }],
+            inherited,
+            not_before: request.not_before(home.clock.now()),
+            is_batch: false,
+            makes_groups: request.create_group,
+            retried: Vec::new(),
+        };
+        let store = home.store();
+        let executor = home.local();
+        let pass = home.pass(&store, &executor);
+        match submit(&home, &pass, submission)? {
+            submit::Submitted::Stands(placed, decided) => {
+                let Some(placed) = placed.into_iter().next() else {
+                    return Err(Fault::new(Code::Failed, "nothing was submitted"));
+                };
+                return launch(&home, &pass, &placed, &asked, decided);
+            }
+            submit::Submitted::Full(full, decided) => {
+                pass.act(&decided.actions)?;
+                wait_for_room(&home, &full, when_full, deadline, waiting)?;
+            }
+        }
+    }
+}
+
+/// Whether there is room for what is asked, as things stand.
+fn room(home: &Home, request: &Request) -> Result<Result<(), Full>, Fault> {
+    let facts = home.store().read()?;
+    Ok(if request.service { Ok(()) } else { admit::room(&facts, &home.config.queue) })
+}
+
+/// Waits until the queue may have room again, or says that it is full.
+pub fn wait_for_room(
+    home: &Home,
+    full: &Full,
+    when_full: WhenFull,
+    deadline: Option<Instant>,
+    waiting: &mut dyn FnMut(&Full),
+) -> Result<(), Fault> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    if when_full == WhenFull::Refuse || left == Some(Duration::ZERO) {
+        let facts = home.store().read()?;
+        return Err(is_full(home, &facts, full, when_full));
+    }
+    waiting(full);
+    let mut attendance = Attendance::new(home)?;
+    let facts = attendance.read()?;
+    // Room that came since is not waited for.
+    if admit::room(&facts, &home.config.queue).is_ok() {
+        return Ok(());
+    }
+    let queued: Vec<JobId> =
+        facts.heads().filter(|head| !head.status.has_ended()).map(|head| head.id.clone()).collect();
+    attendance.wait(&facts, &queued, &[], left)?;
+    Ok(())
+}
+
+/// The queue is too full for another submission.
+pub fn is_full(home: &Home, facts: &Facts, full: &Full, when_full: WhenFull) -> Fault {
+    let Full { waiting, threshold, jobs_max } = full;
+    let waited = if when_full == WhenFull::Refuse { "" } else { "still " };
+    let message = format!(
+        "the queue is {waited}full: {waiting} wait, and beyond {threshold} ({}% of {jobs_max}) nothing more is taken; \
+        nothing was queued",
+        home.config.queue.threshold_percent
+    );
+    let retry_after_seconds = retry_after_seconds(home, facts, full);
+    let reason = Reason::QueueFull { full: *full, retry_after_seconds };
+    Fault { reason: Some(Box::new(reason)), ..Fault::new(Code::NotNow, message) }.hint(
+        "--when-full wait waits for room, --batch FILE takes many commands as one entry, \
+        queue.max_size in config.toml raises the limit",
+    )
+}
+
+/// Shortest and longest time after which trying again is proposed, and what is proposed where nothing is known.
+const RETRY_AFTER_SECONDS: (i64, i64, i64) = (1, 3_600, 10);
+
+/// How many of the latest ends are looked at for how long a job takes.
+const ENDS_LOOKED_AT: usize = 20;
+
+/// After how many seconds there may be room again: how long the latest jobs ran, as often as jobs have to leave first.
+fn retry_after_seconds(home: &Home, facts: &Facts, full: &Full) -> u64 {
+    let (least, most, unknown) = RETRY_AFTER_SECONDS;
+    let ended = facts.heads().rev().filter(|head| head.status.has_ended()).take(ENDS_LOOKED_AT);
+    let jobs = ended.filter_map(|head| facts.job(&head.id).ok().flatten());
+    let times: Vec<i64> = jobs
+        .filter_map(|job| job.run_time(home.clock.now()))
+        .map(|time| time.num_milliseconds().max(0))
+        .collect();
+    let Some(count) = i64::try_from(times.len()).ok().filter(|count| *count > 0) else {
+        return unknown.unsigned_abs();
+    };
+    let leaving = i64::try_from((full.waiting - full.threshold).div_ceil(home.config.slots)).unwrap_or(1);
+    let milliseconds = times.iter().sum::<i64>() / count * leaving;
+    (milliseconds / 1_000).clamp(least, most).unsigned_abs()
+}
+
+/// The jobs that are waited for, as they are called in this terminal.
+fn dependencies(home: &Home, request: &Request) -> Result<Vec<Dependency>, Fault> {
+    if request.after.is_empty() && request.after_end.is_empty() {
+        return Ok(Vec::new());
+    }
+    let facts = home.store().read()?;
+    waited_for(&facts, &request.after, &request.after_end)
+}
+
+/// Jobs that are waited for: those that must complete, then those that must end, each once.
+pub fn waited_for(facts: &Facts, after: &[String], after_end: &[String]) -> Result<Vec<Dependency>, Fault> {
+    let session = session::terminal();
+    let mut all: Vec<Dependency> = Vec::new();
+    for (texts, until) in [(after, Until::Completed), (after_end, Until::Ended)] {
+        for id in find_all(facts, texts, Among::Session(session.as_deref()))? {
+            let dependency = Dependency { id, until };
+            if !all.contains(&dependency) {
+                all.push(dependency);
+            }
+        }
+    }
+    if all.len() > DEPENDENCIES_MAX {
+        return Err(Fault::new(Code::Usage, format!("a job waits for {DEPENDENCIES_MAX} others at most")));
+    }
+    Ok(all)
 }
 
 /// What would be submitted. Changes nothing.
 pub fn foresee(request: &Request) -> Result<Job, Fault> {
-    let config = Home::open_existing(BrokenConfig::Stops)?.map(|home| home.config).unwrap_or_default();
-    let (spec, _) = prepare(request, &config)?;
+    let home = Home::open_existing(BrokenConfig::Stops)?;
+    let config = home.as_ref().map(|home| home.config.clone()).unwrap_or_default();
+    let (mut spec, _) = prepare(request, &config)?;
+    if let Some(home) = &home {
+        spec.after = dependencies(home, request)?;
+    }
     let id =
         JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
-    Ok(Job::new(id, spec, SystemClock.now()))
+    let now = SystemClock.now();
+    let mut job = Job::new(id, spec, now);
+    job.state = crate::model::state::queued(request.not_before(now));
+    Ok(job)
 }
 
-/// Makes the environment durable, then the job, and launches its watcher where it got a slot.
-fn submit(
-    home: &Home,
-    mut spec: JobSpec,
-    inherited: &Inherited,
-    own_input: bool,
-) -> Result<Submitted, Fault> {
-    let mut id = draw(home.clock.now())?;
-    if own_input {
-        spec.stdin = Some(input::keep(&home.root, &id)?);
-    }
-    let store = home.store();
-    let executor = home.local();
-    let pass = home.pass(&store, &executor);
-    let decided = submit_as_free(home, &pass, &mut id, &mut spec, inherited, own_input);
-    if decided.is_err() && own_input {
-        input::forget(&home.root, &id);
-    }
-    launch(home, &pass, &store, &id, decided?)
-}
-
-fn draw(now: Timestamp) -> Result<JobId, Fault> {
-    JobId::new(now, &RandomIds.draw()).map_err(|error| Fault::new(Code::Failed, error.to_string()))
-}
-
-/// Submits under `id`, or under another where that is taken; a kept input goes along.
-fn submit_as_free(
-    home: &Home,
-    pass: &Pass<'_, SystemClock>,
-    id: &mut JobId,
-    spec: &mut JobSpec,
-    inherited: &Inherited,
-    own_input: bool,
-) -> Result<Decided, Fault> {
-    let now = home.clock.now();
-    for _ in 0..DRAWS_MAX {
-        if let Some(decided) = submit_as(home, pass, id, spec, inherited, now)? {
-            return Ok(decided);
-        }
-        let other = draw(now)?;
-        if own_input {
-            spec.stdin = Some(input::rename(&home.root, id, &other)?);
-        }
-        *id = other;
-    }
-    Err(Fault::new(Code::NotNow, "could not find a free id").hint("try again"))
-}
-
-/// Submits under this id. `None`: it is taken.
-fn submit_as(
-    home: &Home,
-    pass: &Pass<'_, SystemClock>,
-    id: &JobId,
-    spec: &JobSpec,
-    inherited: &Inherited,
-    now: Timestamp,
-) -> Result<Option<Decided>, Fault> {
-    // A sweep may take the file between saving and the transaction, since no job names it yet: then once more.
-    for _ in 0..DRAWS_MAX {
-        let (name, is_new) = environments::save(&home.root, inherited)?;
-        let job = Job::new(id.clone(), JobSpec { env: Some(name.clone()), ..spec.clone() }, now);
-        let (mut admitted, mut there) = (false, Ok(true));
-        let decided = pass.decide(Scope::Slots, &mut |draft| {
-            there = environments::has(&home.root, &name);
-            if matches!(there, Ok(true)) {
-                admitted = admit::admit(draft, job.clone())?;
-            }
-            Ok(())
-        });
-        let decided = match decided {
-            Ok(decided) => decided,
-            Err(error) => {
-                // Nobody will ask for these values again.
-                if is_new {
-                    home.store().forget(&name);
-                }
-                return Err(error.into());
-            }
-        };
-        if admitted {
-            return Ok(Some(decided));
-        }
-        // What the same pass claimed for others must still be launched.
-        pass.act(&decided.actions)?;
-        if there? {
-            return Ok(None);
-        }
-    }
-    Err(Fault::new(Code::NotNow, "the captured environment was removed again and again").hint("try again"))
-}
-
+/// Acts upon what was decided, and tells how the job stands.
 fn launch(
     home: &Home,
     pass: &Pass<'_, SystemClock>,
-    store: &dyn Store,
-    id: &JobId,
+    placed: &Placed,
+    asked: &str,
     decided: Decided,
 ) -> Result<Submitted, Fault> {
+    let id = &placed.id;
     let mut warnings = home.warnings.clone();
     warnings.extend(decided.warnings.iter().cloned());
-    let mut job = submitted_job(&decided, id)?;
     // The id is on disk: from here on, whatever goes wrong is a warning.
     match pass.act(&decided.actions) {
         Ok(told) => warnings.extend(told),
         Err(error) => warnings.push(error.to_string()),
     }
     let claimed =
-        decided.actions.iter().any(|action| matches!(action, crate::plan::Action::Launch(of) if of == id));
-    let (mut waits, mut place, mut holders) = (None, None, Vec::new());
-    if !claimed {
+        decided.actions.iter().any(|action| matches!(action, Action::Launch { id: of } if of == id));
+    let mut submitted = Submitted {
+        job: if placed.created { submitted_job(&decided, id)? } else { existing(home, id)? },
+        created: placed.created,
+        differs: false,
+        waits: None,
+        place: None,
+        holders: Vec::new(),
+        decided,
+        warnings,
+    };
+    submitted.differs = !submitted.created && submitted.job.spec.display != asked;
+    if !claimed && !submitted.job.status().has_ended() && submitted.job.run().is_none() {
         // Slots may be held by jobs that are gone; without cron nobody else would look.
         if let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
-            warnings.push(error.to_string());
+            submitted.warnings.push(error.to_string());
         }
-        if let Ok(facts) = store.read() {
-            job = facts.job(id).ok().flatten().unwrap_or(job);
-            place = places(&facts, home.clock.now()).get(id).copied();
-            waits = pick::why_it_waits(&facts, id, home.clock.now(), &home.config, &home.site)?;
-            if let Some(Waits::ForSlot { held_by, .. }) = &waits {
-                holders = called(&facts, held_by);
-            }
-        }
+        tell_why_it_waits(home, &mut submitted)?;
     }
-    Ok(Submitted { job, waits, place, holders, decided, warnings })
+    Ok(submitted)
+}
+
+fn existing(home: &Home, id: &JobId) -> Result<Job, Fault> {
+    let gone = || Fault::new(Code::NotNow, format!("{id}, which had the key, was removed a moment ago"));
+    home.store().read()?.job(id)?.ok_or_else(|| gone().hint("try again; nothing was started"))
+}
+
+fn tell_why_it_waits(home: &Home, submitted: &mut Submitted) -> Result<(), Fault> {
+    let Ok(facts) = home.store().read() else { return Ok(()) };
+    let id = submitted.job.id.clone();
+    if let Ok(Some(job)) = facts.job(&id) {
+        submitted.job = job;
+    }
+    let now: Timestamp = home.clock.now();
+    submitted.place = places(&facts, now).get(&id).copied();
+    submitted.waits = pick::why_it_waits(&facts, &id, now, &home.config, &home.site)?;
+    submitted.holders = match &submitted.waits {
+        Some(Waits::ForSlot { held_by, .. }) => called(&facts, held_by),
+        Some(Waits::ForJobs(open)) => {
+            called(&facts, &open.iter().map(|one| one.id.clone()).collect::<Vec<_>>())
+        }
+        _ => Vec::new(),
+    };
+    Ok(())
 }
 
 /// The job as this submission left it.

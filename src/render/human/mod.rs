@@ -22,7 +22,7 @@ pub use overview::overview;
 pub use pause::paused;
 pub use prune::{pruned, pruned_in_all};
 pub use set::set;
-pub use start::{foreseen, place};
+pub use start::{foreseen, full, place};
 pub use status::status;
 pub use tick::foreseen_pass;
 pub use wait::{Awaited, Standing, circle, goes_on};

@@ -3,6 +3,7 @@
 use super::words::end_status;
 use crate::model::job::Job;
 use crate::ops::set::{Set, SetResult};
+use crate::plan::pick;
 use crate::render::safe;
 
 /// What a change of a job changed, in one line.
@@ -13,6 +14,9 @@ pub fn set(one: &Set) -> String {
         SetResult::WasSo => format!("{id} was so already"),
         SetResult::HadEnded => {
             format!("{id} has ended ({}) and stays as it is", end_status(&one.after))
+        }
+        SetResult::HasBegun => {
+            format!("{id} has begun and stays as it is: priority, group and --after are for jobs that wait")
         }
     }
 }
@@ -30,6 +34,9 @@ fn differences(before: &Job, after: &Job) -> Vec<String> {
     };
     compare("name", name(before), name(after), old.name == new.name);
     compare("labels", labels(before), labels(after), old.labels == new.labels);
+    compare("priority", old.priority.to_string(), new.priority.to_string(), true);
+    compare("group", group(before), group(after), true);
+    compare("after", waited_for(before), waited_for(after), old.after == new.after);
     let (old, new) = (&old.limits, &new.limits);
     for (what, from, to) in [
         ("timeout", old.timeout, new.timeout),
@@ -44,6 +51,15 @@ fn differences(before: &Job, after: &Job) -> Vec<String> {
 
 fn name(job: &Job) -> String {
     job.spec.name.as_deref().map_or_else(|| "none".to_owned(), safe::line)
+}
+
+fn group(job: &Job) -> String {
+    pick::group_of(job.spec.group.as_deref()).to_owned()
+}
+
+fn waited_for(job: &Job) -> String {
+    let ids: Vec<&str> = job.spec.after.iter().map(|one| one.id.as_str()).collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.join(" ") }
 }
 
 fn labels(job: &Job) -> String {

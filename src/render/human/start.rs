@@ -1,13 +1,42 @@
 //! A submission.
 
-use super::words::waiting_named;
-use crate::model::{Timestamp, job::Job, spec::LeftoverPolicy};
+use super::words::{end, run_time, waiting_named};
+use crate::model::{Timestamp, job::Job, spec::LeftoverPolicy, state::Status};
 use crate::ops::start::Submitted;
+use crate::plan::{WAKE_HORIZON, admit::Full, pick::Waits};
 use crate::render::safe;
 
 /// Why a submitted job does not run at once.
 pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
-    submitted.waits.as_ref().map(|waits| format!("queued: {}", waiting_named(waits, &submitted.holders, now)))
+    if !submitted.created {
+        return Some(existing(submitted, now));
+    }
+    if submitted.job.status().has_ended() {
+        return Some(end(&submitted.job));
+    }
+    let waits = submitted.waits.as_ref()?;
+    let text = format!("queued: {}", waiting_named(waits, &submitted.holders, now));
+    // Nothing of ours is there for so long: a pass from outside starts it.
+    let is_far = matches!(waits, Waits::Until(at) if *at - now > WAKE_HORIZON);
+    Some(if is_far { format!("{text}; bgctl tick, from cron, starts it then") } else { text })
+}
+
+/// The key was taken.
+fn existing(submitted: &Submitted, now: Timestamp) -> String {
+    let job = &submitted.job;
+    let stands = match job.status() {
+        Status::Running => format!("is running, for {}", run_time(job, now)),
+        Status::Queued => "is queued".to_owned(),
+        Status::WaitingApproval => "waits for approval".to_owned(),
+        ended => format!("is {ended}"),
+    };
+    let other = if submitted.differs { ", with another command" } else { "" };
+    format!("{} has the key and {stands}{other}; nothing was started", job.id)
+}
+
+/// Why a submission waits.
+pub fn full(full: &Full) -> String {
+    format!("the queue is full: {} wait; this goes on when {} do", full.waiting, full.threshold)
 }
 
 /// What would be submitted. `own_input`: whether it would be given our own standard input, which is not read now.

@@ -132,14 +132,17 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     add("waits", report.waits.as_ref().map(|waits| waiting(waits, now)));
     add("waits", (job.status() == Status::WaitingApproval).then(|| "for a person's approval".to_owned()));
     match &report.waits {
-        Some(Waits::Until(at)) => add("not before", Some(local(*at))),
+        Some(Waits::Until(at) | Waits::ForRetry { at, .. }) => add("not before", Some(local(*at))),
+        Some(Waits::ForJobs(open)) => {
+            add("after", several(report, &open.iter().map(|one| one.id.clone()).collect::<Vec<_>>()));
+        }
         Some(Waits::ForSlot { held_by, ahead }) => {
             add("held by", several(report, held_by));
             add("ahead", several(report, ahead));
         }
         _ => {}
     }
-    let several_attempts = job.spec.attempts_max > 1 || report.attempts.len() > 1;
+    let several_attempts = job.spec.retry.attempts_max > 1 || report.attempts.len() > 1;
     if several_attempts && !report.attempts.is_empty() {
         group.push(("attempts", attempts(report, now)));
     }
@@ -158,7 +161,7 @@ fn several(report: &Report, ids: &[JobId]) -> Option<String> {
 
 /// Each attempt: when, how long, how it ended, and what it used.
 fn attempts(report: &Report, now: Timestamp) -> Vec<String> {
-    let max = report.row.job.spec.attempts_max;
+    let max = report.row.job.spec.retry.attempts_max;
     let mut lines = Vec::new();
     for attempt in &report.attempts {
         let begin = attempt.started_at.map_or_else(|| "at an unknown time".to_owned(), local);

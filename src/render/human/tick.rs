@@ -1,6 +1,7 @@
 //! What a pass would do.
 
-use crate::model::{event::Event, id::JobId, state::Change};
+use super::measure::local;
+use crate::model::{event::Event, group::GroupChange, id::JobId, state::Change};
 use crate::pass::Decided;
 use crate::plan::Action;
 use crate::render::safe;
@@ -13,10 +14,11 @@ pub fn foreseen_pass(decided: &Decided) -> String {
     }
     for action in &decided.actions {
         text.push_str(&match action {
-            Action::Launch(id) if is_started(id, &decided.events) => continue,
-            Action::Launch(id) => format!("would launch a watcher for {id}\n"),
-            Action::Poke(id) => format!("would poke the watcher of {id}\n"),
-            Action::Evict(id) => format!("would replace the silent watcher of {id}\n"),
+            Action::Launch { id } if is_started(id, &decided.events) => continue,
+            Action::Launch { id } => format!("would launch a watcher for {id}\n"),
+            Action::Poke { id } => format!("would poke the watcher of {id}\n"),
+            Action::Wake { at } => format!("would see that somebody starts what is due at {}\n", local(*at)),
+            Action::Evict { id } => format!("would replace the silent watcher of {id}\n"),
         });
     }
     for id in &decided.emptied_logs {
@@ -41,6 +43,12 @@ fn event_words(event: &Event) -> String {
     match event {
         Event::Submitted { job } => format!("submit {}", job.id),
         Event::Removed { id } => format!("remove {id}"),
+        Event::Grouped { group, change } => match change {
+            GroupChange::Slots { slots } => format!("give the group {group} {slots} slots"),
+            GroupChange::Pause { .. } => format!("pause the group {group}"),
+            GroupChange::Resume => format!("let the group {group} go on"),
+            GroupChange::Remove => format!("remove the group {group}"),
+        },
         Event::Edited { id, .. } => format!("change what is asked of {id}"),
         Event::Changed { id, change } => match change {
             Change::Claim { .. } => format!("start {id}"),
@@ -48,6 +56,11 @@ fn event_words(event: &Event) -> String {
             Change::Decide { ending } => {
                 let note = ending.note.as_deref().unwrap_or("told to end");
                 format!("end {id}: {}", safe::line(note))
+            }
+            Change::End { summary, retry_at: Some(at), .. } => {
+                let why =
+                    summary.as_deref().map(|text| format!(": {}", safe::line(text))).unwrap_or_default();
+                format!("try {id} again at {}{why}", local(*at))
             }
             Change::End { summary, .. } => {
                 let why =
@@ -59,6 +72,7 @@ fn event_words(event: &Event) -> String {
             Change::AskApproval | Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
                 format!("change the approval of {id}")
             }
+            Change::ClearDeadLetter => format!("take {id} off the dead letters"),
             Change::Enrich { .. } => format!("add what is known of {id}"),
         },
     }

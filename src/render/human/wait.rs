@@ -1,7 +1,7 @@
 //! A wait: what it still waits for, and how it may be in its own way.
 
 use super::screen::fit;
-use super::words::{age, listed, names};
+use super::words::{age, jobs, listed, names};
 use crate::model::{Timestamp, id::JobId, job::Job};
 use crate::ops::{inside::Circle, wait::Left};
 use crate::plan::pick::Waits;
@@ -78,6 +78,10 @@ impl One {
 fn place(waits: &Waits) -> String {
     match waits {
         Waits::Paused { .. } => ", paused".to_owned(),
+        Waits::GroupPaused { .. } => ", its group is paused".to_owned(),
+        Waits::ForGroup(_) => ", its group is gone".to_owned(),
+        Waits::ForJobs(open) => format!(", {} before it", jobs(open.len())),
+        Waits::ForRetry { .. } => ", to be tried again".to_owned(),
         Waits::Until(_) => ", its time has not come".to_owned(),
         Waits::ForPass => String::new(),
         Waits::ForSlot { ahead, .. } if ahead.is_empty() => ", next".to_owned(),

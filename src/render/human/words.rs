@@ -3,10 +3,12 @@
 use super::screen::fit;
 use crate::model::{
     Timestamp,
+    dependency::Until,
     job::Job,
     limit::format_seconds,
     outcome::{Exit, Leftover, signal_name},
-    state::State,
+    priority::Priority,
+    state::{State, Status},
 };
 use crate::ops::{
     called::Called,
@@ -58,7 +60,14 @@ pub fn special(row: &Row, now: Timestamp) -> Vec<String> {
     } else if let State::Queued { not_before: Some(at), .. } = job.state
         && at > now
     {
-        special.push(format!("in {}", brief(seconds_between(now, at))));
+        let what = if job.attempt > 0 { "again in" } else { "in" };
+        special.push(format!("{what} {}", brief(seconds_between(now, at))));
+    }
+    if job.spec.priority != Priority::Normal && job.status() == Status::Queued {
+        special.push(job.spec.priority.to_string());
+    }
+    if job.end().is_some_and(|end| end.dead_letter) {
+        special.push("dead letter".to_owned());
     }
     if job.spec.service && !job.status().has_ended() {
         special.push("service".to_owned());
@@ -155,6 +164,24 @@ pub fn waiting(waits: &Waits, now: Timestamp) -> String {
 pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> String {
     match waits {
         Waits::Paused { since } => format!("it was paused {} ago", age(*since, now)),
+        Waits::GroupPaused { group, since } => {
+            format!(
+                "its group {group} was paused {} ago; bgctl resume --group {group} lets it go on",
+                age(*since, now)
+            )
+        }
+        Waits::ForGroup(group) => {
+            format!("there is no group {group} any more; bgctl set JOB --group NAME moves it to another")
+        }
+        Waits::ForJobs(open) => {
+            let end = if open.iter().all(|one| one.until == Until::Ended) { "end" } else { "completion" };
+            let which = if holders.is_empty() { jobs(open.len()) } else { names(holders) };
+            format!("it waits for the {end} of {which}")
+        }
+        Waits::ForRetry { at, attempt, attempts_max } => {
+            let time = brief(seconds_between(now, *at));
+            format!("its last attempt failed, attempt {attempt} of {attempts_max} comes in {time}")
+        }
         Waits::Until(at) => format!("it starts in {}, not before", brief(seconds_between(now, *at))),
         Waits::ForPass => "nothing is in its way, bgctl tick starts it".to_owned(),
         Waits::ForSlot { held_by, ahead } => {

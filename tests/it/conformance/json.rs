@@ -133,7 +133,7 @@ fn claim_by_hand(number: u32) -> Event {
 
 fn end_by_hand(number: u32, code: i32) -> Event {
     let outcome = Outcome::bare(Exit::Code(code), now());
-    let change = Change::End { outcome, retry_at: None, summary: None };
+    let change = Change::End { outcome, retry_at: None, summary: None, dead_letter: false };
     Event::Changed { id: hand_made_id(number), change }
 }
 

@@ -122,7 +122,10 @@ fn claimed(number: usize) -> Event {
 
 fn ended(number: usize) -> Event {
     let outcome = Outcome::bare(Exit::Code(0), now());
-    Event::Changed { id: id(number), change: Change::End { outcome, retry_at: None, summary: None } }
+    Event::Changed {
+        id: id(number),
+        change: Change::End { outcome, retry_at: None, summary: None, dead_letter: false },
+    }
 }
 
 fn removed(number: usize) -> Event {

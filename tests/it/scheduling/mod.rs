@@ -14,7 +14,13 @@ use bgctl::model::{
 };
 use bgctl::os::clock::Clock;
 use bgctl::pass::Pass;
-use bgctl::plan::{Scope, admit, census::Sighting, expire::seconds_left, pick::Waits};
+use bgctl::plan::{
+    Scope,
+    admit::{self, Admission},
+    census::Sighting,
+    expire::seconds_left,
+    pick::Waits,
+};
 use bgctl::store::{Store, memory::MemoryStore};
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -46,7 +52,7 @@ fn an_id_that_is_taken_is_not_admitted_and_changes_nothing() {
     let mut twin = job("b", 1, world.now);
     twin.id = world.job("a").id;
     world.decide(Scope::Slots, |draft| {
-        assert_eq!(admit::admit(draft, twin.clone()), Ok(false));
+        assert_eq!(admit::admit(draft, twin.clone(), twin.created_at), Ok(Admission::Taken));
         assert!(draft.events().is_empty());
         Ok(())
     });
@@ -82,7 +88,7 @@ fn the_end_of_a_job_and_the_next_claim_are_one_decision() {
     let mut world = World::new().slots(1);
     world.submit("a b");
     world.ends("a", Exit::Code(0));
-    assert_eq!(world.actions, [bgctl::plan::Action::Launch(world.job("b").id)]);
+    assert_eq!(world.actions, [bgctl::plan::Action::Launch { id: world.job("b").id }]);
 }
 
 #[test]
@@ -94,8 +100,9 @@ fn a_job_that_must_not_start_yet_is_passed_over_and_starts_when_it_is_due() {
     world.submit("b");
     assert_eq!(world.states(), "late:queued b:running");
     world.ends("b", Exit::Code(0));
+    assert_eq!(world.tick(), "wake in 60 s");
     world.after(59);
-    assert_eq!(world.tick(), "");
+    assert_eq!(world.tick(), "wake in 1 s");
     world.after(1);
     assert_eq!(world.tick(), "launch late");
 }
@@ -646,7 +653,9 @@ fn dry_run_over(claim: Option<Claim>) -> String {
         asked_approval: false,
         paused_at: None,
     });
-    store.transact(world.now, &mut |draft| admit::admit(draft, given.clone()).map(drop)).unwrap();
+    store
+        .transact(world.now, &mut |draft| admit::admit(draft, given.clone(), given.created_at).map(drop))
+        .unwrap();
     let clock = Now(world.now);
     let executor = DryRun { site: &site("here", "boot-2"), clock: &clock };
     let pass = Pass { store: &store, executor: &executor, clock: &clock, config: &world.config };

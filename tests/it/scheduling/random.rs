@@ -163,7 +163,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => Just(Change::GiveBack),
         1 => ending.prop_map(|ending| Change::Decide { ending }),
         3 => (outcome(), prop::option::of(instant()), prop::option::of(text()))
-            .prop_map(|(outcome, retry_at, summary)| Change::End { outcome, retry_at, summary }),
+            .prop_map(|(outcome, retry_at, summary)| Change::End { outcome, retry_at, summary, dead_letter: false }),
         1 => Just(Change::AskApproval),
         1 => Just(Change::Approve),
         1 => (instant(), text()).prop_map(|(at, note)| Change::Decline { at, note }),

@@ -19,7 +19,8 @@ use bgctl::model::{
     state::{Change, State},
 };
 use bgctl::plan::{
-    self, Action, Inputs, Scope, admit,
+    self, Action, Inputs, Scope,
+    admit::{self, Admission},
     census::{Census, Sighting},
     pick::{self, Waits},
     rescue, retain,
@@ -84,7 +85,11 @@ impl World {
         self.submitted += 1;
         let mut job = job(name, self.submitted, self.now);
         set(&mut job);
-        self.decide(Scope::Slots, |draft| admit::admit(draft, job.clone()).map(|admitted| assert!(admitted)));
+        self.decide(Scope::Slots, |draft| {
+            let admission = admit::admit(draft, job.clone(), job.created_at)?;
+            assert_eq!(admission, Admission::Admitted);
+            Ok(())
+        });
     }
 
     /// A job that another machine or an earlier boot runs, or nobody at all.
@@ -117,6 +122,7 @@ impl World {
                 outcome: Some(Outcome::bare(Exit::Code(0), job.created_at)),
                 ending: None,
                 summary: None,
+                dead_letter: false,
             });
         });
     }
@@ -173,7 +179,7 @@ impl World {
 
     /// Retention. Gives who goes, in that order: `a b`.
     pub fn prune(&mut self) -> String {
-        let gone = retain::retain(&self.facts, self.now, &self.config.retention);
+        let gone = retain::retain(&self.facts, self.now, &self.config);
         let names: Vec<String> = gone.iter().map(|id| self.name(id)).collect();
         self.decide(Scope::Slots, |draft| {
             for id in &gone {
@@ -222,9 +228,10 @@ impl World {
             .actions
             .iter()
             .map(|action| match action {
-                Action::Launch(id) => format!("launch {}", self.name(id)),
-                Action::Poke(id) => format!("poke {}", self.name(id)),
-                Action::Evict(id) => format!("evict {}", self.name(id)),
+                Action::Launch { id } => format!("launch {}", self.name(id)),
+                Action::Poke { id } => format!("poke {}", self.name(id)),
+                Action::Wake { at } => format!("wake in {} s", (*at - self.now).num_seconds()),
+                Action::Evict { id } => format!("evict {}", self.name(id)),
             })
             .collect();
         words.join(", ")
@@ -250,17 +257,20 @@ impl World {
         self.assert_no_slot_was_taken_twice(&events);
     }
 
-    /// Whoever got a slot found it free. (More may run where the slots became fewer, or in a hand-made index.)
+    /// Whoever got a slot of a group found it free. (More may run where the slots became fewer, or in a hand-made index.)
     fn assert_no_slot_was_taken_twice(&self, events: &[Event]) {
-        let is_claim = |event: &Event| matches!(event, Event::Changed { change: Change::Claim { .. }, .. });
+        let claimed = events.iter().filter_map(|event| match event {
+            Event::Changed { id, change: Change::Claim { .. } } => self.facts.job(id).unwrap(),
+            _ => None,
+        });
         let here = |claim: &Claim| self.site.relation(&claim.site) == Relation::Same;
-        let running = self
-            .facts
-            .running()
-            .filter(|job| !job.spec.service && job.run().unwrap().claim.as_ref().is_none_or(here))
-            .count();
-        let slots = self.config.slots;
-        assert!(running <= slots || !events.iter().any(is_claim), "{running} run in {slots} slots");
+        let holds = |job: &&Job| !job.spec.service && job.run().unwrap().claim.as_ref().is_none_or(here);
+        for group in claimed.filter(|job| !job.spec.service).map(|job| job.spec.group) {
+            let running = self.facts.running().filter(holds).filter(|job| job.spec.group == group).count();
+            let name = pick::group_of(group.as_deref());
+            let slots = pick::slots(&self.facts, &self.config, name).expect("the group is there");
+            assert!(running <= slots, "{running} run in {slots} slots of {name}");
+        }
     }
 }
 
@@ -307,7 +317,9 @@ pub fn assert_nothing_ended_changes(before: &Facts, after: &Facts, events: &[Eve
         };
         let (old, new) = (was.end().unwrap(), is.end().expect("it has ended"));
         let at = old.at.or(new.at);
-        let kept = bgctl::model::state::End { at, summary: new.summary.clone(), ..old.clone() };
+        let cleared = Event::Changed { id: was.id.clone(), change: Change::ClearDeadLetter };
+        let dead_letter = old.dead_letter && !events.contains(&cleared);
+        let kept = bgctl::model::state::End { at, summary: new.summary.clone(), dead_letter, ..old.clone() };
         // The instant of an outcome is that of the end, once somebody knows it.
         let outcome = new.outcome.clone().filter(|_| old.at.is_none());
         let kept = bgctl::model::state::End { outcome: outcome.or(kept.outcome.clone()), ..kept };

@@ -1,0 +1,305 @@
+//! The way into the queue: one or many jobs in one write of the index, all or none.
+
+use super::input;
+use crate::model::{
+    Timestamp,
+    event::Event,
+    facts::{Draft, Facts},
+    group::GroupChange,
+    id::JobId,
+    job::Job,
+    nearest::nearest_word,
+    spec::JobSpec,
+    state::{Change, queued},
+};
+use crate::ops::{
+    fault::{Code, Fault},
+    home::Home,
+};
+use crate::os::{
+    clock::{Clock, SystemClock},
+    ids::{IdSource, RandomIds},
+    inherited::Inherited,
+};
+use crate::pass::{Decided, Pass};
+use crate::plan::{
+    Scope,
+    admit::{self, Admission, Full},
+    pick,
+};
+use crate::store::environments;
+use std::collections::HashSet;
+
+/// How often ids are drawn anew when one is taken. With 887 million ids a day, once is already rare.
+const DRAWS_MAX: usize = 16;
+
+/// What is to be submitted.
+#[derive(Debug)]
+pub struct Submission {
+    /// The jobs, in their order. One that names no environment gets the captured one.
+    pub entries: Vec<Entry>,
+    /// The captured environment.
+    pub inherited: Inherited,
+    /// Before when none of them starts.
+    pub not_before: Option<Timestamp>,
+    /// Whether they count as one in the queue, however many they are.
+    pub is_batch: bool,
+    /// Whether groups that are not there are made.
+    pub makes_groups: bool,
+    /// Dead letters that these jobs deal with.
+    pub retried: Vec<JobId>,
+}
+
+/// One job that is to be submitted.
+#[derive(Debug)]
+pub struct Entry {
+    /// What is asked.
+    pub spec: JobSpec,
+    /// What is kept for it to read.
+    pub input: Option<Input>,
+}
+
+/// What is kept for a job to read.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Our own standard input, read now to its end.
+    Own,
+    /// What is kept for another job.
+    Of(JobId),
+}
+
+/// What became of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its id, or that of the job that has its key.
+    pub id: JobId,
+    /// Whether it was submitted; otherwise its key was taken.
+    pub created: bool,
+}
+
+/// What became of a submission.
+#[derive(Debug)]
+pub enum Submitted {
+    /// It stands.
+    Stands(Vec<Placed>, Decided),
+    /// The queue is too full; nothing was submitted.
+    Full(Full, Decided),
+}
+
+/// Makes what the jobs need durable, then the jobs. What was decided has yet to be acted upon.
+pub fn submit(
+    home: &Home,
+    pass: &Pass<'_, SystemClock>,
+    mut submission: Submission,
+) -> Result<Submitted, Fault> {
+    let mut ids = draw(home.clock.now(), submission.entries.len())?;
+    let result = keep_inputs(home, &mut submission, &ids)
+        .and_then(|()| submit_as_free(home, pass, &mut ids, &mut submission));
+    if !matches!(&result, Ok(Submitted::Stands(placed, _)) if placed.iter().all(|one| one.created)) {
+        let created: HashSet<JobId> = match &result {
+            Ok(Submitted::Stands(placed, _)) => {
+                placed.iter().filter(|one| one.created).map(|one| one.id.clone()).collect()
+            }
+            _ => HashSet::new(),
+        };
+        let unused = |(id, entry): &(&JobId, &Entry)| entry.input.is_some() && !created.contains(id);
+        for (id, _) in ids.iter().zip(&submission.entries).filter(unused) {
+            input::forget(&home.root, id);
+        }
+    }
+    result
+}
+
+/// So many ids, no two of them alike.
+fn draw(now: Timestamp, count: usize) -> Result<Vec<JobId>, Fault> {
+    let mut ids = Vec::with_capacity(count);
+    let mut seen = HashSet::with_capacity(count);
+    while ids.len() < count {
+        let id = JobId::new(now, &RandomIds.draw())
+            .map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
+        if seen.insert(id.clone()) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+fn keep_inputs(home: &Home, submission: &mut Submission, ids: &[JobId]) -> Result<(), Fault> {
+    for (entry, id) in submission.entries.iter_mut().zip(ids) {
+        match &entry.input {
+            None => {}
+            Some(Input::Own) => entry.spec.stdin = Some(input::keep(&home.root, id)?),
+            Some(Input::Of(other)) => entry.spec.stdin = Some(input::copy(&home.root, other, id)?),
+        }
+    }
+    Ok(())
+}
+
+/// Submits under these ids, or under others where one is taken; kept inputs go along.
+fn submit_as_free(
+    home: &Home,
+    pass: &Pass<'_, SystemClock>,
+    ids: &mut Vec<JobId>,
+    submission: &mut Submission,
+) -> Result<Submitted, Fault> {
+    let now = home.clock.now();
+    for _ in 0..DRAWS_MAX {
+        if let Some(submitted) = submit_as(home, pass, ids, submission, now)? {
+            return Ok(submitted);
+        }
+        let others = draw(now, ids.len())?;
+        for ((entry, id), other) in submission.entries.iter_mut().zip(&*ids).zip(&others) {
+            if entry.input.is_some() {
+                entry.spec.stdin = Some(input::rename(&home.root, id, other)?);
+            }
+        }
+        *ids = others;
+    }
+    Err(Fault::new(Code::NotNow, "could not find a free id").hint("try again"))
+}
+
+/// What a transaction found.
+enum Found {
+    Placed(Vec<Placed>),
+    Taken,
+    EnvironmentGone,
+    Full(Full),
+    NoGroup { name: String, nearest: Option<String> },
+}
+
+/// Submits under these ids. `None`: one of them is taken.
+fn submit_as(
+    home: &Home,
+    pass: &Pass<'_, SystemClock>,
+    ids: &[JobId],
+    submission: &Submission,
+    now: Timestamp,
+) -> Result<Option<Submitted>, Fault> {
+    // A sweep may take the file between saving and the transaction, since no job names it yet: then once more.
+    for _ in 0..DRAWS_MAX {
+        let captured = submission.entries.iter().any(|entry| entry.spec.env.is_none());
+        let (name, is_new) = if captured {
+            let (name, is_new) = environments::save(&home.root, &submission.inherited)?;
+            (Some(name), is_new)
+        } else {
+            (None, false)
+        };
+        let jobs = jobs(submission, ids, name.as_deref(), now);
+        let (mut found, mut there) = (Found::Taken, Ok(true));
+        let decided = pass.decide(Scope::Slots, &mut |draft| {
+            there = name.as_deref().map_or(Ok(true), |name| environments::has(&home.root, name));
+            found = match there {
+                Ok(true) => place(draft, home, submission, &jobs, now)?,
+                _ => Found::EnvironmentGone,
+            };
+            Ok(())
+        });
+        let stands = matches!(&found, Found::Placed(placed) if placed.iter().any(|one| one.created));
+        if let Some(name) = name.filter(|_| is_new && (decided.is_err() || !stands)) {
+            // Nobody will ask for these values again.
+            home.store().forget(&name);
+        }
+        let decided = decided?;
+        match found {
+            Found::Placed(placed) => return Ok(Some(Submitted::Stands(placed, decided))),
+            Found::Full(full) => return Ok(Some(Submitted::Full(full, decided))),
+            _ => {}
+        }
+        // What the same pass claimed for others must still be launched.
+        pass.act(&decided.actions)?;
+        match found {
+            Found::NoGroup { name, nearest } => return Err(no_group(&name, nearest)),
+            Found::EnvironmentGone => {
+                there?;
+            }
+            _ => return Ok(None),
+        }
+    }
+    Err(Fault::new(Code::NotNow, "the captured environment was removed again and again").hint("try again"))
+}
+
+fn jobs(submission: &Submission, ids: &[JobId], captured: Option<&str>, now: Timestamp) -> Vec<Job> {
+    let batch = if submission.is_batch { ids.first() } else { None };
+    let job = |(entry, id): (&Entry, &JobId)| {
+        let env = entry.spec.env.as_deref().or(captured).map(str::to_owned);
+        let spec = JobSpec { env, batch: batch.cloned(), ..entry.spec.clone() };
+        let mut job = Job::new(id.clone(), spec, now);
+        job.state = queued(submission.not_before);
+        job
+    };
+    submission.entries.iter().zip(ids).map(job).collect()
+}
+
+/// Adds the jobs to the draft, all or none.
+fn place(
+    draft: &mut Draft,
+    home: &Home,
+    submission: &Submission,
+    jobs: &[Job],
+    now: Timestamp,
+) -> Result<Found, crate::model::facts::Damage> {
+    let facts = draft.facts();
+    if jobs.iter().any(|job| facts.head(&job.id).is_some()) {
+        return Ok(Found::Taken);
+    }
+    let is_new = |job: &&Job| {
+        let key = job.spec.key.as_ref();
+        key.is_none_or(|key| admit::holder_of_key(facts, &key.text, now).is_none())
+    };
+    let missing: Vec<String> = missing_groups(facts, home, jobs.iter().filter(is_new));
+    if let Some(name) = missing.first().filter(|_| !submission.makes_groups) {
+        let known = known_groups(facts, home);
+        let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
+        return Ok(Found::NoGroup { name: name.clone(), nearest });
+    }
+    if jobs.iter().filter(is_new).any(|job| !job.spec.service)
+        && let Err(full) = admit::room(facts, &home.config.queue)
+    {
+        return Ok(Found::Full(full));
+    }
+    for group in missing {
+        draft.push(Event::Grouped { group, change: GroupChange::Slots { slots: 1 } })?;
+    }
+    let mut placed = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        placed.push(match admit::admit(draft, job.clone(), now)? {
+            Admission::Admitted => Placed { id: job.id.clone(), created: true },
+            Admission::Existing(id) => Placed { id, created: false },
+            // Nobody else can have taken it since.
+            Admission::Taken => return Ok(Found::Taken),
+        });
+    }
+    for id in &submission.retried {
+        draft.push(Event::Changed { id: id.clone(), change: Change::ClearDeadLetter })?;
+    }
+    Ok(Found::Placed(placed))
+}
+
+/// The groups of these jobs that are not there, each once.
+fn missing_groups<'a>(facts: &Facts, home: &Home, jobs: impl Iterator<Item = &'a Job>) -> Vec<String> {
+    let mut missing: Vec<String> = Vec::new();
+    for name in jobs.filter_map(|job| job.spec.group.as_deref()) {
+        if !missing.iter().any(|known| known == name) && pick::slots(facts, &home.config, name).is_none() {
+            missing.push(name.to_owned());
+        }
+    }
+    missing
+}
+
+/// The names of all groups.
+pub fn known_groups(facts: &Facts, home: &Home) -> Vec<String> {
+    let of_index = facts.groups().iter().filter(|(_, group)| group.slots.is_some()).map(|(name, _)| name);
+    let mut names: Vec<String> = home.config.groups.keys().chain(of_index).cloned().collect();
+    names.push(crate::model::group::DEFAULT.to_owned());
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// There is no such group.
+pub fn no_group(name: &str, nearest: Option<String>) -> Fault {
+    let near = nearest.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+    Fault::new(Code::NotFound, format!("there is no group {name:?}")).hint(format!(
+        "{near}--create-group makes it with one slot, [groups.{name}] in config.toml with more"
+    ))
+}

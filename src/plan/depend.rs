@@ -1,0 +1,102 @@
+//! Dependencies: which queued jobs still wait for the ends of others, and which wait in vain.
+
+use super::Inputs;
+use crate::model::{
+    dependency::{Dependency, Until},
+    event::Event,
+    facts::{Damage, Draft, Facts, Head},
+    id::JobId,
+    outcome::{Ending, Why},
+    state::{Change, Status},
+};
+use std::collections::HashSet;
+
+/// What a dependency has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The end that is waited for has come.
+    Met,
+    /// It has yet to come.
+    Open,
+    /// It cannot come any more: the job ended otherwise.
+    Failed(Status),
+    /// Nobody knows how it ended: the index does not have it any more.
+    Gone,
+}
+
+/// What a dependency has come to.
+pub fn standing(facts: &Facts, dependency: &Dependency) -> Standing {
+    match (facts.head(&dependency.id).map(|head| head.status), dependency.until) {
+        (Some(status), _) if !status.has_ended() => Standing::Open,
+        // What is gone had ended: nothing else is removed.
+        (_, Until::Ended) | (Some(Status::Completed), Until::Completed) => Standing::Met,
+        (Some(status), Until::Completed) => Standing::Failed(status),
+        (None, Until::Completed) => Standing::Gone,
+    }
+}
+
+/// Whether nothing that a job waits for is missing.
+pub fn is_met(facts: &Facts, head: &Head) -> bool {
+    head.after.iter().all(|dependency| standing(facts, dependency) == Standing::Met)
+}
+
+/// The dependencies of a job that are still open, in the order given.
+pub fn open<'a>(facts: &Facts, after: &'a [Dependency]) -> Vec<&'a Dependency> {
+    after.iter().filter(|dependency| standing(facts, dependency) == Standing::Open).collect()
+}
+
+/// Cancels the queued jobs that wait in vain, and those that wait for them, and so on.
+pub fn depend(draft: &mut Draft, inputs: &Inputs<'_>) -> Result<(), Damage> {
+    loop {
+        let vain: Vec<(JobId, String)> = draft
+            .facts()
+            .heads()
+            .filter(|head| matches!(head.status, Status::Queued | Status::WaitingApproval))
+            .filter_map(|head| Some((head.id.clone(), why_in_vain(draft.facts(), head)?)))
+            .collect();
+        if vain.is_empty() {
+            return Ok(());
+        }
+        for (id, note) in vain {
+            let ending = Ending { why: Why::Dependency, at: inputs.now, signal: None, note: Some(note) };
+            draft.push(Event::Changed { id, change: Change::Decide { ending } })?;
+        }
+    }
+}
+
+fn why_in_vain(facts: &Facts, head: &Head) -> Option<String> {
+    head.after.iter().find_map(|dependency| {
+        let id = &dependency.id;
+        match standing(facts, dependency) {
+            Standing::Met | Standing::Open => None,
+            Standing::Failed(Status::Cancelled) => Some(format!("{id}, which it waited for, was cancelled")),
+            Standing::Failed(_) => Some(format!("{id}, which it waited for, failed")),
+            Standing::Gone => {
+                Some(format!("{id}, which it waited for, is gone, and nobody knows how it ended"))
+            }
+        }
+    })
+}
+
+/// The circle that a job would wait in if it waited for these: itself, then each job that waits for the next one, and
+/// itself again; `None`: there is none.
+pub fn circle(facts: &Facts, id: &JobId, after: &[Dependency]) -> Option<Vec<JobId>> {
+    let mut seen: HashSet<&JobId> = HashSet::new();
+    let mut path: Vec<(&JobId, &[Dependency])> = vec![(id, after)];
+    while let Some((_, rest)) = path.last_mut() {
+        let Some((first, others)) = rest.split_first() else {
+            path.pop();
+            continue;
+        };
+        *rest = others;
+        if first.id == *id {
+            let around = path.iter().map(|(id, _)| (*id).clone());
+            return Some(around.chain([id.clone()]).collect());
+        }
+        let waits = facts.head(&first.id).filter(|head| !head.status.has_ended());
+        if let Some(head) = waits.filter(|head| seen.insert(&head.id)) {
+            path.push((&head.id, &head.after));
+        }
+    }
+    None
+}
