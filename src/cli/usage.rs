@@ -67,6 +67,11 @@ pub fn fault(error: &clap::Error, arguments: &[OsString]) -> Fault {
     Fault::new(Code::Usage, message).hint(hint)
 }
 
+/// A line of a subcommand that is wrong in a way that the library cannot tell.
+pub fn refused(name: &str, message: &str) -> Fault {
+    Fault::new(Code::Usage, message).hint(format!("bgctl {name} --help says what it takes"))
+}
+
 struct Line<'a> {
     error: &'a clap::Error,
     /// The subcommand; empty for the overview.

@@ -9,6 +9,7 @@ pub use status::status;
 use crate::model::{claim::Claim, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
+    fault::Reason,
     list::{Entry, Listed, Live, Row},
     pause::{PauseResult, Paused, Wanted},
     prune::Pruned,
@@ -117,6 +118,18 @@ fn live(live: Option<Live>) -> Value {
             "cpu_percent": live.cpu_percent,
             "memory_kib": live.sum.memory_kib,
         })
+    })
+}
+
+/// A reason with numbers.
+pub fn reason(reason: &Reason) -> Value {
+    let Reason::QueueFull { full, retry_after_seconds } = reason;
+    json!({
+        "kind": "queue_full",
+        "waiting": full.waiting,
+        "threshold": full.threshold,
+        "max_size": full.jobs_max,
+        "retry_after_seconds": retry_after_seconds,
     })
 }
 

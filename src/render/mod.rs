@@ -98,6 +98,7 @@ fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
         "message": fault.message,
         "hint": fault.hint,
         "id": fault.id,
+        "reason": fault.reason.as_deref().map(json::reason),
         "candidates": fault.candidates.iter().map(json::candidate).collect::<Vec<_>>(),
     });
     let _ = print_object(command, &json!({ "error": error }), None);

@@ -16,7 +16,7 @@ use clap::{ArgGroup, Args};
   bgctl set build --timeout 2h
   bgctl set ab --name nightly --label backup
   bgctl set @ --timeout none
-  bgctl set ab --priority high --after cd
+  bgctl set ef --priority high --after ab
 
 Limits of a running job count at once; the queue's options are for jobs that wait. Names and @ mean jobs of this terminal; ids work from anywhere."
 )]

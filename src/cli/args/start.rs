@@ -32,6 +32,12 @@ What is inherited comes first, then files, then --env, then --unset. Values are
 kept in a file that only you can read, and shown nowhere; but while bgctl itself
 runs, others can read its arguments, and so --env NAME=VALUE.
 
+Examples with a queue:
+  bgctl start --after build -- ./deploy.sh
+  bgctl start --priority low --delay 1s -- ./train.sh
+  bgctl start --retry --retry-on 75,124 -- ./deploy.sh
+  bgctl start --unique --key-ttl 1h -- ./deploy.sh
+
 Examples of long-lived jobs:
   bgctl start --service --name dev -- npm run dev
   bgctl start --timeout 8h --log-max 1GiB -- ./train.sh

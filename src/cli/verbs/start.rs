@@ -5,6 +5,7 @@ use super::{
     wait::{still_goes_on, waited},
 };
 use crate::cli::args::start::{LeftoversArg, StartArgs, WhenFullArg};
+use crate::cli::usage;
 use crate::cli::verbs::logs::{self, copied, manner, sink};
 use crate::model::id::JobId;
 use crate::ops::{
@@ -63,12 +64,10 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     };
     let waits_for_room = args.when_full == WhenFullArg::Wait;
     if args.within.is_some() && !(waits_for_room || args.wait || args.ready.is_some()) {
-        return Err(Fault::new(Code::Usage, "--within limits a waiting, and nothing is waited for")
-            .hint("it goes with --wait, --ready or --when-full wait"));
+        return Err(usage::refused("start", "--within needs --wait, --ready or --when-full wait"));
     }
     if args.key_ttl.is_some() && args.key.is_none() && !args.unique {
-        return Err(Fault::new(Code::Usage, "--key-ttl keeps a key, and there is none")
-            .hint("a key is given with --key KEY, or made of the command with --unique"));
+        return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
     }
     if args.dry_run {
         let job = start::foresee(&request)?;

@@ -180,7 +180,10 @@ fn broken_settings_stop_start_and_the_nearest_key_is_named() {
         ("[queue]\nmax_concurent = 3\n", "did you mean queue.max_concurrent?"),
         ("[worker]\ntimout = 3\n", "did you mean worker.timeout?"),
         ("[quene]\n", "did you mean queue?"),
-        ("[limits]\n", "there are the sections [queue], [worker], [retention], [log]"),
+        (
+            "[limits]\n",
+            "there are the sections [queue], [worker], [dead_letters], [retention], [log], [groups]",
+        ),
         ("[queue]\nmax_concurrent = -1\n", "queue.max_concurrent: expected a whole number"),
         ("[queue]\nmax_concurrent = \"two\"\n", "queue.max_concurrent: expected a whole number"),
         ("[worker]\ntimeout = \"soon\"\n", "worker.timeout: expected a duration"),

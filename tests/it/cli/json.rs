@@ -345,7 +345,7 @@ fn an_error_is_an_object_too_with_the_code_it_exits_with() {
     ] {
         let object = object(&user, code, &arguments);
         let error = &object["error"];
-        assert_eq!(names(error), ["candidates", "code", "exit_code", "hint", "id", "message"]);
+        assert_eq!(names(error), ["candidates", "code", "exit_code", "hint", "id", "message", "reason"]);
         assert_eq!((&error["code"], &error["exit_code"]), (&json!(name), &json!(code)), "{arguments:?}");
         let said = user.run(arguments.iter().copied()).err;
         assert!(said.contains(error["message"].as_str().unwrap()), "people are told the same: {said}");

@@ -33,10 +33,10 @@ fn every_usage_error_says_what_is_wrong_and_what_can_be_done() {
         ("list --limit 1 --limit 2", "--limit can be given only once"),
         (
             "set ab",
-            "bgctl set: there is nothing to change\n  one of: --name, --no-name, --label, --no-label, --timeout, --stale-after, --grace, --log-max",
+            "bgctl set: there is nothing to change\n  one of: --name, --no-name, --label, --no-label, --timeout, --stale-after, --grace, --log-max, --priority, --group, --after, --after-end, --no-after",
         ),
         ("start", "there is no command to run\n  bgctl start -- make -j4"),
-        ("start --within 3 true", "--within needs --wait or --ready"),
+        ("start --within 3 true", "--within needs --wait, --ready or --when-full wait"),
         ("init", "bgctl init: for whom?\n  one of: bash, zsh, fish, posix, elvish, powershell, cron"),
         ("wait --within soon ab", "--within \"soon\": expected a duration such as 90, 30s, 15m, 1h30m"),
     ] {

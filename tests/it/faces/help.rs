@@ -145,6 +145,9 @@ fn prepared(name: &str) -> User {
             user.wait(&id);
         }
     }
+    if is_active {
+        user.start(["--quiet", "--name", "ef", "--delay", "1h", "--", "true"]);
+    }
     user
 }
 
