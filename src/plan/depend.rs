@@ -9,7 +9,7 @@ use crate::model::{
     outcome::{Ending, Why},
     state::{Change, Status},
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What a dependency has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,22 +46,33 @@ pub fn open<'a>(facts: &Facts, after: &'a [Dependency]) -> Vec<&'a Dependency> {
 }
 
 /// Cancels the queued jobs that wait in vain, and those that wait for them, and so on.
+///
+/// Each job is looked at once, and once more for each job that it waits for and that goes: a chain costs as much as it is
+/// long.
 pub fn depend(draft: &mut Draft, inputs: &Inputs<'_>) -> Result<(), Damage> {
-    loop {
-        let vain: Vec<(JobId, String)> = draft
-            .facts()
-            .heads()
-            .filter(|head| matches!(head.status, Status::Queued | Status::WaitingApproval))
-            .filter_map(|head| Some((head.id.clone(), why_in_vain(draft.facts(), head)?)))
-            .collect();
-        if vain.is_empty() {
-            return Ok(());
+    let mut dependants: HashMap<JobId, Vec<JobId>> = HashMap::new();
+    let mut open: Vec<JobId> = Vec::new();
+    for head in draft.facts().heads().filter(|head| waits_for_others(head)) {
+        for dependency in &head.after {
+            dependants.entry(dependency.id.clone()).or_default().push(head.id.clone());
         }
-        for (id, note) in vain {
-            let ending = Ending { why: Why::Dependency, at: inputs.now, signal: None, note: Some(note) };
-            draft.push(Event::Changed { id, change: Change::Decide { ending } })?;
-        }
+        open.push(head.id.clone());
     }
+    // The first that was submitted goes first, and its dependants right after it.
+    open.reverse();
+    while let Some(id) = open.pop() {
+        let facts = draft.facts();
+        let head = facts.head(&id).filter(|head| waits_for_others(head));
+        let Some(note) = head.and_then(|head| why_in_vain(facts, head)) else { continue };
+        let ending = Ending { why: Why::Dependency, at: inputs.now, signal: None, note: Some(note) };
+        draft.push(Event::Changed { id: id.clone(), change: Change::Decide { ending } })?;
+        open.extend(dependants.remove(&id).into_iter().flatten().rev());
+    }
+    Ok(())
+}
+
+fn waits_for_others(head: &Head) -> bool {
+    matches!(head.status, Status::Queued | Status::WaitingApproval) && !head.after.is_empty()
 }
 
 fn why_in_vain(facts: &Facts, head: &Head) -> Option<String> {

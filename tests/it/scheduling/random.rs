@@ -4,19 +4,27 @@ use super::world::{World, assert_nothing_ended_changes, assert_replays, job, nam
 use bgctl::model::{
     Timestamp,
     claim::{Claim, ExecutorName},
+    dependency::{Dependency, Until},
     event::Event,
     facts::{Draft, Facts},
+    group::GroupChange,
+    key::Key,
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why},
-    state::{Change, Status},
+    priority::Priority,
+    state::{Change, Status, queued},
 };
-use bgctl::plan::census::Sighting;
+use bgctl::plan::{admit::Admission, census::Sighting};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
 /// What can happen in a world. Numbers choose among the jobs that are there.
 #[derive(Clone, Debug)]
 enum Step {
-    Submit,
+    Submit(Shape),
+    Pauses(usize),
+    Resumes(usize),
+    PausesGroup,
+    ResumesGroup,
     RunsElsewhere(Option<&'static str>),
     Sees(usize, Sighting),
     Tick,
@@ -26,6 +34,59 @@ enum Step {
     After(i64),
     Slots(usize),
     Prune,
+}
+
+/// What is special about a submitted job.
+#[derive(Clone, Debug)]
+struct Shape {
+    priority: Priority,
+    attempts_max: u32,
+    in_group: bool,
+    is_service: bool,
+    key: Option<(u8, u64)>,
+    after: Option<(usize, Until)>,
+    delay_seconds: Option<i64>,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    (
+        prop::sample::select(Priority::ALL.to_vec()),
+        1..4_u32,
+        any::<bool>(),
+        prop::bool::weighted(0.1),
+        prop::option::weighted(0.3, (0..3_u8, 0..1_000_u64)),
+        prop::option::weighted(
+            0.3,
+            (any::<usize>(), prop::sample::select(vec![Until::Completed, Until::Ended])),
+        ),
+        prop::option::weighted(0.2, 0..10_000_i64),
+    )
+        .prop_map(|(priority, attempts_max, in_group, is_service, key, after, delay_seconds)| Shape {
+            priority,
+            attempts_max,
+            in_group,
+            is_service,
+            key,
+            after,
+            delay_seconds,
+        })
+}
+
+fn submit(world: &mut World, name: &str, shape: &Shape) {
+    let there = world.jobs();
+    let of = |which: usize| there.get(which % there.len().max(1)).map(|job| job.id.clone());
+    let after = shape.after.and_then(|(which, until)| Some(Dependency { id: of(which)?, until }));
+    let (now, shape) = (world.now, shape.clone());
+    let admission = world.admit(name, |job| {
+        job.spec.priority = shape.priority;
+        job.spec.retry.attempts_max = shape.attempts_max;
+        job.spec.group = shape.in_group.then(|| "g".to_owned());
+        job.spec.service = shape.is_service;
+        job.spec.key = shape.key.map(|(key, ttl_seconds)| Key { text: format!("k{key}"), ttl_seconds });
+        job.spec.after.extend(after);
+        job.state = queued(shape.delay_seconds.map(|seconds| now + TimeDelta::seconds(seconds)));
+    });
+    assert!(admission != Admission::Taken);
 }
 
 fn instant() -> impl Strategy<Value = Timestamp> {
@@ -99,7 +160,11 @@ fn sighting() -> impl Strategy<Value = Sighting> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => Just(Step::Submit),
+        4 => shape().prop_map(Step::Submit),
+        1 => any::<usize>().prop_map(Step::Pauses),
+        1 => any::<usize>().prop_map(Step::Resumes),
+        1 => Just(Step::PausesGroup),
+        1 => Just(Step::ResumesGroup),
         1 => prop::sample::select(vec![None, Some("boot-1"), Some("boot-2"), Some("boot-9")])
             .prop_map(Step::RunsElsewhere),
         4 => (any::<usize>(), sighting()).prop_map(|(which, sighting)| Step::Sees(which, sighting)),
@@ -117,7 +182,23 @@ fn take(world: &mut World, step: Step) {
     let there: Vec<String> = world.jobs().iter().map(name_of).collect();
     let chosen = |which: usize| there.get(which % there.len().max(1));
     match step {
-        Step::Submit => world.submit(&format!("j{}", there.len())),
+        Step::Submit(shape) => submit(world, &format!("j{}", there.len()), &shape),
+        Step::Pauses(which) => {
+            if let Some(name) = chosen(which) {
+                let at = world.now;
+                world.change(name, Change::Pause { at });
+            }
+        }
+        Step::Resumes(which) => {
+            if let Some(name) = chosen(which) {
+                world.change(name, Change::Resume);
+            }
+        }
+        Step::PausesGroup => {
+            let at = world.now;
+            world.group("g", &GroupChange::Pause { at });
+        }
+        Step::ResumesGroup => world.group("g", &GroupChange::Resume),
         Step::RunsElsewhere(boot) => {
             // An earlier boot of this machine, this one, or another machine's.
             let host = if boot == Some("boot-9") { "there" } else { "here" };
@@ -178,6 +259,24 @@ fn event() -> impl Strategy<Value = (u32, Option<Change>, bool)> {
     (0..4_u32, prop::option::weighted(0.8, change()), any::<bool>())
 }
 
+/// A world with a group beside the default one.
+fn grouped() -> World {
+    let mut world = World::new();
+    world.group("g", &GroupChange::Slots { slots: 1 });
+    world
+}
+
+/// No two jobs that have not ended have the same key.
+fn assert_keys_are_held_once(world: &World) {
+    let active = world.facts.heads().filter(|head| !head.status.has_ended());
+    let mut keys: Vec<&str> =
+        active.filter_map(|head| head.key.as_ref()).map(|key| key.text.as_str()).collect();
+    keys.sort_unstable();
+    let count = keys.len();
+    keys.dedup();
+    assert_eq!(keys.len(), count, "{}", world.states());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -185,17 +284,22 @@ proptest! {
     /// the events alone are the change, and the text is the facts.
     #[test]
     fn whatever_happens_in_a_world_its_rules_hold(steps in prop::collection::vec(step(), 1..40)) {
-        let mut world = World::new();
+        let mut world = grouped();
         for step in steps {
             take(&mut world, step);
+            assert_keys_are_held_once(&world);
         }
     }
 
     #[test]
     fn a_world_that_is_left_to_itself_comes_to_rest(steps in prop::collection::vec(step(), 1..20)) {
-        let mut world = World::new();
+        let mut world = grouped();
         for step in steps {
             take(&mut world, step);
+        }
+        world.group("g", &GroupChange::Resume);
+        for name in world.jobs().iter().map(name_of) {
+            world.change(&name, Change::Resume);
         }
         world.config.slots = 2;
         // Everything that runs ends; with each end the next begins, until nothing is left to do.
@@ -205,6 +309,8 @@ proptest! {
             for name in &running {
                 world.ends(name, Exit::Code(0));
             }
+            // What waits for its time gets it.
+            world.after(100_000);
             world.tick();
         }
         prop_assert!(world.facts.heads().all(|head| head.status.has_ended()), "{}", world.states());

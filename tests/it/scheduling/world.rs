@@ -9,8 +9,10 @@ use bgctl::model::{
     bytes::Bytes,
     claim::{Claim, ExecutorName, Relation, Site},
     config::Config,
+    edit::Edit,
     event::{Applied, Event},
     facts::{Damage, Draft, Facts},
+    group::GroupChange,
     id::JobId,
     job::Job,
     limit::Limit,
@@ -20,7 +22,7 @@ use bgctl::model::{
 };
 use bgctl::plan::{
     self, Action, Inputs, Scope,
-    admit::{self, Admission},
+    admit::{self, Admission, Full},
     census::{Census, Sighting},
     pick::{self, Waits},
     rescue, retain,
@@ -89,6 +91,36 @@ impl World {
             let admission = admit::admit(draft, job.clone(), job.created_at)?;
             assert_eq!(admission, Admission::Admitted);
             Ok(())
+        });
+    }
+
+    /// Asks for a job. Gives what came of it.
+    pub fn admit(&mut self, name: &str, set: impl FnOnce(&mut Job)) -> Admission {
+        self.submitted += 1;
+        let mut job = job(name, self.submitted, self.now);
+        set(&mut job);
+        let (mut admission, now) = (Admission::Taken, self.now);
+        self.decide(Scope::Slots, |draft| {
+            admission = admit::admit(draft, job.clone(), now)?;
+            Ok(())
+        });
+        admission
+    }
+
+    /// Whether the queue takes another submission.
+    pub fn room(&self) -> Result<(), Full> {
+        admit::room(&self.facts, &self.config.queue)
+    }
+
+    /// How many entries wait.
+    pub fn waiting(&self) -> usize {
+        admit::waiting(&self.facts)
+    }
+
+    /// Somebody changes a group.
+    pub fn group(&mut self, name: &str, change: &GroupChange) {
+        self.decide(Scope::Slots, |draft| {
+            draft.push(Event::Grouped { group: name.to_owned(), change: change.clone() }).map(drop)
         });
     }
 
@@ -164,6 +196,12 @@ impl World {
     pub fn tell(&mut self, name: &str, why: Why, signal: Option<i32>) -> Applied {
         let ending = Ending { why, at: self.now, signal, note: None };
         self.change(name, Change::Decide { ending })
+    }
+
+    /// Somebody changes what was asked of a job.
+    pub fn edit(&mut self, name: &str, edit: Edit) {
+        let event = Event::Edited { id: self.job(name).id, edit };
+        self.decide(Scope::Slots, |draft| draft.push(event.clone()).map(drop));
     }
 
     /// Any change, and what a pass makes of it.
