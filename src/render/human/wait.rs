@@ -3,7 +3,7 @@
 use super::screen::fit;
 use super::words::{age, jobs, listed, names};
 use crate::model::{Timestamp, id::JobId, job::Job};
-use crate::ops::{inside::Circle, wait::Left};
+use crate::ops::{called::Called, inside::Circle, wait::Left};
 use crate::plan::pick::Waits;
 use crate::render::safe;
 
@@ -100,6 +100,16 @@ pub fn goes_on(ids: &[JobId]) -> String {
     };
     let (named, typed) = (listed(&ids), ids.join(" "));
     format!("bgctl: {named} {go} on; bgctl wait {typed} waits again, bgctl cancel {typed} ends {them}\n")
+}
+
+/// Services among what is waited for.
+pub fn services(services: &[Called]) -> String {
+    let (is, goes, it) = if services.len() == 1 {
+        ("is a service", "goes", "it is")
+    } else {
+        ("are services", "go", "they are")
+    };
+    format!("{} {is} and {goes} on until {it} cancelled", names(services))
 }
 
 /// Why a wait inside a job may never end by itself, and the ways on.
