@@ -51,8 +51,8 @@ pub fn readied(
     voice.warn(&readied.warnings);
     if readied.time_is_over {
         let open = readied.jobs.iter().filter(|one| one.ready.is_none());
-        let open: Vec<&str> = open.map(|one| one.job.id.as_str()).collect();
-        voice.say(&format!("the time is over, and its log has not shown the line: {}", open.join(" ")));
+        let open: Vec<&JobId> = open.map(|one| &one.job.id).collect();
+        voice.say(&format!("the time is over, and its log has not shown the line: {}", human::late(&open)));
     }
     Ok(readied)
 }

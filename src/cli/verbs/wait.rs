@@ -135,9 +135,9 @@ pub fn line(object: &Value) -> String {
 
 /// What a wait says whose time is over.
 pub fn still_goes_on(waited: &Waited) -> String {
-    let going: Vec<String> =
-        waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| job.id.to_string()).collect();
-    format!("the time is over, and it still goes on: {}", going.join(" "))
+    let going: Vec<&JobId> =
+        waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| &job.id).collect();
+    format!("the time is over, and it still goes on: {}", human::late(&going))
 }
 
 fn wait_for_ready(
