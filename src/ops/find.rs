@@ -83,7 +83,7 @@ pub fn find_all(facts: &Facts, texts: &[String], among: Among<'_>) -> Result<Vec
 /// The job that `text` names: its full id; else, counted from the newest, `@`; else the newest of exactly that name;
 /// else the one whose id has a random part that begins so.
 pub fn find_among(facts: &Facts, text: &str, among: Among<'_>) -> Result<JobId, Fault> {
-    if let Some(head) = facts.heads().find(|head| head.id.as_str() == text) {
+    if let Some(head) = JobId::parse(text).ok().and_then(|id| facts.head(&id)) {
         return Ok(head.id.clone());
     }
     if let Some(place) = newest_place(text) {
