@@ -131,6 +131,8 @@ fn command() -> Command {
 /// Adds what an argument's values can be, by how the help calls them: each such word means the same everywhere.
 fn with_values(subcommand: &str, arg: Arg) -> Arg {
     let actable = actable(subcommand);
+    // Any job can be looked at by its name, and active ones by what they have in common.
+    let labelled = if ["wait", "logs"].contains(&subcommand) { is_active } else { actable };
     let wanted = chosen(subcommand);
     let changes = CHANGING.contains(&subcommand);
     let called = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
@@ -139,7 +141,7 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         Some("JOB" | "ID") => {
             arg.add(ArgValueCompleter::new(move |word: &OsStr| jobs(word, actable, changes)))
         }
-        Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, actable))),
+        Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, labelled))),
         Some("STATE") => arg.add(ArgValueCompleter::new(move |word: &OsStr| states(word, wanted))),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
@@ -156,7 +158,7 @@ const CHANGING: [&str; 4] = ["cancel", "set", "pause", "resume"];
 /// Which jobs a subcommand can act on.
 fn actable(subcommand: &str) -> fn(&Head) -> bool {
     match subcommand {
-        "cancel" | "set" => |head| !head.status.has_ended(),
+        "cancel" | "set" => is_active,
         "pause" => |head| !head.status.has_ended() && !head.paused,
         "resume" => |head| !head.status.has_ended() && head.paused,
         "prune" => |head| head.status.has_ended(),
@@ -164,10 +166,14 @@ fn actable(subcommand: &str) -> fn(&Head) -> bool {
     }
 }
 
+fn is_active(head: &Head) -> bool {
+    !head.status.has_ended()
+}
+
 /// Which states a subcommand can choose jobs by.
 fn chosen(subcommand: &str) -> fn(Status) -> bool {
     match subcommand {
-        "cancel" | "pause" | "resume" => |status| !status.has_ended(),
+        "cancel" | "wait" | "logs" | "pause" | "resume" => |status| !status.has_ended(),
         "prune" => Status::has_ended,
         _ => |_| true,
     }

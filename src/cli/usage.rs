@@ -150,7 +150,7 @@ impl Line<'_> {
             "start" if groups.is_empty() => {
                 ("there is no command to run".to_owned(), Some("bgctl start -- make -j4".to_owned()))
             }
-            "cancel" | "pause" | "resume" if lacks_job => {
+            "cancel" | "wait" | "logs" | "pause" | "resume" if lacks_job => {
                 let all = "or choose with --label LABEL, --status STATE or --all";
                 (format!("bgctl {}: which jobs?", self.name), Some(format!("{JOB}\n{all}")))
             }

@@ -88,8 +88,9 @@ impl<'a> Attendance<'a> {
     /// long to wait at the most before looking again.
     fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<Duration, Fault> {
         let now = self.home.clock.now();
-        let waiting = |head: &&Head| head.status == Status::Queued && ids.contains(&head.id);
-        let queued = facts.heads().any(|head| waiting(&head));
+        let heads = ids.iter().filter_map(|id| facts.head(id));
+        let waiting: Vec<&Head> = heads.filter(|head| head.status == Status::Queued).collect();
+        let queued = !waiting.is_empty();
         // A job that waits for a slot waits for whatever holds one; one that waits for another job, for that one.
         let running: Vec<&Job> = facts
             .running()
@@ -116,7 +117,7 @@ impl<'a> Attendance<'a> {
         // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made, or its time has
         // come and nobody else waits for that.
         let site = &self.home.site;
-        let idle = facts.heads().filter(waiting).any(|head| would_start(facts, head, now, &config, site));
+        let idle = waiting.into_iter().any(|head| would_start(facts, head, now, &config, site));
         // A pass that changes nothing for good, such as a launch that fails again and again, must not wake itself.
         let rested = self.passed.is_none_or(|at| at.elapsed() >= UNWATCHED_MAX);
         if (lost || idle) && rested {

@@ -4,6 +4,7 @@ use super::{
     attend::Attendance,
     called::{Called, called},
     fault::{Code, Fault},
+    find::Among,
     home::Home,
     select::Selection,
 };
@@ -21,7 +22,7 @@ use crate::model::{
     outcome::{Ending, Leftover, Why},
     state::{Change, Status},
 };
-use crate::os::clock::Clock;
+use crate::os::{clock::Clock, session};
 use crate::pass::Decided;
 use crate::plan::Scope;
 use crate::store::Store;
@@ -79,7 +80,7 @@ pub enum CancelResult {
 pub fn foresee(request: &Request) -> Result<Vec<(JobId, Called)>, Fault> {
     let Some(home) = request.selection.home()? else { return Ok(Vec::new()) };
     let facts = home.store().read()?;
-    let mut ids = request.selection.ids(&facts, |_| true)?;
+    let mut ids = chosen(request, &facts)?;
     if request.nested {
         ids.extend(inside(&facts, &ids)?);
     }
@@ -93,7 +94,7 @@ pub fn foresee(request: &Request) -> Result<Vec<(JobId, Called)>, Fault> {
 /// be told.
 pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
     let Some(home) = request.selection.home()? else { return Ok(Default::default()) };
-    let ids = request.selection.ids(&home.store().read()?, |_| true)?;
+    let ids = chosen(request, &home.store().read()?)?;
     let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
     let mut results: Vec<Cancelled> = Vec::new();
     // All are asked before one is waited for, so that their graces run at the same time.
@@ -117,6 +118,12 @@ pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
         wave = commit(&home, &more, &Request { nested: false, ..request.clone() }, &mut told)?;
     }
     Ok((results, told))
+}
+
+/// The jobs that a request means by itself.
+fn chosen(request: &Request, facts: &Facts) -> Result<Vec<JobId>, Fault> {
+    let session = session::terminal();
+    request.selection.ids(facts, Among::Session(session.as_deref()), |_| true)
 }
 
 /// The active jobs that were started inside these, and inside those, in the order of submission.

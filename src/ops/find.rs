@@ -13,6 +13,7 @@ use crate::model::{
     id::JobId,
     nearest::nearest,
 };
+use std::collections::HashSet;
 use std::io::{self, Read};
 
 /// Shortest prefix that names a job.
@@ -69,9 +70,10 @@ pub fn find_to_change(facts: &Facts, text: &str, session: Option<&str>) -> Resul
 /// The jobs that these texts name, each once, in the order given.
 pub fn find_all(facts: &Facts, texts: &[String], among: Among<'_>) -> Result<Vec<JobId>, Fault> {
     let mut ids = Vec::new();
+    let mut known = HashSet::new();
     for text in texts {
         let id = find_among(facts, text, among)?;
-        if !ids.contains(&id) {
+        if known.insert(id.clone()) {
             ids.push(id);
         }
     }
@@ -81,7 +83,7 @@ pub fn find_all(facts: &Facts, texts: &[String], among: Among<'_>) -> Result<Vec
 /// The job that `text` names: its full id; else, counted from the newest, `@`; else the newest of exactly that name;
 /// else the one whose id has a random part that begins so.
 pub fn find_among(facts: &Facts, text: &str, among: Among<'_>) -> Result<JobId, Fault> {
-    if let Some(head) = facts.heads().find(|head| head.id.as_str() == text) {
+    if let Some(head) = JobId::parse(text).ok().and_then(|id| facts.head(&id)) {
         return Ok(head.id.clone());
     }
     if let Some(place) = newest_place(text) {

@@ -30,9 +30,11 @@ pub struct Circle {
 
 /// Whether one of these jobs waits for a slot while this process waits inside a job that holds one.
 pub fn circle(home: &Home, attendance: &Attendance<'_>, ids: &[JobId]) -> Result<Option<Circle>, Fault> {
-    let Some(own) = own_job() else { return Ok(None) };
     let facts = &attendance.read()?;
-    let own = running_around(facts, own)?;
+    let own = running_around(facts)?;
+    if own.is_empty() {
+        return Ok(None);
+    }
     let now = home.clock.now();
     for id in ids {
         let waits = pick::why_it_waits(facts, id, now, &home.config, &home.site)?;
@@ -50,9 +52,9 @@ pub fn circle(home: &Home, attendance: &Attendance<'_>, ids: &[JobId]) -> Result
 }
 
 /// The running jobs inside which this process runs: its own, that one's parent, and so on.
-fn running_around(facts: &Facts, own: JobId) -> Result<Vec<JobId>, Fault> {
+pub fn running_around(facts: &Facts) -> Result<Vec<JobId>, Fault> {
     let mut around: Vec<JobId> = Vec::new();
-    let mut next = Some(own);
+    let mut next = own_job();
     while let Some(id) = next.take().filter(|id| !around.contains(id)) {
         if let Some(job) = facts.job(&id)?
             && job.run().is_some()

@@ -1,6 +1,6 @@
 //! Pausing and resuming: the fact is committed, then the watcher is poked, which stops or continues the processes.
 
-use super::{cancel::elsewhere, fault::Fault, home::Home, select::Selection};
+use super::{cancel::elsewhere, fault::Fault, find::Among, home::Home, select::Selection};
 use crate::exec::{Executor, local::record::Record};
 use crate::model::{
     event::{Applied, Event},
@@ -9,7 +9,7 @@ use crate::model::{
     job::Job,
     state::{Change, Status},
 };
-use crate::os::clock::Clock;
+use crate::os::{clock::Clock, session};
 use crate::pass::Decided;
 use crate::plan::Scope;
 use crate::store::Store;
@@ -63,12 +63,14 @@ pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Deci
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
+    let session = session::terminal();
     let mut told = Vec::new();
     let mut chosen = Ok(());
     // What is resumed may get a slot, and what is paused leaves its turn to another: this is a pass.
     let mut decided = pass.decide(Scope::Slots, &mut |draft| {
         told.clear();
-        chosen = match selection.ids(draft.facts(), |job| is_fit(job, wanted)) {
+        let among = Among::Session(session.as_deref());
+        chosen = match selection.ids(draft.facts(), among, |job| is_fit(job, wanted)) {
             Ok(ids) => {
                 told = tell(draft, &ids, wanted, home.clock.now())?;
                 Ok(())

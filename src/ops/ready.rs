@@ -9,6 +9,7 @@ use super::{
 };
 use crate::model::{facts::Facts, id::JobId, job::Job};
 use regex::bytes::Regex;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 /// Longest part of a line that is searched at once.
@@ -33,6 +34,8 @@ pub struct Request<'a> {
     pub within: Option<Duration>,
     /// Whether the first that is ready or has ended is enough.
     pub any: bool,
+    /// Becomes readable once nobody wants to hear of them any more.
+    pub reader_gone: Option<BorrowedFd<'a>>,
 }
 
 /// What has become of the jobs.
@@ -88,7 +91,7 @@ pub fn wait_for(
     home: &Home,
     attendance: &mut Attendance<'_>,
     request: Request<'_>,
-    progress: &mut dyn FnMut(News<'_>),
+    progress: &mut dyn FnMut(News<'_>) -> Result<(), Fault>,
 ) -> Result<Readied, Fault> {
     let deadline = request.within.map(|within| Instant::now() + within);
     let runs = home.root.runs()?;
@@ -98,6 +101,7 @@ pub fn wait_for(
     let mut first_ends: Option<Vec<u64>> = None;
     let mut buffer = vec![0_u8; BLOCK_BYTES];
     let mut told = false;
+    let mut is_heard = true;
     loop {
         // Read in this order: what was written before the end is there once the end is.
         let facts = attendance.read()?;
@@ -110,7 +114,7 @@ pub fn wait_for(
         for one in all.iter_mut().filter(|one| !one.is_decided()) {
             more |= one.turn(home, &facts, &mut buffer)?;
             if let Some(looked) = one.looked.as_ref().filter(|looked| looked.ready.is_some()) {
-                progress(News::Decided(looked));
+                progress(News::Decided(looked))?;
             }
         }
         let mut decided = all.iter().map(Search::is_decided);
@@ -123,10 +127,11 @@ pub fn wait_for(
         };
         let searched = !more || all.iter().zip(ends).all(|(one, end)| one.has_come_to(*end));
         let time_is_over = !enough && searched && left == Some(Duration::ZERO);
-        if enough || time_is_over {
+        let is_left = !enough && (time_is_over || !is_heard);
+        if enough || is_left {
             let jobs: Vec<Looked> = all.into_iter().filter_map(|one| one.looked).collect();
             let first = jobs.iter().filter_map(Looked::code).find(|code| *code != 0).unwrap_or(0);
-            let code = if time_is_over { STILL_GOING_ON } else { first };
+            let code = if is_left { STILL_GOING_ON } else { first };
             let warnings = home.warnings.iter().chain(attendance.warnings()).cloned().collect();
             return Ok(Readied { jobs, time_is_over, code, warnings });
         }
@@ -135,12 +140,12 @@ pub fn wait_for(
             told = true;
             let open = all.iter().filter(|one| !one.is_decided());
             let jobs = open.filter_map(|one| one.looked.as_ref()).map(|looked| &looked.job).collect();
-            progress(News::Left(Left::new(jobs, request.ids.len(), home, &facts)));
+            progress(News::Left(Left::new(jobs, request.ids.len(), home, &facts)))?;
         }
         if !more {
             let waiting = all.iter().filter(|one| !one.is_decided());
             let waiting: Vec<JobId> = waiting.map(|one| one.id.clone()).collect();
-            bell.wait(attendance, &facts, &waiting, None, left)?;
+            is_heard = !bell.wait(attendance, &facts, &waiting, request.reader_gone, left)?;
         }
     }
 }

@@ -1,25 +1,33 @@
-//! Which jobs a change is for: those that are named, or all active ones of a kind.
+//! Which jobs a command is for: those that are named, or all active ones of a kind.
 
 use super::{
     fault::Fault,
     find::{Among, find_all, home_of},
     home::{BrokenConfig, Home},
 };
-use crate::model::{facts::Facts, id::JobId, job::Job, state::Status};
-use crate::os::session;
+use crate::model::{
+    facts::{Facts, Head},
+    id::JobId,
+    job::Job,
+    state::Status,
+};
 
 /// Which jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// Those that these texts name; what standard input named is among them.
     Named(Vec<String>),
-    /// Every active job that has all these labels, and one of these states unless there are none.
-    Active {
-        /// Labels.
-        labels: Vec<String>,
-        /// States.
-        statuses: Vec<Status>,
-    },
+    /// Every active job of this kind.
+    Active(Kind),
+}
+
+/// A kind of jobs: those that are all of this. Without anything, it is every job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kind {
+    /// They have all these labels.
+    pub labels: Vec<String>,
+    /// They are in one of these states, if there are any.
+    pub statuses: Vec<Status>,
 }
 
 impl Default for Selection {
@@ -35,23 +43,90 @@ impl Selection {
         match self {
             Self::Named(texts) if texts.is_empty() => Ok(None),
             Self::Named(texts) => home_of(texts).map(Some),
-            Self::Active { .. } => Home::open_existing(BrokenConfig::Warns),
+            Self::Active(_) => Home::open_existing(BrokenConfig::Warns),
         }
     }
 
-    /// The jobs, each once: named ones in the order given, others in the order of submission as far as they are fit.
-    pub fn ids(&self, facts: &Facts, fit: impl Fn(&Job) -> bool) -> Result<Vec<JobId>, Fault> {
-        let (labels, statuses) = match self {
-            Self::Named(texts) => {
-                let session = session::terminal();
-                return find_all(facts, texts, Among::Session(session.as_deref()));
-            }
-            Self::Active { labels, statuses } => (labels, statuses),
+    /// The jobs, each once: named ones in the order given, looked up `among`; others in the order of submission as far as
+    /// they are fit.
+    pub fn ids(
+        &self,
+        facts: &Facts,
+        among: Among<'_>,
+        fit: impl Fn(&Job) -> bool,
+    ) -> Result<Vec<JobId>, Fault> {
+        let kind = match self {
+            Self::Named(texts) => return find_all(facts, texts, among),
+            Self::Active(kind) => kind,
         };
-        let jobs = facts.jobs(|head| {
-            !head.status.has_ended() && (statuses.is_empty() || statuses.contains(&head.status))
-        })?;
-        let wanted = |job: &Job| labels.iter().all(|label| job.spec.labels.contains(label)) && fit(job);
-        Ok(jobs.into_iter().filter(wanted).map(|job| job.id).collect())
+        let jobs = facts.jobs(|head| !head.status.has_ended() && kind.could_have(head))?;
+        Ok(jobs.into_iter().filter(|job| kind.has(job) && fit(job)).map(|job| job.id).collect())
+    }
+}
+
+impl Kind {
+    /// Whether a job can be of this kind, as far as that is seen without reading all of it.
+    fn could_have(&self, head: &Head) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&head.status)
+    }
+
+    /// Whether a job that could be of this kind is.
+    fn has(&self, job: &Job) -> bool {
+        self.labels.iter().all(|label| job.spec.labels.contains(label))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        bytes::Bytes,
+        spec::{Command, JobSpec},
+    };
+
+    /// Queued jobs by random part, with a name and labels.
+    fn facts(jobs: &[(&str, &str, &[&str])]) -> Facts {
+        Facts::of(jobs.iter().map(|(random, name, labels)| {
+            let cwd = Bytes::try_from("/").unwrap_or_default();
+            let mut spec = JobSpec::new(Command::Line("true".into()), cwd);
+            spec.name = Some((*name).to_owned());
+            spec.labels = labels.iter().map(ToString::to_string).collect();
+            let at = "2026-02-13T10:00:00Z".parse().unwrap();
+            Job::new(JobId::parse(&format!("bg_20260213_{random}")).unwrap(), spec, at)
+        }))
+    }
+
+    fn chosen(selection: &Selection) -> Vec<String> {
+        let facts = facts(&[
+            ("ccc234", "one", &["nightly", "big"]),
+            ("aaa234", "two", &["nightly"]),
+            ("bbb234", "three", &[]),
+            ("ddd234", "four", &["big", "odd", "nightly"]),
+        ]);
+        let ids = selection.ids(&facts, Among::All, |job| job.id.random_part() != "ddd234").unwrap();
+        ids.iter().map(|id| id.random_part()[..3].to_owned()).collect()
+    }
+
+    fn with(labels: &[&str], statuses: &[Status]) -> Selection {
+        let labels = labels.iter().map(ToString::to_string).collect();
+        Selection::Active(Kind { labels, statuses: statuses.to_vec() })
+    }
+
+    #[test]
+    fn a_kind_is_all_that_is_asked_in_the_order_of_submission_as_far_as_it_is_fit() {
+        assert_eq!(chosen(&with(&[], &[])), ["ccc", "aaa", "bbb"]);
+        assert_eq!(chosen(&with(&["nightly"], &[])), ["ccc", "aaa"]);
+        assert_eq!(chosen(&with(&["nightly", "big"], &[])), ["ccc"], "all labels, not one of them");
+        assert_eq!(chosen(&with(&["night"], &[])), [""; 0], "a label is not its beginning");
+        assert_eq!(chosen(&with(&[], &[Status::Running, Status::Queued])), ["ccc", "aaa", "bbb"]);
+        assert_eq!(chosen(&with(&["nightly"], &[Status::Running])), [""; 0]);
+    }
+
+    #[test]
+    fn named_jobs_come_in_the_order_given_and_each_once_be_they_fit_or_not() {
+        let named =
+            |texts: &[&str]| chosen(&Selection::Named(texts.iter().map(ToString::to_string).collect()));
+        assert_eq!(named(&["bbb", "one", "@", "three", "ccc"]), ["bbb", "ccc", "ddd"]);
+        assert_eq!(named(&[]), [""; 0], "nobody is not everybody");
     }
 }

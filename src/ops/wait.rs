@@ -15,15 +15,16 @@ use crate::model::{
 use crate::os::clock::Clock;
 use crate::plan::pick::{self, Waits};
 use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-/// `--within` is over and it still goes on.
+/// `--within` is over, or nobody reads what is told, and it still goes on.
 pub const STILL_GOING_ON: i32 = 121;
 /// No such job, or our own failure.
 pub const OWN_FAILURE: i32 = 122;
 
 /// What has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Waited {
     /// The jobs in the order asked, as they are now.
     pub jobs: Vec<Job>,
@@ -35,6 +36,19 @@ pub struct Waited {
     pub code: i32,
     /// What the user should be told.
     pub warnings: Vec<String>,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The jobs, each once.
+    pub ids: &'a [JobId],
+    /// Longest wait.
+    pub within: Option<Duration>,
+    /// Whether the first that ends is enough.
+    pub any: bool,
+    /// Becomes readable once nobody wants to hear of ends any more.
+    pub reader_gone: Option<BorrowedFd<'a>>,
 }
 
 /// What is told while a wait lasts.
@@ -74,28 +88,29 @@ impl<'a> Left<'a> {
 pub fn wait_for(
     home: &Home,
     mut attendance: Attendance<'_>,
-    ids: &[JobId],
-    within: Option<Duration>,
-    any: bool,
-    progress: &mut dyn FnMut(News<'_>),
+    request: Request<'_>,
+    progress: &mut dyn FnMut(News<'_>) -> Result<(), Fault>,
 ) -> Result<Waited, Fault> {
+    let Request { ids, within, any, reader_gone } = request;
     let deadline = within.map(|within| Instant::now() + within);
-    let mut told: Vec<JobId> = Vec::new();
     let mut ended: HashMap<JobId, Job> = HashMap::new();
+    let mut is_heard = true;
     loop {
         let facts = attendance.read()?;
         let jobs = jobs(&facts, ids, &ended)?;
-        for job in jobs.iter().filter(|job| job.end().is_some()) {
-            if !told.contains(&job.id) {
-                told.push(job.id.clone());
-                ended.insert(job.id.clone(), job.clone());
-                progress(News::Ended(job));
-            }
+        let is_new = |job: &&Job| job.end().is_some() && !ended.contains_key(&job.id);
+        let mut new: Vec<&Job> = jobs.iter().filter(is_new).collect();
+        // As they came, however many of them are found at one look.
+        new.sort_by_key(|job| job.ended_at());
+        for job in new {
+            ended.insert(job.id.clone(), job.clone());
+            progress(News::Ended(job))?;
         }
-        let enough = if any { !told.is_empty() } else { told.len() == ids.len() };
+        let enough = if any { !ended.is_empty() } else { ended.len() == ids.len() };
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let time_is_over = !enough && left == Some(Duration::ZERO);
-        if enough || time_is_over {
+        let is_left = !enough && (time_is_over || !is_heard);
+        if enough || is_left {
             // Where several had ended, the one that did so first is meant.
             let first = if any {
                 ended.values().min_by_key(|job| job.ended_at()).map(|job| job.id.clone())
@@ -103,7 +118,7 @@ pub fn wait_for(
                 None
             };
             let code = match &first {
-                _ if time_is_over => STILL_GOING_ON,
+                _ if is_left => STILL_GOING_ON,
                 Some(first) => jobs.iter().find(|job| job.id == *first).and_then(exit_code).unwrap_or(0),
                 None => fold(&jobs),
             };
@@ -111,8 +126,9 @@ pub fn wait_for(
             return Ok(Waited { jobs, first, time_is_over, code, warnings });
         }
         let going = jobs.iter().filter(|job| job.end().is_none()).collect();
-        progress(News::Left(Left::new(going, ids.len(), home, &facts)));
-        attendance.wait(&facts, ids, &[], left)?;
+        progress(News::Left(Left::new(going, ids.len(), home, &facts)))?;
+        let readable = attendance.wait(&facts, ids, reader_gone.as_slice(), left)?;
+        is_heard = !readable.contains(&true);
     }
 }
 

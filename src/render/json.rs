@@ -13,7 +13,7 @@ use crate::ops::{
     list::{Entry, Listed, Live, Row},
     pause::{PauseResult, Paused, Wanted},
     prune::Pruned,
-    ready::Readied,
+    ready::{Looked, Readied},
     set::{Set, SetResult},
     start::Submitted,
     status::claim_of,
@@ -206,36 +206,33 @@ pub fn foreseen(foreseen: &Job) -> Value {
 
 /// The end of a wait.
 pub fn waited(waited: &Waited) -> Value {
-    let jobs: Vec<Value> = waited
-        .jobs
-        .iter()
-        .map(|one| {
-            let mut value = job(one);
-            value["wait_code"] = exit_code(one).into();
-            value["ready"] = Value::Null;
-            value
-        })
-        .collect();
     json!({
-        "jobs": jobs,
+        "jobs": waited.jobs.iter().map(waited_job).collect::<Vec<_>>(),
         "ready": Value::Null,
         "time_is_over": waited.time_is_over,
         "exit_code": waited.code,
     })
 }
 
+/// A job whose end was waited for.
+pub fn waited_job(one: &Job) -> Value {
+    let mut value = job(one);
+    value["wait_code"] = exit_code(one).into();
+    value["ready"] = Value::Null;
+    value
+}
+
+/// A job whose line was waited for.
+pub fn readied_job(one: &Looked) -> Value {
+    let mut value = job(&one.job);
+    value["wait_code"] = one.code().into();
+    value["ready"] = (one.ready == Some(true)).into();
+    value
+}
+
 /// The end of a wait for a line.
 pub fn readied(readied: &Readied) -> Value {
-    let jobs: Vec<Value> = readied
-        .jobs
-        .iter()
-        .map(|one| {
-            let mut value = job(&one.job);
-            value["wait_code"] = one.code().into();
-            value["ready"] = (one.ready == Some(true)).into();
-            value
-        })
-        .collect();
+    let jobs: Vec<Value> = readied.jobs.iter().map(readied_job).collect();
     let mut decided = readied.jobs.iter().filter_map(|one| one.ready);
     let ready = !readied.time_is_over && decided.all(|ready| ready);
     json!({ "jobs": jobs, "ready": ready, "time_is_over": readied.time_is_over, "exit_code": readied.code })

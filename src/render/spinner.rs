@@ -46,7 +46,7 @@ impl Spinner {
     }
 
     /// Clears the line while something else is said.
-    pub fn aside(spinner: Option<&Self>, say: impl FnOnce()) {
+    pub fn aside<T>(spinner: Option<&Self>, say: impl FnOnce() -> T) -> T {
         match spinner {
             Some(spinner) => spinner.bar.suspend(say),
             None => say(),

@@ -12,10 +12,11 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// Validators of the object, and of a line of `list --json-lines`.
+/// Validators of the object, and of a line of `list --json-lines` and of `wait --json-lines`.
 struct Schema {
     object: Validator,
-    line: Validator,
+    listed: Validator,
+    waited: Validator,
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(&committed()));
@@ -38,10 +39,12 @@ fn committed() -> Value {
 
 impl Schema {
     fn new(schema: &Value) -> Self {
-        let line =
-            json!({ "$schema": schema["$schema"], "$ref": "#/$defs/listed_job", "$defs": schema["$defs"] });
-        let compiled = |schema| jsonschema::validator_for(schema).unwrap();
-        Self { object: compiled(schema), line: compiled(&line) }
+        let compiled = |schema: &Value| jsonschema::validator_for(schema).unwrap();
+        let line = |name: &str| {
+            let of = format!("#/$defs/{name}");
+            compiled(&json!({ "$schema": schema["$schema"], "$ref": of, "$defs": schema["$defs"] }))
+        };
+        Self { object: compiled(schema), listed: line("listed_job"), waited: line("waited_job") }
     }
 }
 
@@ -71,7 +74,11 @@ pub fn check<S: AsRef<OsStr>>(root: &Path, arguments: &[S], text: &str) {
     if !(is_object || is_lines) || has("--help") || text.is_empty() || !text.starts_with('{') {
         return;
     }
-    let choose = |schema: &'static Schema| if is_object { &schema.object } else { &schema.line };
+    let choose = |schema: &'static Schema| match is_object {
+        true => &schema.object,
+        false if has("wait") => &schema.waited,
+        false => &schema.listed,
+    };
     assert!(!is_object || text.lines().count() == 1, "one object, on one line: {text}");
     let open = faults(choose(&SCHEMA), text);
     assert!(open.is_empty(), "not as docs/schema says:\n{}\n{text}", open.join("\n"));

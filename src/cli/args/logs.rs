@@ -1,6 +1,6 @@
 //! `bgctl logs`: its arguments.
 
-use super::{CommonArgs, count, positive};
+use super::{ChosenArgs, CommonArgs, count, positive};
 use clap::Args;
 
 /// `bgctl logs`
@@ -8,21 +8,21 @@ use clap::Args;
 #[command(after_long_help = "\
 On a terminal, colours pass, and everything else that a terminal would obey is shown instead; a pipe or a file gets the
 output as it is. Of several jobs, each line begins with its job's name; a line longer than 64 KiB is broken there.
-Where the middle of a log was left out, a line says how much. Following does not answer in JSON.
+Where the middle of a log was left out, a line says how much. Following does not answer in JSON, and inside a job
+--label, --status and --all do not mean that job itself.
 
 Examples:
   bgctl logs build
   bgctl logs -n 20 ab
   bgctl logs -f build
   bgctl logs -f web worker
+  bgctl logs -n 3 --status running
   bgctl logs --head 5 -n 5 build
   grep -c warning \"$(bgctl logs --path build)\"")]
 pub struct LogsArgs {
-    /// Ids, their beginnings, names, @ for the newest, - for standard input
-    ///
-    /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
-    #[arg(required = true, value_name = "JOB")]
-    pub jobs: Vec<String>,
+    /// Which jobs
+    #[command(flatten)]
+    pub chosen: ChosenArgs,
     /// Print what comes, too, until the jobs have ended
     ///
     /// Ctrl-c ends the following, not the jobs.

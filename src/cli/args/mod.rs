@@ -74,7 +74,7 @@ pub struct CommonArgs {
     pub verbose: bool,
 }
 
-/// Which jobs a change is for.
+/// Which jobs a command is for.
 #[derive(Clone, Debug, Args)]
 pub struct ChosenArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input

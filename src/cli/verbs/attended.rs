@@ -12,6 +12,7 @@ use crate::render::{
     human::{self, Awaited, Standing},
     spinner::Spinner,
 };
+use std::collections::HashSet;
 
 /// Back to the first column, and nothing in the line (`console_codes(4)`).
 const CLEARED_LINE: &str = "\r\x1b[2K";
@@ -52,8 +53,9 @@ impl Attended {
         spinner: Option<Spinner>,
     ) -> Result<Self, Fault> {
         let facts = attendance.read()?;
-        let has_ended = |id: &JobId| facts.heads().any(|head| head.id == *id && head.status.has_ended());
-        let going: Vec<JobId> = ids.iter().filter(|id| !has_ended(id)).cloned().collect();
+        let ended = facts.heads().filter(|head| head.status.has_ended());
+        let ended: HashSet<&JobId> = ended.map(|head| &head.id).collect();
+        let going: Vec<JobId> = ids.iter().filter(|id| !ended.contains(id)).cloned().collect();
         let attended = Self { voice, spinner, going };
         attended.answer_interrupts();
         if let Some(circle) = inside::circle(home, attendance, ids)? {
@@ -64,9 +66,9 @@ impl Attended {
 
     /// Shows what is left to wait for.
     pub fn show(&mut self, left: &Left<'_>, awaited: Awaited) {
-        let is_going = |id: &JobId| left.jobs.iter().any(|job| job.id == *id);
+        let going: HashSet<&JobId> = left.jobs.iter().map(|job| &job.id).collect();
         let before = self.going.len();
-        self.going.retain(is_going);
+        self.going.retain(|id| going.contains(id));
         if self.going.len() != before {
             self.answer_interrupts();
         }
@@ -77,8 +79,8 @@ impl Attended {
     }
 
     /// Says something else than the line.
-    pub fn aside(&self, say: impl FnOnce()) {
-        Spinner::aside(self.spinner.as_ref(), say);
+    pub fn aside<T>(&self, say: impl FnOnce() -> T) -> T {
+        Spinner::aside(self.spinner.as_ref(), say)
     }
 
     fn answer_interrupts(&self) {

@@ -45,7 +45,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     }
     voice.result("cancel", &text, &json::cancelled(&results), &told.warnings)?;
     if results.is_empty() && args.chosen.jobs.is_empty() {
-        voice.say("there is no such active job");
+        voice.say(human::NONE_ACTIVE);
     } else if results.len() > 1 {
         voice.say(&human::cancelled_in_all(&results));
     }

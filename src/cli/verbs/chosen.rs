@@ -1,4 +1,4 @@
-//! Which jobs a change is for: from arguments to a selection.
+//! Which jobs a command is for: from arguments to a selection.
 
 use crate::cli::args::ChosenArgs;
 use crate::model::state::Status;
@@ -6,7 +6,7 @@ use crate::ops::{
     fault::{Code, Fault},
     find::given,
     list::parse_statuses,
-    select::Selection,
+    select::{Kind, Selection},
 };
 use crate::render::{Voice, human};
 
@@ -19,7 +19,7 @@ pub fn chosen(args: &ChosenArgs, voice: Voice) -> Result<Selection, Fault> {
         }
         return Ok(Selection::Named(jobs));
     }
-    Ok(Selection::Active { labels: args.label.clone(), statuses: active_statuses(&args.status)? })
+    Ok(Selection::Active(Kind { labels: args.label.clone(), statuses: active_statuses(&args.status)? }))
 }
 
 fn active_statuses(words: &[String]) -> Result<Vec<Status>, Fault> {
@@ -27,7 +27,7 @@ fn active_statuses(words: &[String]) -> Result<Vec<Status>, Fault> {
         words,
         |status| !status.has_ended(),
         |word| {
-            Fault::new(Code::Usage, format!("jobs that are {word} have ended, so that nothing changes them"))
+            Fault::new(Code::Usage, format!("jobs that are {word} have ended; --status chooses active ones"))
                 .hint("states: queued, running, waiting_approval")
         },
     )

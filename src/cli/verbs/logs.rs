@@ -1,14 +1,14 @@
 //! `bgctl logs`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::attended::Attended;
+use super::{attended::Attended, chosen::chosen};
 use crate::cli::args::logs::LogsArgs;
 use crate::model::{bytes, id::JobId, job::Job};
 use crate::ops::{
     attend::Attendance,
     fault::Fault,
-    find::{given, home_of},
     home::Home,
     logs::{self, Sink, Wanted},
+    select::Selection,
 };
 use crate::os::pipe::reader_gone;
 use crate::render::{
@@ -22,20 +22,16 @@ use std::os::unix::ffi::OsStrExt;
 
 /// `bgctl logs`
 pub fn run(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
-    let named = given(&args.jobs)?;
-    if named.is_empty() {
-        voice.say(human::NONE_NAMED);
-        if voice.json {
-            voice.result("logs", "", &json!({ "jobs": [] }), &[])?;
-        }
-        return Ok(0);
-    }
-    let home = home_of(&named)?;
+    let selection = chosen(&args.chosen, voice)?;
+    let Some(home) = selection.home()? else { return nobody(&selection, voice) };
     voice.warn(&home.warnings);
     let wanted = Wanted { head: args.head, lines: args.lines, attempt: args.attempt };
     // A wait begins before the first look, so that no change is missed.
     let attendance = args.follow.then(|| Attendance::new(&home)).transpose()?;
-    let jobs = logs::find_jobs(&home, &named)?;
+    let jobs = logs::find_jobs(&home, &selection, args.follow)?;
+    if jobs.is_empty() {
+        return nobody(&selection, voice);
+    }
     if args.path {
         return print_paths(&home, &jobs, voice);
     }
@@ -50,6 +46,15 @@ pub fn run(args: &LogsArgs, voice: Voice) -> Result<i32, Fault> {
         }
         None => logs::show(&home, &jobs, wanted, sink.as_mut()).map(|()| 0),
     })
+}
+
+/// There is nobody to show the output of.
+fn nobody(selection: &Selection, voice: Voice) -> Result<i32, Fault> {
+    if matches!(selection, Selection::Active(_)) {
+        voice.say(human::NONE_ACTIVE);
+    }
+    voice.result("logs", "", &json!({ "jobs": [] }), &[])?;
+    Ok(0)
 }
 
 /// Follows jobs on standard output until they have ended. Gives them as they were then.

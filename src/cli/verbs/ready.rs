@@ -1,6 +1,9 @@
 //! `--ready` of `start` and `wait`: waiting until a log shows a line, in words.
 
-use super::{attended::Attended, wait::tell_end};
+use super::{
+    attended::Attended,
+    wait::{Manner, line, tell_end},
+};
 use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
@@ -8,45 +11,48 @@ use crate::ops::{
     home::Home,
     ready::{self, Looked, News, Pattern, Readied, Request},
 };
+use crate::os::pipe::reader_gone;
 use crate::render::{
     Voice,
     human::{self, Awaited},
+    json, print,
 };
+use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
-
-/// How to wait.
-#[derive(Clone, Copy, Debug)]
-pub struct Manner<'a> {
-    /// What a line has to match.
-    pub pattern: &'a Pattern,
-    /// Longest wait in seconds.
-    pub within: Option<u64>,
-    /// Whether the first is enough; it is named then.
-    pub any: bool,
-}
 
 /// Waits for the logs of jobs to show a line while it tells what comes, and, at a terminal, what it waits for.
 pub fn readied(
     home: &Home,
     mut attendance: Attendance<'_>,
     ids: &[JobId],
-    manner: Manner<'_>,
+    pattern: &Pattern,
+    manner: Manner,
     voice: Voice,
 ) -> Result<Readied, Fault> {
     let mut attended = Attended::begin(home, &attendance, ids, voice)?;
-    let within = manner.within.map(Duration::from_secs);
-    let request = Request { ids, pattern: manner.pattern, within, any: manner.any };
+    let Manner { within, any, json_lines } = manner;
+    let within = within.map(Duration::from_secs);
+    let out = io::stdout();
+    let reader_gone = if json_lines { reader_gone(out.as_fd()) } else { None };
+    let request = Request { ids, pattern, within, any, reader_gone };
     let readied = ready::wait_for(home, &mut attendance, request, &mut |news| match news {
-        News::Decided(one) => attended.aside(|| tell(home, one, voice)),
-        News::Left(left) => attended.show(&left, Awaited::Line),
+        News::Decided(one) => attended.aside(|| {
+            tell(home, one, voice);
+            if json_lines { Ok(print(&line(&json::readied_job(one)))?) } else { Ok(()) }
+        }),
+        News::Left(left) => {
+            attended.show(&left, Awaited::Line);
+            Ok(())
+        }
     })?;
     // Its line is cleared before anything else is said.
     drop(attended);
     voice.warn(&readied.warnings);
     if readied.time_is_over {
         let open = readied.jobs.iter().filter(|one| one.ready.is_none());
-        let open: Vec<&str> = open.map(|one| one.job.id.as_str()).collect();
-        voice.say(&format!("the time is over, and its log has not shown the line: {}", open.join(" ")));
+        let open: Vec<&JobId> = open.map(|one| &one.job.id).collect();
+        voice.say(&format!("the time is over, and its log has not shown the line: {}", human::late(&open)));
     }
     Ok(readied)
 }

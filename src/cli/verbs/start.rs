@@ -1,8 +1,8 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use super::{
-    ready::{Manner, readied},
-    wait::{still_goes_on, waited},
+    ready::readied,
+    wait::{Manner, still_goes_on, waited},
 };
 use crate::cli::args::start::{LeftoversArg, StartArgs, WhenFullArg};
 use crate::cli::usage;
@@ -139,7 +139,8 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
 fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    let waited = waited(&home, attendance, std::slice::from_ref(id), within, false, voice)?;
+    let waited =
+        waited(&home, attendance, std::slice::from_ref(id), Manner { within, ..Manner::default() }, voice)?;
     voice.warn(&waited.warnings);
     if waited.time_is_over {
         voice.say(&still_goes_on(&waited));
@@ -153,8 +154,8 @@ fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fa
 fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
-    let manner = Manner { pattern, within, any: false };
-    let readied = readied(&home, attendance, std::slice::from_ref(id), manner, voice)?;
+    let manner = Manner { within, ..Manner::default() };
+    let readied = readied(&home, attendance, std::slice::from_ref(id), pattern, manner, voice)?;
     if voice.json {
         voice.result("start", "", &json::started(id, json::readied(&readied)), &readied.warnings)?;
     }

@@ -13,8 +13,10 @@ pub use reader::{BLOCK_BYTES, Block, LogReader};
 
 use super::{
     fault::{Code, Fault},
-    find::find,
+    find::Among,
     home::Home,
+    inside::running_around,
+    select::Selection,
 };
 use crate::model::{id::JobId, job::Job, outcome::Exit};
 use crate::store::{Store, root::log_name};
@@ -64,17 +66,13 @@ pub trait Sink {
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// The jobs that are meant, each once, in the order asked.
-pub fn find_jobs(home: &Home, names: &[String]) -> Result<Vec<Job>, Fault> {
+/// The jobs that are meant, each once. Those inside which this process runs end after it, and are followed only if they are
+/// named.
+pub fn find_jobs(home: &Home, selection: &Selection, to_follow: bool) -> Result<Vec<Job>, Fault> {
     let facts = home.store().read()?;
-    let mut jobs: Vec<Job> = Vec::new();
-    for name in names {
-        let id = find(&facts, name)?;
-        if jobs.iter().all(|job| job.id != id) {
-            jobs.push(there(facts.job(&id)?, &id)?);
-        }
-    }
-    Ok(jobs)
+    let around = if to_follow { running_around(&facts)? } else { Vec::new() };
+    let ids = selection.ids(&facts, Among::All, |job| !around.contains(&job.id))?;
+    ids.iter().map(|id| there(facts.job(id)?, id)).collect()
 }
 
 /// Where the logs of these jobs are, or will be; one that is gone is a fault.

@@ -25,5 +25,5 @@ pub use set::set;
 pub use start::{foreseen, full, place};
 pub use status::status;
 pub use tick::foreseen_pass;
-pub use wait::{Awaited, Standing, circle, goes_on};
-pub use words::{NONE_NAMED, end, jobs, nothing_was_executed};
+pub use wait::{Awaited, Standing, circle, goes_on, late, services};
+pub use words::{NONE_ACTIVE, NONE_NAMED, end, jobs, nothing_was_executed};

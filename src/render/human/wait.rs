@@ -3,12 +3,18 @@
 use super::screen::fit;
 use super::words::{age, jobs, listed, names};
 use crate::model::{Timestamp, id::JobId, job::Job};
-use crate::ops::{inside::Circle, wait::Left};
+use crate::ops::{called::Called, inside::Circle, wait::Left};
 use crate::plan::pick::Waits;
 use crate::render::safe;
 
 /// Longest name of a job beside others.
 const NAME_CHARS_MAX: usize = 24;
+
+/// Most ids that a message names; beyond, nobody would read them.
+const IDS_MAX: usize = 8;
+
+/// Most jobs that the line tells of: no line of a terminal has room for more.
+const LINE_JOBS_MAX: usize = 20;
 
 /// What is waited for in each job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +29,7 @@ pub enum Awaited {
 #[derive(Clone, Debug)]
 pub struct Standing {
     of: usize,
+    count: usize,
     left: Vec<One>,
 }
 
@@ -38,7 +45,12 @@ struct One {
 impl Standing {
     /// What is left to wait for.
     pub fn new(left: &Left<'_>, awaited: Awaited) -> Self {
-        Self { of: left.of, left: left.jobs.iter().map(|job| One::new(job, left, awaited)).collect() }
+        let shown = left.jobs.iter().take(LINE_JOBS_MAX);
+        Self {
+            of: left.of,
+            count: left.jobs.len(),
+            left: shown.map(|job| One::new(job, left, awaited)).collect(),
+        }
     }
 
     /// One line.
@@ -47,7 +59,7 @@ impl Standing {
         if self.of == 1 {
             return format!("waiting for {}", left.concat());
         }
-        format!("waiting for {} of {} jobs: {}", left.len(), self.of, left.join("; "))
+        format!("waiting for {} of {} jobs: {}", self.count, self.of, left.join("; "))
     }
 }
 
@@ -92,6 +104,9 @@ fn place(waits: &Waits) -> String {
 /// What an interrupted wait says of the jobs that it waited for; nothing where none goes on. Ids mean the same job
 /// everywhere, which names and `@` do not.
 pub fn goes_on(ids: &[JobId]) -> String {
+    if ids.len() > IDS_MAX {
+        return format!("bgctl: {} go on; bgctl list --status active shows them\n", jobs(ids.len()));
+    }
     let ids: Vec<&str> = ids.iter().map(JobId::as_str).collect();
     let (go, them) = match ids.len() {
         0 => return String::new(),
@@ -100,6 +115,23 @@ pub fn goes_on(ids: &[JobId]) -> String {
     };
     let (named, typed) = (listed(&ids), ids.join(" "));
     format!("bgctl: {named} {go} on; bgctl wait {typed} waits again, bgctl cancel {typed} ends {them}\n")
+}
+
+/// The ids of jobs that still go on when the time is over.
+pub fn late(ids: &[&JobId]) -> String {
+    let shown: Vec<&str> = ids.iter().take(IDS_MAX).map(|id| id.as_str()).collect();
+    let more = ids.len() - shown.len();
+    if more > 0 { format!("{} and {more} more", shown.join(" ")) } else { shown.join(" ") }
+}
+
+/// Services among what is waited for.
+pub fn services(services: &[Called]) -> String {
+    let (is, goes, it) = if services.len() == 1 {
+        ("is a service", "goes", "it is")
+    } else {
+        ("are services", "go", "they are")
+    };
+    format!("{} {is} and {goes} on until {it} cancelled", names(services))
 }
 
 /// Why a wait inside a job may never end by itself, and the ways on.
@@ -121,4 +153,20 @@ pub fn circle(circle: &Circle) -> String {
         )
     };
     format!("{what}; {WAYS_ON}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_jobs_are_counted_and_not_all_named() {
+        let ids: Vec<JobId> =
+            ('a'..='j').map(|one| JobId::parse(&format!("bg_20260213_abcde{one}")).unwrap()).collect();
+        assert_eq!(goes_on(&ids), "bgctl: 10 jobs go on; bgctl list --status active shows them\n");
+        assert!(goes_on(&ids[..8]).contains("bgctl wait bg_20260213_abcdea bg_20260213_abcdeb "));
+        let ids: Vec<&JobId> = ids.iter().collect();
+        assert!(late(&ids).ends_with(" bg_20260213_abcdeh and 2 more"));
+        assert_eq!(late(&ids[..2]), "bg_20260213_abcdea bg_20260213_abcdeb");
+    }
 }

@@ -20,6 +20,8 @@ use chrono::{Local, TimeDelta};
 
 /// Standard input named no job.
 pub const NONE_NAMED: &str = "no job was named";
+/// None has what was asked for.
+pub const NONE_ACTIVE: &str = "there is no such active job";
 
 /// A count of jobs.
 pub fn jobs(count: usize) -> String {

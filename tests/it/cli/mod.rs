@@ -9,6 +9,7 @@ mod follow;
 mod json;
 mod list;
 mod logs;
+mod many;
 mod overview;
 mod pause;
 mod prune;

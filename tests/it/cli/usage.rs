@@ -22,7 +22,12 @@ fn every_usage_error_says_what_is_wrong_and_what_can_be_done() {
         ),
         ("list --sort nmae", "--sort \"nmae\": there is no such value\n  did you mean name?"),
         ("set --timeout", "--timeout needs a value"),
-        ("wait", &format!("bgctl wait: which job?\n  {JOB}")),
+        (
+            "wait",
+            &format!(
+                "bgctl wait: which jobs?\n  {JOB}\n  or choose with --label LABEL, --status STATE or --all"
+            ),
+        ),
         (
             "cancel",
             &format!(

@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 13] = [
+const RECIPES: [World; 14] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -69,6 +69,11 @@ const RECIPES: [World; 13] = [
         heading: "Several at once",
         files: &[("web.sh", "echo GET /; echo GET /style.css"), ("worker.sh", "echo one done")],
         then: "",
+    },
+    World {
+        heading: "Many jobs in a script",
+        files: &[("test.sh", "test \"$1\" != 2 || exit 3; exec sleep 600")],
+        then: "test \"$(bgctl list --all --status cancelled --format '{id}' | wc -l)\" = 3 && grep -q failed report.json",
     },
     World { heading: "Tidying up", files: &[], then: "! bgctl status @" },
 ];

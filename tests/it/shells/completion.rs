@@ -107,7 +107,7 @@ fn states_are_offered_and_may_be_joined() {
 fn only_states_and_labels_that_a_subcommand_can_choose_by_are_offered() {
     let user = User::new();
     let states = |name: &str| offered(&user, "bash", &["bgctl", name, "--status", ""]);
-    for name in ["cancel", "pause", "resume"] {
+    for name in ["cancel", "wait", "logs", "pause", "resume"] {
         assert_eq!(states(name), ["queued", "running", "waiting_approval", "active"], "{name}");
     }
     assert_eq!(states("prune"), ["completed", "failed", "cancelled", "ended"]);
@@ -116,7 +116,9 @@ fn only_states_and_labels_that_a_subcommand_can_choose_by_are_offered() {
     user.wait(&over);
     user.start(["--quiet", "--label", "running", "--", "sleep", "1000"]);
     assert_eq!(offered(&user, "bash", &["bgctl", "prune", "--label", ""]), ["over"]);
-    assert_eq!(offered(&user, "bash", &["bgctl", "cancel", "--label", ""]), ["running"]);
+    for name in ["cancel", "wait", "logs"] {
+        assert_eq!(offered(&user, "bash", &["bgctl", name, "--label", ""]), ["running"], "{name}");
+    }
 }
 
 #[test]
