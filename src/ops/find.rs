@@ -13,6 +13,9 @@ use crate::model::{
     id::JobId,
     nearest::nearest,
 };
+use crate::os::clock::Clock;
+use crate::plan::admit::holder_of_key;
+use crate::store::Store;
 use std::collections::HashSet;
 use std::io::{self, Read};
 
@@ -192,6 +195,16 @@ fn ambiguous(facts: &Facts, text: &str, matches: &[&Head]) -> Fault {
 pub fn home_of(jobs: &[String]) -> Result<Home, Fault> {
     let named = jobs.first().map(String::as_str).unwrap_or_default();
     Home::open_existing(BrokenConfig::Warns)?.ok_or_else(|| no_such_job(named))
+}
+
+/// The job that has a key, or the last one that had it.
+pub fn of_key(key: &str) -> Result<JobId, Fault> {
+    let unknown = || Fault::new(Code::NotFound, format!("no job has the key {key:?}")).hint(LIST_ALL);
+    let home = Home::open_existing(BrokenConfig::Warns)?.ok_or_else(unknown)?;
+    let facts = home.store().read()?;
+    let had_it = |head: &&Head| head.key.as_ref().is_some_and(|its| its.text == key);
+    let head = holder_of_key(&facts, key, home.clock.now()).or_else(|| facts.heads().rev().find(had_it));
+    head.map(|head| head.id.clone()).ok_or_else(unknown)
 }
 
 /// The jobs as typed, with what standard input names in the place of `-`.

@@ -11,7 +11,7 @@ use crate::exec::{
     local::{
         cut,
         meta::{AttemptMeta, Meta},
-        record::Record,
+        record::{self, Record},
     },
 };
 use crate::model::{
@@ -21,7 +21,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     limit::Source,
-    outcome::{Ending, Leftover, Outcome, summarize},
+    outcome::{Ending, Exit, Leftover, Outcome, summarize},
     state::Status,
 };
 use crate::os::{clock::Clock, process::Identity};
@@ -152,6 +152,8 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
     let runs = home.root.existing_runs()?;
     let meta = runs.and_then(|runs| runs.read(&meta_name(id), META_BYTES_MAX).ok().flatten());
     let meta: Option<Meta> = meta.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let record = runs.and_then(|runs| Record::open(runs, id).ok().flatten());
+    let recorded = record.and_then(|record| record.attempts().ok()).unwrap_or_default();
     let cut = runs.and_then(|runs| cut::read(runs, id).ok().flatten());
     let relation = claim_of(&job).map(|claim| home.site.relation(&claim.site));
     let processes = processes(home, &job).unwrap_or_else(|fault| {
@@ -160,7 +162,7 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
     });
     let observed = observe(home, &job);
     Ok(Report {
-        attempts: attempts(&job, meta.as_ref()),
+        attempts: attempts(&job, meta.as_ref(), &recorded),
         waits: None,
         place: None,
         children: Vec::new(),
@@ -204,14 +206,20 @@ fn lives(leftover: &Leftover) -> bool {
     Identity { pid: leftover.pid, start: leftover.start }.is_alive()
 }
 
-/// Attempts as their snapshot tells them; of the present or last one the index knows best.
-fn attempts(job: &Job, meta: Option<&Meta>) -> Vec<Attempt> {
+/// Attempts as their snapshot tells them, or the record where nobody was there to write one; of the present or last one
+/// the index knows best.
+fn attempts(job: &Job, meta: Option<&Meta>, recorded: &[record::Attempt]) -> Vec<Attempt> {
     let told = meta.map(|meta| &meta.attempts[..]).unwrap_or_default();
     let in_index = job.started_at().is_some() || job.end().is_some_and(|end| end.outcome.is_some());
     // An entry made by hand may not count its attempts.
     let last = if in_index { job.attempt.max(1) } else { job.attempt.saturating_add(1) };
     let mut attempts: Vec<Attempt> =
         told.iter().filter(|one| one.attempt < last).map(|one| of_snapshot(job, one)).collect();
+    for (place, one) in recorded.iter().enumerate().filter(|(_, one)| one.number < last) {
+        if attempts.iter().all(|known| known.number != one.number) {
+            attempts.push(of_record(job, one, recorded.get(place + 1)));
+        }
+    }
     attempts.sort_by_key(|one| one.number);
     if in_index {
         let log = told.iter().find(|one| one.attempt == last).map(|one| (one.log_from, one.log_to));
@@ -231,6 +239,29 @@ fn of_snapshot(job: &Job, told: &AttemptMeta) -> Attempt {
         summary: summarize(&told.outcome, told.ending.as_ref(), timeout),
         outcome: Some(told.outcome.clone()),
         log: Some((told.log_from, told.log_to)),
+    }
+}
+
+/// An attempt that was judged, since its watcher was gone.
+fn of_record(job: &Job, told: &record::Attempt, next: Option<&record::Attempt>) -> Attempt {
+    let unseen = || {
+        let exit = Exit::Unknown { reason: "nobody saw its end".to_owned() };
+        Outcome::bare(exit, told.last_sign.map_or(job.created_at, |(at, _)| at))
+    };
+    let timeout = job.spec.limits.timeout;
+    let outcome = told.outcome.clone().unwrap_or_else(unseen);
+    Attempt {
+        number: told.number,
+        started_at: told.taken_at,
+        ended_at: told.outcome.as_ref().map(|outcome| outcome.at),
+        ending: told.ending.clone(),
+        summary: summarize(
+            &outcome,
+            told.ending.as_ref(),
+            (timeout.seconds, timeout.source == Source::Default),
+        ),
+        outcome: Some(outcome),
+        log: next.map(|next| (told.log_from, next.log_from)),
     }
 }
 

@@ -113,7 +113,7 @@ pub struct StartArgs {
     #[arg(long, value_name = "NAME", help_heading = "Queue")]
     pub group: Option<String>,
     /// Make the group, with one slot, where there is none of that name
-    #[arg(long, requires = "group", help_heading = "Queue")]
+    #[arg(long, help_heading = "Queue")]
     pub create_group: bool,
     /// Start once this job has completed; if it fails or is cancelled, cancel; may be given several times
     #[arg(long, value_name = "JOB", help_heading = "Queue")]
@@ -134,7 +134,7 @@ pub struct StartArgs {
     #[arg(long, help_heading = "Queue")]
     pub unique: bool,
     /// Add this to the key of --unique: what else makes two submissions different
-    #[arg(long, value_name = "HASH", requires = "unique", help_heading = "Queue")]
+    #[arg(long, value_name = "HASH", help_heading = "Queue")]
     pub plan_hash: Option<String>,
     /// Keep the key for so long after the job's end
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, help_heading = "Queue")]

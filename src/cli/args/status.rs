@@ -16,6 +16,9 @@ pub struct StatusArgs {
     /// overview.
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
+    /// The job that has this key, or had it last
+    #[arg(long, value_name = "KEY", conflicts_with = "jobs")]
+    pub key: Option<String>,
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,

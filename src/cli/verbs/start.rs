@@ -66,6 +66,12 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     if args.within.is_some() && !(waits_for_room || args.wait || args.ready.is_some()) {
         return Err(usage::refused("start", "--within needs --wait, --ready or --when-full wait"));
     }
+    if args.plan_hash.is_some() && !args.unique {
+        return Err(usage::refused("start", "--plan-hash needs --unique"));
+    }
+    if args.create_group && args.group.is_none() {
+        return Err(usage::refused("start", "--create-group needs --group"));
+    }
     if args.key_ttl.is_some() && args.key.is_none() && !args.unique {
         return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
     }

@@ -2,16 +2,23 @@
 
 use super::overview;
 use crate::cli::args::status::StatusArgs;
-use crate::ops::{fault::Fault, find::given, status};
+use crate::ops::{
+    fault::Fault,
+    find::{self, given},
+    status,
+};
 use crate::os::clock::{Clock, SystemClock};
 use crate::render::{Voice, human, human::screen::Screen, json};
 
 /// `bgctl status`
 pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
-    if args.jobs.is_empty() {
+    if args.jobs.is_empty() && args.key.is_none() {
         return overview::run(voice);
     }
-    let jobs = given(&args.jobs)?;
+    let jobs = match &args.key {
+        Some(key) => vec![find::of_key(key)?.to_string()],
+        None => given(&args.jobs)?,
+    };
     if jobs.is_empty() {
         voice.say(human::NONE_NAMED);
         voice.result("status", "", &json::status(&[]), &[])?;

@@ -96,6 +96,8 @@ pub struct Attempt {
     pub number: u32,
     /// Its latest watcher.
     pub watcher: Option<Identity>,
+    /// When its first watcher took the record.
+    pub taken_at: Option<Timestamp>,
     /// The boot in which that watcher lived.
     pub boot: String,
     /// The job's process.
@@ -244,6 +246,7 @@ impl Attempt {
         match line {
             Line::Watcher { identity, boot, at, monotonic_ms, .. } => {
                 self.watcher = Some(identity);
+                self.taken_at = self.taken_at.or(Some(at));
                 self.boot = boot;
                 self.last_sign = Some((at, monotonic_ms));
             }

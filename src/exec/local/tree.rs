@@ -166,7 +166,7 @@ pub fn leftover(process: &Process) -> Leftover {
 /// written there.
 fn is_watcher(process: &Process) -> bool {
     let Some(arguments) = process::arguments(process.identity.pid) else { return false };
-    if let [_, command, root] = &arguments[..]
+    if let [_, command, root, ..] = &arguments[..]
         && command == ALARM_COMMAND.as_bytes()
     {
         return is_alarm(process, root);

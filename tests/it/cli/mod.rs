@@ -13,6 +13,7 @@ mod many;
 mod overview;
 mod pause;
 mod prune;
+mod queue;
 mod ready;
 mod screen;
 mod screens;

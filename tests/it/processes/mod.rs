@@ -3,6 +3,7 @@
 //! Every process that a test starts has the test's root in its arguments or its environment, so that
 //! [`User::processes`] finds it whatever it does to hide from its job.
 
+mod alarm;
 mod crowd;
 mod hygiene;
 mod leftovers;
