@@ -232,8 +232,7 @@ fn a_start_that_waits_for_room_gets_it() {
     let mut waiting = user.bgctl(["start", "--when-full", "wait", "--", "true"]);
     let mut waiting = waiting.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(waiting.stderr.take().unwrap()), &mut line)
-        .unwrap();
+    std::io::BufReader::new(waiting.stderr.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "the queue is full: 5 wait; this goes on when 4 do\n");
     held.let_go(0);
     let output = waiting.wait_with_output().unwrap();
