@@ -9,6 +9,7 @@ use super::{
     event::{Applied, Event, Ledger, apply},
     id::JobId,
     job::Job,
+    spec::Input,
     state::{State, Status},
     wire::or_default,
 };
@@ -23,9 +24,9 @@ use std::{fmt, ops::Range};
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
 
-/// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, and jobs
-/// outside the slots. The index requires one as long as a job that has not ended has it.
-const KNOWN_FEATURES: [&str; 2] = ["pause", "services"];
+/// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, jobs
+/// that read a pipe, and jobs outside the slots. The index requires one as long as a job that has not ended has it.
+const KNOWN_FEATURES: [&str; 3] = ["pause", "pipes", "services"];
 
 /// Why a text is not an index that this program may write to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,8 @@ pub struct Head {
     pub ended_at: Option<Timestamp>,
     /// Whether it is to stand still.
     pub paused: bool,
+    /// Whether it reads a pipe.
+    pub pipe: bool,
     /// Whether it runs outside the slots.
     pub service: bool,
     /// The terminal session in which it was submitted.
@@ -90,6 +93,7 @@ impl Head {
             not_before,
             ended_at: job.ended_at(),
             paused: job.paused_at().is_some(),
+            pipe: job.spec.stdin == Input::Pipe,
             service: job.spec.service,
             session: job.spec.session.clone(),
         }
@@ -185,6 +189,7 @@ impl Facts {
             not_before: head.not_before,
             ended_at: head.ended_at,
             paused: head.paused_at.is_some(),
+            pipe: head.stdin_pipe,
             service: head.service,
             session: head.session.map(std::borrow::Cow::into_owned),
         };
@@ -294,8 +299,8 @@ impl Facts {
 impl Facts {
     /// What an older program must not ignore.
     fn features(&self) -> Vec<&'static str> {
-        let active = || self.heads().filter(|head| !head.status.has_ended());
-        let present = [active().any(|head| head.paused), active().any(|head| head.service)];
+        let has = |what: fn(&Head) -> bool| self.heads().any(|head| !head.status.has_ended() && what(head));
+        let present = [has(|head| head.paused), has(|head| head.pipe), has(|head| head.service)];
         KNOWN_FEATURES
             .into_iter()
             .zip(present)
@@ -393,6 +398,8 @@ struct HeadWire<'a> {
     ended_at: Option<Timestamp>,
     #[serde(default)]
     paused_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "or_default")]
+    stdin_pipe: bool,
     #[serde(default, deserialize_with = "or_default")]
     service: bool,
     #[serde(default, borrow)]

@@ -129,6 +129,7 @@ mod tests {
             not_before: None,
             ended_at: seconds_ago.map(|seconds| now() - TimeDelta::seconds(seconds)),
             paused: false,
+            pipe: false,
             service: false,
             session: None,
         }

@@ -6,7 +6,7 @@ use crate::ops::list::Entry;
 use serde_json::Value;
 
 /// The fields of a job in JSON that are no column, for placeholders; a test compares them with what is printed.
-pub const FIELDS: [&str; 29] = [
+pub const FIELDS: [&str; 31] = [
     "argv",
     "asked_approval",
     "best_effort",
@@ -34,6 +34,8 @@ pub const FIELDS: [&str; 29] = [
     "stale_after_seconds",
     "started_at",
     "stdin",
+    "stdin_closed_at",
+    "stdin_pipe",
     "timeout_seconds",
     "usage",
 ];

@@ -8,6 +8,7 @@
 pub mod cut;
 mod ending;
 mod family;
+pub mod input;
 mod live;
 pub mod log;
 pub mod meta;
@@ -17,7 +18,7 @@ pub mod start;
 pub mod tree;
 pub mod watch;
 
-use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse, Signalled, Whom};
 use crate::model::{
     Timestamp,
     claim::{Claim, ExecutorName, Relation, Site},
@@ -84,6 +85,7 @@ impl<C: Clock> Executor for Local<'_, C> {
         let sighting = self.judge(job, Some(&record), false)?;
         if matches!(sighting, Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) {
             let left = matches!(&sighting, Sighting::Ended { outcome, .. } if outcome.leftovers_left);
+            input::remove(self.root.runs()?, job);
             // That it could not be made tidy is no reason not to judge the job.
             let _ = log::tidy(self.root.runs()?, &job.id, job.spec.limits.log.bytes, left);
         }
@@ -139,6 +141,30 @@ impl<C: Clock> Executor for Local<'_, C> {
         let left = end.outcome.as_ref().filter(|outcome| here && outcome.leftovers_left);
         let lives = |one: &&Leftover| process::Identity { pid: one.pid, start: one.start }.is_alive();
         left.map_or(Vec::new(), |outcome| outcome.leftovers.iter().filter(lives).cloned().collect())
+    }
+
+    fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError> {
+        if !self.runs_here(job) {
+            return Ok(Signalled::default());
+        }
+        let read = || self.members(job, &process::all()?);
+        let (members, main) = read().map_err(|error| failed("look at the processes", &job.id, error))?;
+        let mut signalled = Signalled::default();
+        for process in live::in_order(&members, main) {
+            let identity = process::Identity { pid: process.pid, start: process.start };
+            if whom == Whom::Main && Some(identity) != main {
+                continue;
+            }
+            match process::signal(identity, signal) {
+                Ok(reached) => signalled.reached += usize::from(reached),
+                Err(_) => signalled.refused.push(Leftover {
+                    pid: process.pid,
+                    start: process.start,
+                    name: process.name,
+                }),
+            }
+        }
+        Ok(signalled)
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {

@@ -14,7 +14,12 @@ use super::{
     home::{BrokenConfig, Home},
     list::places,
 };
-use crate::model::{Timestamp, id::JobId, job::Job, spec::JobSpec};
+use crate::model::{
+    Timestamp,
+    id::JobId,
+    job::Job,
+    spec::{Input, JobSpec},
+};
 use crate::os::{
     clock::{Clock, SystemClock},
     ids::{IdSource, RandomIds},
@@ -53,7 +58,8 @@ pub struct Submitted {
 pub fn start(request: &Request) -> Result<Submitted, Fault> {
     let home = Home::open(BrokenConfig::Stops)?;
     let (spec, inherited) = prepare(request, &home.config)?;
-    submit(&home, spec, &inherited, request.stdin.as_deref() == Some(Path::new("-")))
+    let own_input = request.stdin.as_deref() == Some(Path::new(input::OWN));
+    submit(&home, spec, &inherited, own_input)
 }
 
 /// What would be submitted. Changes nothing.
@@ -74,7 +80,7 @@ fn submit(
 ) -> Result<Submitted, Fault> {
     let mut id = draw(home.clock.now())?;
     if own_input {
-        spec.stdin = Some(input::keep(&home.root, &id)?);
+        spec.stdin = Input::File(input::keep(&home.root, &id)?);
     }
     let store = home.store();
     let executor = home.local();
@@ -106,7 +112,7 @@ fn submit_as_free(
         }
         let other = draw(now)?;
         if own_input {
-            spec.stdin = Some(input::rename(&home.root, id, &other)?);
+            spec.stdin = Input::File(input::rename(&home.root, id, &other)?);
         }
         *id = other;
     }

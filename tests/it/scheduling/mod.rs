@@ -645,6 +645,7 @@ fn dry_run_over(claim: Option<Claim>) -> String {
         ending: None,
         asked_approval: false,
         paused_at: None,
+        stdin_closed_at: None,
     });
     store.transact(world.now, &mut |draft| admit::admit(draft, given.clone()).map(drop)).unwrap();
     let clock = Now(world.now);

@@ -98,6 +98,7 @@ impl World {
                 ending: None,
                 asked_approval: false,
                 paused_at: None,
+                stdin_closed_at: None,
             };
             job.state = State::Running(run);
         });
