@@ -76,6 +76,11 @@ fn candidates(mut words: Vec<OsString>, mut index: usize, form: Form) -> Vec<Com
     }
     let here = std::env::current_dir().ok();
     let mut found = engine::complete(&mut command(), words, index, here.as_deref()).unwrap_or_default();
+    // Behind a job, which may be one of several, the library knows of nothing but more jobs.
+    let is_named = given.iter().skip(2).any(|word| !word.as_encoded_bytes().starts_with(b"-"));
+    if is_named && given[1] == "signal" {
+        found.splice(0..0, signals(&current));
+    }
     // Who writes 'bgctl cancel a b' does not want to be offered a again.
     found.retain(|one| is_option(one) || !given.iter().any(|word| word == one.get_value()));
     if current.is_empty() && found.iter().any(|one| !is_option(one)) {
@@ -153,12 +158,13 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
 }
 
 /// The subcommands that change a job: they take names only of their own terminal's jobs (`ops::find`).
-const CHANGING: [&str; 4] = ["cancel", "set", "pause", "resume"];
+const CHANGING: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"];
 
 /// Which jobs a subcommand can act on.
 fn actable(subcommand: &str) -> fn(&Head) -> bool {
     match subcommand {
         "cancel" | "set" => is_active,
+        "send" | "signal" => |head| head.status == Status::Running,
         "pause" => |head| !head.status.has_ended() && !head.paused,
         "resume" => |head| !head.status.has_ended() && head.paused,
         "prune" => |head| head.status.has_ended(),

@@ -10,12 +10,12 @@ use std::fmt::Write;
 /// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
 const GROUPS: [(&str, &[&str]); 3] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
-    ("Change", &["set", "pause", "resume"]),
+    ("Change", &["set", "send", "signal", "pause", "resume"]),
     ("Set up", &["init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 12] = [
+pub const EVERYDAY: [(&str, &[&str]); 14] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -25,6 +25,8 @@ pub const EVERYDAY: [(&str, &[&str]); 12] = [
     ("prune", &["older-than", "keep", "all", "dry-run"]),
     ("tick", &["dry-run", "json"]),
     ("set", &["name", "label", "timeout", "grace", "stale-after"]),
+    ("send", &["no-newline", "eof", "within"]),
+    ("signal", &["main"]),
     ("pause", &["label", "all"]),
     ("resume", &["label", "all"]),
     ("init", &[]),

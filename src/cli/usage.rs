@@ -90,7 +90,9 @@ impl Line<'_> {
             ErrorKind::InvalidValue => self.unknown_value(&called),
             ErrorKind::ValueValidation => {
                 let why = self.error.source().map(ToString::to_string).unwrap_or_default();
-                (format!("{}: {}", self.with_value(&called), safe::line(&why)), None)
+                let form =
+                    (called == "SIGNAL").then(|| "bgctl signal JOB SIGNAL: the signal comes last".to_owned());
+                (format!("{}: {}", self.with_value(&called), safe::line(&why)), form)
             }
             ErrorKind::TooManyValues => (format!("{called} takes no value"), None),
             ErrorKind::ArgumentConflict => (self.conflict(&called), None),
@@ -158,6 +160,14 @@ impl Line<'_> {
                 let known = self.command.get_positionals().flat_map(clap::Arg::get_possible_values);
                 let known: Vec<String> = known.map(|one| one.get_name().to_owned()).collect();
                 ("bgctl init: for whom?".to_owned(), Some(format!("one of: {}", known.join(", "))))
+            }
+            "send" if !lacks_job => {
+                let hint = "a TEXT, - for standard input, or --eof to close its input";
+                ("bgctl send: what?".to_owned(), Some(hint.to_owned()))
+            }
+            "signal" if !lacks_job => {
+                let hint = "one such as HUP, USR1 or TERM: bgctl signal JOB SIGNAL";
+                ("bgctl signal: which signal?".to_owned(), Some(hint.to_owned()))
             }
             name if lacks_job => (format!("bgctl {name}: which job?"), Some(JOB.to_owned())),
             "set" => {

@@ -1,6 +1,6 @@
 //! The dry-run executor: everything but the execution. Each job it is given completes at once, and says so.
 
-use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse, Signalled, Whom};
 use crate::model::{
     claim::{ExecutorName, Site},
     id::JobId,
@@ -65,6 +65,10 @@ impl<C: Clock> Executor for DryRun<'_, C> {
     /// A dry run waits for nothing.
     fn arm(&self) -> Result<(), ExecError> {
         Ok(())
+    }
+
+    fn signal(&self, _job: &Job, _signal: i32, _whom: Whom) -> Result<Signalled, ExecError> {
+        Ok(Signalled::default())
     }
 
     fn evict(&self, _id: &JobId) -> Result<(), ExecError> {

@@ -58,8 +58,30 @@ pub trait Executor {
     /// Sees to it that a pass is made when the next thing is due, even if nobody calls. Repeating it does no harm.
     fn arm(&self) -> Result<(), ExecError>;
 
+    /// Sends a signal to a running job's processes as they are seen now: to its main one, or to all, each before those that
+    /// it made.
+    fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError>;
+
     /// Takes the job away from a watcher that is silent.
     fn evict(&self, id: &JobId) -> Result<(), ExecError>;
+}
+
+/// Which processes of a job a signal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// All.
+    All,
+    /// The one that executed the command.
+    Main,
+}
+
+/// Whom a signal reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signalled {
+    /// How many.
+    pub reached: usize,
+    /// Those that this user may not signal.
+    pub refused: Vec<Leftover>,
 }
 
 /// A living process of a job.

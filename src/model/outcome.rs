@@ -149,6 +149,11 @@ pub fn signal_name(signal: i32) -> String {
     name.map_or_else(|| format!("signal {signal}"), |name| format!("SIG{name}"))
 }
 
+/// The names of all signals without the `SIG`, in the order of their numbers.
+pub fn signal_names() -> Vec<String> {
+    (1..=31).map(|number| signal_name(number).split_off(3)).collect()
+}
+
 /// The number of a signal from `TERM`, `sigterm` or `15`.
 pub fn signal_number(text: &str) -> Option<i32> {
     if let Ok(number) = text.parse::<i32>() {

@@ -32,6 +32,18 @@ impl Command {
     }
 }
 
+/// What a job reads as standard input.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Input {
+    /// `/dev/null`.
+    #[default]
+    Nothing,
+    /// A file, by its absolute path.
+    File(Bytes),
+    /// A pipe of each attempt's own, into which others write while it runs.
+    Pipe,
+}
+
 /// What happens to processes of a job that outlive its main process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -60,8 +72,8 @@ pub struct JobSpec {
     pub limits: Limits,
     /// The captured environment's name (a hash); none in a hand-made entry, which runs with the launcher's.
     pub env: Option<String>,
-    /// The file it reads as standard input; `/dev/null` otherwise.
-    pub stdin: Option<Bytes>,
+    /// What it reads as standard input.
+    pub stdin: Input,
     /// What happens to its leftovers.
     pub leftovers: LeftoverPolicy,
     /// How often it is tried.
@@ -101,7 +113,7 @@ impl JobSpec {
             labels: Vec::new(),
             limits: Limits::default(),
             env: None,
-            stdin: None,
+            stdin: Input::Nothing,
             leftovers: LeftoverPolicy::End,
             retry: Retry::default(),
             priority: Priority::Normal,

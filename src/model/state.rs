@@ -99,6 +99,8 @@ pub struct Run {
     pub asked_approval: bool,
     /// Since when its processes are to stand still.
     pub paused_at: Option<Timestamp>,
+    /// Since when nothing more is to come through its pipe.
+    pub stdin_closed_at: Option<Timestamp>,
 }
 
 /// Which of the three ends.
@@ -174,6 +176,11 @@ pub enum Change {
     },
     /// It goes on.
     Resume,
+    /// Nothing more comes through its pipe.
+    CloseInput {
+        /// When.
+        at: Timestamp,
+    },
     /// While it runs, it asks for approval of what comes next.
     AskApproval,
     /// A person approved.
@@ -216,6 +223,7 @@ pub enum Decision {
 const KILL: i32 = 9;
 
 const HAS_ENDED: &str = "it has ended already";
+const IS_NOT_RUNNING: &str = "it is not running";
 const IS_PAUSED: &str = "it is paused already";
 const IS_NOT_PAUSED: &str = "it is not paused";
 const HAS_NOT_ENDED: &str = "it has not ended";
@@ -260,14 +268,16 @@ fn next_of_queued(not_before: Option<Timestamp>, paused_at: Option<Timestamp>, c
             ending: None,
             asked_approval: false,
             paused_at: None,
+            stdin_closed_at: None,
         })),
         Change::GiveBack => Decision::NoOp("it holds no slot"),
         Change::Decide { ending } => end_what_does_not_run(ending),
-        Change::End { .. } => Decision::Refused("it is not running"),
+        Change::End { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::Pause { .. } if paused_at.is_some() => Decision::NoOp(IS_PAUSED),
         Change::Pause { at } => Decision::To(State::Queued { not_before, paused_at: Some(*at) }),
         Change::Resume if paused_at.is_none() => Decision::NoOp(IS_NOT_PAUSED),
         Change::Resume => Decision::To(queued(not_before)),
+        Change::CloseInput { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::AskApproval => Decision::Refused("only a running job asks for approval"),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
             Decision::Refused("it does not wait for approval")
@@ -293,6 +303,10 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
         Change::Pause { at } => Decision::To(State::Running(Run { paused_at: Some(*at), ..run.clone() })),
         Change::Resume if run.paused_at.is_none() => Decision::NoOp(IS_NOT_PAUSED),
         Change::Resume => Decision::To(State::Running(Run { paused_at: None, ..run.clone() })),
+        Change::CloseInput { .. } if run.stdin_closed_at.is_some() => Decision::NoOp("it is closed already"),
+        Change::CloseInput { at } => {
+            Decision::To(State::Running(Run { stdin_closed_at: Some(*at), ..run.clone() }))
+        }
         Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
         Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
@@ -349,8 +363,9 @@ fn next_of_waiting(change: &Change) -> Decision {
         Change::Claim { .. } => Decision::Refused("it waits for approval"),
         Change::GiveBack => Decision::NoOp("it holds no slot"),
         Change::Decide { ending } => end_what_does_not_run(ending),
-        Change::End { .. } => Decision::Refused("it is not running"),
+        Change::End { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::Pause { .. } => Decision::Refused("it waits for approval"),
+        Change::CloseInput { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::Resume => Decision::NoOp(IS_NOT_PAUSED),
         Change::AskApproval => Decision::NoOp("it waits for approval already"),
         Change::Approve => Decision::To(queued(None)),
@@ -364,7 +379,9 @@ fn next_of_waiting(change: &Change) -> Decision {
 
 fn next_of_ended(end: &End, change: &Change) -> Decision {
     match change {
-        Change::Claim { .. } | Change::AskApproval => Decision::Refused(HAS_ENDED),
+        Change::Claim { .. } | Change::AskApproval | Change::CloseInput { .. } => {
+            Decision::Refused(HAS_ENDED)
+        }
         Change::Pause { .. } | Change::Resume => Decision::Refused(HAS_ENDED),
         Change::GiveBack | Change::Decide { .. } | Change::End { .. } => Decision::NoOp(HAS_ENDED),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => Decision::Refused(HAS_ENDED),

@@ -14,7 +14,7 @@ use super::{
     outcome::{Ending, Exit, Leftover, Outcome, Usage},
     priority::Priority,
     retry::{Codes, Retry},
-    spec::{Command, JobSpec, LeftoverPolicy, display},
+    spec::{Command, Input, JobSpec, LeftoverPolicy, display},
     state::{End, Run, State, Status, Verdict},
     unknown::Unknown,
 };
@@ -115,6 +115,8 @@ struct Wire {
     env: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stdin: Option<Bytes>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
+    stdin_pipe: bool,
     #[serde(default, skip_serializing_if = "is_default_policy")]
     on_leftovers: LeftoverPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +129,8 @@ struct Wire {
     session: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stdin_closed_at: Option<Timestamp>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -269,13 +273,15 @@ impl From<&Job> for Wire {
             best_effort: false,
             notes: Vec::new(),
             env: spec.env,
-            stdin: spec.stdin,
+            stdin_pipe: spec.stdin == Input::Pipe,
+            stdin: if let Input::File(path) = spec.stdin { Some(path) } else { None },
             on_leftovers: spec.leftovers,
             parent: spec.parent,
             service: spec.service,
             env_names: spec.variables,
             session: spec.session,
             paused_at: job.paused_at(),
+            stdin_closed_at: None,
             unknown: job.unknown.clone(),
         };
         wire.set_state(&job.state);
@@ -308,6 +314,7 @@ impl Wire {
                 self.claim.clone_from(&run.claim);
                 self.ending.clone_from(&run.ending);
                 self.asked_approval = run.asked_approval;
+                self.stdin_closed_at = run.stdin_closed_at;
             }
             State::Ended(end) => {
                 self.claim.clone_from(&end.claim);
@@ -363,6 +370,7 @@ impl Wire {
                     ending: self.ending.take(),
                     asked_approval: self.asked_approval,
                     paused_at: self.paused_at,
+                    stdin_closed_at: self.stdin_closed_at,
                 });
             }
             Status::Completed => Verdict::Completed,
@@ -443,6 +451,14 @@ fn limit(seconds: Option<Seconds>, default: Limit, source: Source, field: &str) 
     }
 }
 
+fn input(path: Option<Bytes>, is_pipe: bool) -> Result<Input, String> {
+    match (path, is_pipe) {
+        (Some(_), true) => Err("stdin: there is a file beside stdin_pipe".to_owned()),
+        (None, true) => Ok(Input::Pipe),
+        (path, false) => Ok(path.map_or(Input::Nothing, Input::File)),
+    }
+}
+
 impl TryFrom<Wire> for Job {
     type Error = String;
 
@@ -477,7 +493,7 @@ impl TryFrom<Wire> for Job {
             labels: wire.labels,
             limits,
             env: wire.env,
-            stdin: wire.stdin,
+            stdin: input(wire.stdin, wire.stdin_pipe)?,
             leftovers: wire.on_leftovers,
             retry,
             priority: wire.priority,
@@ -554,6 +570,11 @@ mod tests {
             ),
             ("\"timeout_seconds\": 60", "\"timeout_seconds\": -1", "invalid value"),
             ("\"cwd\": \"/tmp\"", "\"env\": \"../../etc/passwd\"", "not the name of a captured environment"),
+            (
+                "\"cwd\": \"/tmp\"",
+                "\"stdin\": \"/f\", \"stdin_pipe\": true",
+                "stdin: there is a file beside stdin_pipe",
+            ),
             ("bg_20260213_abc123", "../../etc", "is not a job id"),
             ("\"status\": \"queued\"", "\"status\": \"done\"", "unknown variant"),
         ] {

@@ -157,7 +157,9 @@ fn wait_until_settled(
     loop {
         let Some(job) = home.store().read()?.job(id)? else { return Ok(PauseResult::HadEnded) };
         if job.end().is_some() {
-            return Ok(PauseResult::HadEnded);
+            // What was resumed may have been about to end.
+            let went_on = wanted == Wanted::Resumed;
+            return Ok(if went_on { PauseResult::Done } else { PauseResult::HadEnded });
         }
         // What was queued again has no process that could still do otherwise.
         if job.run().is_none() || settled(home, &job, wanted)? {

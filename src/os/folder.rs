@@ -208,6 +208,33 @@ impl Folder {
         Ok(usable(fd, mode))
     }
 
+    /// Makes a named pipe in the place of one that may be there. Gives its reading end, which waits as one expects of a
+    /// pipe, and one of its writing ends, which never does.
+    pub fn make_pipe(&self, name: &str) -> io::Result<(File, OwnedFd)> {
+        self.remove(name)?;
+        named_pipe::make(&self.fd, &self.path, name, FILE_MODE)?;
+        // An odd umask must not make a pipe that its owner cannot use.
+        chmodat(&self.fd, name, FILE_MODE, AtFlags::empty())?;
+        // Opened first, and without waiting for a writer: a writing end is only to be had where there is a reader.
+        let flags = FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK;
+        let reader = openat(&self.fd, name, flags, Mode::empty())?;
+        let writer = self.open_pipe(name)?.ok_or(io::ErrorKind::NotFound)?;
+        rustix::fs::fcntl_setfl(&reader, OFlags::empty())?;
+        Ok((File::from(reader), writer))
+    }
+
+    /// Opens a named pipe to write, without ever waiting; `None` where it is missing. Where nobody reads it, that is
+    /// `BrokenPipe`.
+    pub fn open_pipe(&self, name: &str) -> io::Result<Option<OwnedFd>> {
+        match openat(&self.fd, name, FILE_FLAGS | OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
+            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::Fifo => Ok(Some(fd)),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a pipe")),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NXIO) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether a name is there.
     pub fn has(&self, name: &str) -> io::Result<bool> {
         match rustix::fs::accessat(&self.fd, name, rustix::fs::Access::EXISTS, AtFlags::empty()) {
@@ -297,6 +324,32 @@ impl Folder {
     }
 }
 
+#[cfg(not(target_vendor = "apple"))]
+mod named_pipe {
+    use super::{Mode, OwnedFd, Path, io};
+
+    pub fn make(folder: &OwnedFd, _path: &Path, name: &str, mode: Mode) -> io::Result<()> {
+        Ok(rustix::fs::mkfifoat(folder, name, mode)?)
+    }
+}
+
+/// The call that takes a folder's handle came late there (macOS 13).
+#[cfg(target_vendor = "apple")]
+#[expect(unsafe_code, reason = "mkfifo is in no safe library there")]
+mod named_pipe {
+    use super::{Mode, OsStrExt, OwnedFd, Path, io};
+
+    pub fn make(_folder: &OwnedFd, path: &Path, name: &str, mode: Mode) -> io::Result<()> {
+        let path = std::ffi::CString::new(path.join(name).as_os_str().as_bytes())?;
+        // SAFETY: the path ends with a NUL and lives until the call returns.
+        if unsafe { libc::mkfifo(path.as_ptr(), mode.as_raw_mode()) } == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+}
+
 impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -340,6 +393,25 @@ mod tests {
         Folder::open_or_create(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o770)).unwrap();
         assert!(Folder::open(&path).unwrap_err().to_string().contains("chmod 700"));
+    }
+
+    #[test]
+    fn a_named_pipe_takes_the_place_of_another_and_is_refused_to_writers_once_nobody_reads_it() {
+        let (_dir, path) = home();
+        let folder = Folder::open_or_create(&path).unwrap();
+        assert!(folder.open_pipe("p").unwrap().is_none());
+        let (old, _old_writer) = folder.make_pipe("p").unwrap();
+        let (mut reader, writer) = folder.make_pipe("p").unwrap();
+        drop(old);
+        rustix::io::write(folder.open_pipe("p").unwrap().unwrap(), b"text").unwrap();
+        drop(writer);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "text");
+        drop(reader);
+        assert_eq!(folder.open_pipe("p").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        std::fs::write(path.join("f"), "").unwrap();
+        assert!(folder.open_pipe("f").is_err(), "a file is no pipe");
     }
 
     #[test]

@@ -187,6 +187,7 @@ mod tests {
             batch: None,
             retries: false,
             dead_letter: false,
+            pipe: false,
         }
     }
 

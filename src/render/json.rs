@@ -6,6 +6,7 @@ mod status;
 pub use overview::overview;
 pub use status::status;
 
+use crate::exec::Signalled;
 use crate::model::{claim::Claim, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
@@ -14,7 +15,9 @@ use crate::ops::{
     pause::{PauseResult, Paused, Wanted},
     prune::Pruned,
     ready::{Looked, Readied},
+    send::{InputState, Sent},
     set::{Set, SetResult},
+    signal::{SignalResult, Told},
     start::Submitted,
     status::claim_of,
     wait::{Waited, exit_code},
@@ -59,6 +62,8 @@ pub fn job(job: &Job) -> Value {
         ("notes", json!([])),
         ("env", Value::Null),
         ("stdin", Value::Null),
+        ("stdin_pipe", false.into()),
+        ("stdin_closed_at", Value::Null),
         ("parent", Value::Null),
         ("service", false.into()),
         ("env_names", json!([])),
@@ -324,6 +329,43 @@ fn settable(job: &Job) -> [(&'static str, Value); 6] {
         ("grace_seconds", json!(limits.grace.seconds)),
         ("log_max_bytes", json!(limits.log.bytes)),
     ]
+}
+
+/// What was sent to a job.
+pub fn sent(sent: &Sent) -> Value {
+    let input = match sent.input {
+        InputState::Open => "open",
+        InputState::Closed => "closed",
+        InputState::Closing => "closing",
+    };
+    json!({ "id": sent.id, "bytes": sent.bytes, "input": input })
+}
+
+/// What became of a signal.
+pub fn signalled(told: &[Told], signal: i32) -> Value {
+    let jobs: Vec<Value> = told
+        .iter()
+        .map(|one| {
+            let nobody = Signalled::default();
+            let (result, signalled) = match &one.result {
+                SignalResult::Sent(sent) if sent.refused.is_empty() => ("sent", sent),
+                SignalResult::Sent(sent) => ("refused", sent),
+                SignalResult::Starting => ("starting", &nobody),
+                SignalResult::Gone => ("gone", &nobody),
+                SignalResult::NotRunning => ("not_running", &nobody),
+                SignalResult::Paused => ("paused", &nobody),
+                SignalResult::OutOfReach(_) => ("out_of_reach", &nobody),
+            };
+            json!({
+                "id": one.job.id,
+                "status": one.job.status(),
+                "result": result,
+                "processes": signalled.reached,
+                "refused": signalled.refused,
+            })
+        })
+        .collect();
+    json!({ "signal": signal, "jobs": jobs })
 }
 
 /// What retention did.

@@ -6,7 +6,7 @@ use crate::ops::list::Entry;
 use serde_json::Value;
 
 /// The fields of a job in JSON that are no column, for placeholders; a test compares them with what is printed.
-pub const FIELDS: [&str; 42] = [
+pub const FIELDS: [&str; 44] = [
     "after",
     "after_end",
     "argv",
@@ -47,6 +47,8 @@ pub const FIELDS: [&str; 42] = [
     "stale_after_seconds",
     "started_at",
     "stdin",
+    "stdin_closed_at",
+    "stdin_pipe",
     "timeout_seconds",
     "usage",
 ];

@@ -151,6 +151,11 @@ pub fn input_name(id: &JobId) -> String {
     format!("{id}.in")
 }
 
+/// The name of the pipe that a job reads as standard input.
+pub fn pipe_name(id: &JobId) -> String {
+    format!("{id}.stdin")
+}
+
 /// The name of the file that says what was left out of a job's log.
 pub fn cut_name(id: &JobId) -> String {
     format!("{id}.cut")
@@ -162,7 +167,7 @@ pub fn log_temporary_name(id: &JobId) -> String {
 }
 
 /// The names of all files a job may have in the folder of run files.
-pub fn run_file_names(id: &JobId) -> [String; 7] {
+pub fn run_file_names(id: &JobId) -> [String; 8] {
     [
         log_name(id),
         log_temporary_name(id),
@@ -170,6 +175,7 @@ pub fn run_file_names(id: &JobId) -> [String; 7] {
         meta_name(id),
         meta_temporary_name(id),
         input_name(id),
+        pipe_name(id),
         record_name(id),
     ]
 }

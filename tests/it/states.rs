@@ -25,7 +25,14 @@ fn ending(why: Why, signal: Option<i32>) -> Ending {
 }
 
 fn run() -> Run {
-    Run { started_at: at(1), claim: Some(claim()), ending: None, asked_approval: false, paused_at: None }
+    Run {
+        started_at: at(1),
+        claim: Some(claim()),
+        ending: None,
+        asked_approval: false,
+        paused_at: None,
+        stdin_closed_at: None,
+    }
 }
 
 fn end(exit: Exit, retry_at: Option<Timestamp>) -> Change {
@@ -57,7 +64,7 @@ fn every_why() -> Vec<Why> {
 }
 
 /// The kinds of change. The match makes a new one a compile error here, and the test wants a row for each.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "claim",
     "give back",
     "decide",
@@ -70,6 +77,7 @@ const KINDS: [&str; 12] = [
     "pause",
     "resume",
     "clear dead letter",
+    "close input",
 ];
 
 fn kind(change: &Change) -> &'static str {
@@ -86,6 +94,7 @@ fn kind(change: &Change) -> &'static str {
         Change::Pause { .. } => KINDS[9],
         Change::Resume => KINDS[10],
         Change::ClearDeadLetter => KINDS[11],
+        Change::CloseInput { .. } => KINDS[12],
     }
 }
 
@@ -214,6 +223,14 @@ fn rows() -> Vec<Row> {
         row("resume", plain(), [Change::Resume]),
         paused_row("resume while it is paused", [Change::Resume]),
         row("resume after an intent", told_one_of(&any_why, None), [Change::Resume]),
+        row("close input", plain(), [Change::CloseInput { at: at(6) }]),
+        paused_row("close input while it is paused", [Change::CloseInput { at: at(6) }]),
+        row("close input after an intent", told_one_of(&any_why, None), [Change::CloseInput { at: at(6) }]),
+        row(
+            "close input after it was closed",
+            [Run { stdin_closed_at: Some(at(4)), ..run() }],
+            [Change::CloseInput { at: at(6) }],
+        ),
         row("ask approval", [run()], [Change::AskApproval]),
         row("ask approval after asking for approval", [asked()], [Change::AskApproval]),
         row("approve", plain(), [Change::Approve]),
@@ -375,6 +392,15 @@ fn a_pause_says_since_when_and_keeps_the_time_before_which_nothing_starts() {
     let held = to(&queued(Some(at(40))), &Change::Pause { at: at(6) });
     assert_eq!(held, State::Queued { not_before: Some(at(40)), paused_at: Some(at(6)) });
     assert_eq!(to(&held, &Change::Resume), queued(Some(at(40))));
+}
+
+#[test]
+fn the_end_of_the_input_says_since_when_and_the_next_attempt_has_one_of_its_own() {
+    let closed = to(&State::Running(run()), &Change::CloseInput { at: at(6) });
+    assert_eq!(closed, State::Running(Run { stdin_closed_at: Some(at(6)), ..run() }));
+    let again = to(&closed, &end(Exit::Code(1), Some(at(30))));
+    let change = Change::Claim { at: at(1), claim: claim() };
+    assert_eq!(to(&again, &change), State::Running(run()));
 }
 
 #[test]

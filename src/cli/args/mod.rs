@@ -6,7 +6,9 @@ pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
+pub mod send;
 pub mod set;
+pub mod signal;
 pub mod start;
 pub mod status;
 pub mod tick;
@@ -14,7 +16,8 @@ pub mod wait;
 
 use crate::model::{
     limit::{BytesMax, Seconds, parse_bytes_limit, parse_limit, parse_nonzero_limit, parse_seconds},
-    outcome::signal_number,
+    nearest::nearest_word,
+    outcome::{signal_names, signal_number},
 };
 use clap::{Args, Command};
 
@@ -23,7 +26,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 12] = [
+pub const SUBCOMMANDS: [Subcommand; 14] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -32,6 +35,8 @@ pub const SUBCOMMANDS: [Subcommand; 12] = [
     ("wait", "Wait for jobs to end, and exit with their code", arguments::<wait::WaitArgs>),
     ("prune", "Remove old ended jobs, with their logs", arguments::<prune::PruneArgs>),
     ("set", "Change name, labels or limits of jobs that have not ended", arguments::<set::SetArgs>),
+    ("send", "Write into the standard input of a running job", arguments::<send::SendArgs>),
+    ("signal", "Send a signal to the processes of running jobs", arguments::<signal::SignalArgs>),
     ("pause", "Stop the processes of jobs, and hold queued ones back", arguments::<pause::PauseArgs>),
     ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
@@ -134,5 +139,13 @@ fn within(text: &str) -> Result<u64, String> {
 }
 
 fn signal(text: &str) -> Result<i32, String> {
-    signal_number(text).ok_or_else(|| "expected a signal such as TERM, INT, KILL or 15".to_owned())
+    signal_number(text).ok_or_else(|| {
+        let upper = text.to_ascii_uppercase();
+        let typed = upper.strip_prefix("SIG").unwrap_or(&upper);
+        let names = signal_names();
+        match nearest_word(typed, names.iter().map(String::as_str)) {
+            Some(near) => format!("there is no such signal; did you mean {near}?"),
+            None => "expected a signal such as TERM, INT, KILL or 15".to_owned(),
+        }
+    })
 }

@@ -77,7 +77,10 @@ pub struct StartArgs {
     /// Inherit only HOME, LANG, LOGNAME, PATH, SHELL, TMPDIR, TZ and USER
     #[arg(long, help_heading = "Environment")]
     pub clean_env: bool,
-    /// Standard input of the command: a file, or - for that of bgctl, read now to its end; else it is empty
+    /// Standard input of the command: a file, - for that of bgctl, or pipe for 'bgctl send'; else it is empty
+    ///
+    /// With -, standard input is read now, to its end. With pipe, the command has an input that stays open while it runs,
+    /// into which bgctl send writes. A file of that name is ./pipe.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Environment")]
     pub stdin: Option<PathBuf>,
     /// End the job after: 90, 30s, 1h30m, none [default: 30m]

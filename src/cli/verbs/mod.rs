@@ -10,7 +10,9 @@ mod overview;
 mod pause;
 mod prune;
 mod ready;
+mod send;
 mod set;
+mod signal;
 mod start;
 mod status;
 mod tick;
@@ -39,6 +41,8 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "wait" => run(name, matches, |args: &args::wait::WaitArgs| args.common, wait::run),
         "prune" => run(name, matches, |args: &args::prune::PruneArgs| args.common, prune::run),
         "set" => run(name, matches, |args: &args::set::SetArgs| args.common, set::run),
+        "send" => run(name, matches, |args: &args::send::SendArgs| args.common, send::run),
+        "signal" => run(name, matches, |args: &args::signal::SignalArgs| args.common, signal::run),
         "pause" => run(name, matches, |args: &args::pause::PauseArgs| args.common, pause::pause),
         "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),

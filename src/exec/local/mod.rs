@@ -9,6 +9,7 @@ pub mod alarm;
 pub mod cut;
 mod ending;
 mod family;
+pub mod input;
 mod live;
 pub mod log;
 pub mod meta;
@@ -18,7 +19,7 @@ pub mod start;
 pub mod tree;
 pub mod watch;
 
-use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse};
+use super::{ExecError, Executor, Hold, Launch, LiveProcess, LiveUse, Signalled, Whom};
 use crate::model::{
     Timestamp,
     claim::{Claim, ExecutorName, Relation, Site},
@@ -85,6 +86,7 @@ impl<C: Clock> Executor for Local<'_, C> {
         let sighting = self.judge(job, Some(&record), false)?;
         if matches!(sighting, Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) {
             let left = matches!(&sighting, Sighting::Ended { outcome, .. } if outcome.leftovers_left);
+            input::remove(self.root.runs()?, job);
             // That it could not be made tidy is no reason not to judge the job.
             let _ = log::tidy(self.root.runs()?, &job.id, job.spec.limits.log.bytes, left);
         }
@@ -144,6 +146,30 @@ impl<C: Clock> Executor for Local<'_, C> {
 
     fn arm(&self) -> Result<(), ExecError> {
         alarm::arm(self.root, self.orphan_watchers)
+    }
+
+    fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError> {
+        if !self.runs_here(job) {
+            return Ok(Signalled::default());
+        }
+        let read = || self.members(job, &process::all()?);
+        let (members, main) = read().map_err(|error| failed("look at the processes", &job.id, error))?;
+        let mut signalled = Signalled::default();
+        for process in live::in_order(&members, main) {
+            let identity = process::Identity { pid: process.pid, start: process.start };
+            if whom == Whom::Main && Some(identity) != main {
+                continue;
+            }
+            match process::signal(identity, signal) {
+                Ok(reached) => signalled.reached += usize::from(reached),
+                Err(_) => signalled.refused.push(Leftover {
+                    pid: process.pid,
+                    start: process.start,
+                    name: process.name,
+                }),
+            }
+        }
+        Ok(signalled)
     }
 
     fn evict(&self, id: &JobId) -> Result<(), ExecError> {

@@ -67,6 +67,8 @@ pub enum Line {
         /// Since when, in time since boot without suspended time.
         monotonic_ms: u64,
     },
+    /// The watcher let go of the job's pipe: it sees the end of its input once whoever writes into it has done so, too.
+    InputClosed,
     /// The watcher began to end the tree.
     Ending {
         /// Why.
@@ -116,6 +118,8 @@ pub struct Attempt {
     pub paused_since_ms: Option<u64>,
     /// For how long they stood still before.
     pub paused_ms: u64,
+    /// Whether its watcher let go of its pipe.
+    pub input_closed: bool,
     /// Why the tree is being ended.
     pub ending: Option<Ending>,
     /// What the watcher cannot end.
@@ -264,6 +268,7 @@ impl Attempt {
                 let since = self.paused_since_ms.take().unwrap_or(monotonic_ms);
                 self.paused_ms += monotonic_ms.saturating_sub(since);
             }
+            Line::InputClosed => self.input_closed = true,
             Line::Ending { ending } => self.ending = Some(ending),
             Line::Stuck { processes } => self.stuck = processes,
             Line::Outcome { outcome } => self.outcome = Some(outcome),

@@ -1,8 +1,8 @@
 //! Making a job's process ready: from its entry in the index to a process at the gate.
 
-use super::cut;
 use super::record::{Line, Record};
 use super::tree::MARK;
+use super::{cut, input::Input};
 use crate::model::{bytes::Bytes, job::Job, outcome::Exit};
 use crate::os::{
     clock::Clock,
@@ -16,9 +16,7 @@ use crate::store::{
 };
 use rustix::fs::RawMode;
 use std::ffi::CString;
-use std::fs::File;
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// The variables that describe a job to itself; never those of whoever submitted it.
 pub const JOB_VARIABLES: [&str; 4] = [MARK, "BG_ATTEMPT", "BG_APPROVED", "BG_ARRAY_INDEX"];
@@ -32,6 +30,8 @@ pub struct Started {
     pub log_from: u64,
     /// The bits that its new files do not get.
     pub umask: RawMode,
+    /// The end of its pipe that keeps it open, where it reads one.
+    pub pipe: Option<OwnedFd>,
     /// What could not be done as asked.
     pub notes: Vec<String>,
 }
@@ -66,7 +66,8 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
     // Counted with what was left out of it, so that it stays what it is.
     let left_out = cut::read(runs, &job.id).ok().flatten().unwrap_or_default();
     let log_from = log.metadata().map_or(0, |data| data.len() + left_out.removed);
-    let input = open_input(job)?;
+    let input = Input::open(runs, job)
+        .map_err(|(what, error)| NotStarted::because(&format!("its input {what}"), error))?;
     let argv = job.spec.command.to_argv();
     let limits = inherited.known_limits();
     let entrant = Entrant {
@@ -77,13 +78,15 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         umask: inherited.umask,
         nice: inherited.nice,
         limits: limits.clone(),
-        input: input.as_fd(),
+        input: input.reader.as_fd(),
         output: log.as_fd(),
         record: record.file().as_fd(),
         started_line: Line::Started.to_bytes(),
     };
     let held =
         Held::fork(&entrant).map_err(|error| NotStarted::because("no process could be made", error))?;
+    // From here on the job alone reads it: should it close its input, whoever writes is told.
+    drop(input.reader);
     let pid = held.pid;
     let Ok(Some(identity)) = Identity::of(pid) else {
         drop(held);
@@ -104,20 +107,8 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         }
         return Err(NotStarted { pid: Some(pid), exit: stopped_at(stage, errno, job) });
     }
-    Ok(Started { identity, log_from, umask: inherited.umask, notes: notes(&passage, &limits) })
-}
-
-/// A pipe without a writer would hold the watcher before it could be told anything: it is opened without waiting, and
-/// the job gets it as it would from a shell.
-fn open_input(job: &Job) -> Result<File, NotStarted> {
-    use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
-    let path = job.spec.stdin.as_ref().map_or(Path::new("/dev/null"), Bytes::as_path);
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    open(path, flags, Mode::empty())
-        .and_then(|fd| fcntl_setfl(&fd, OFlags::empty()).map(|()| File::from(fd)))
-        .map_err(|error| {
-            NotStarted::because(&format!("its input {}", path.display()), std::io::Error::from(error))
-        })
+    let notes = notes(&passage, &limits);
+    Ok(Started { identity, log_from, umask: inherited.umask, pipe: input.pipe, notes })
 }
 
 fn stopped_at(stage: Stage, errno: i32, job: &Job) -> Exit {

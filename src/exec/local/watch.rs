@@ -1,6 +1,7 @@
 //! Watching: the life of a watcher, from taking the record to knowing the outcome.
 
 use super::family::{Family, Main};
+use super::input;
 use super::log::Log;
 use super::pause::Pause;
 use super::record::{Attempt, Line, Record};
@@ -28,6 +29,7 @@ use crate::store::{Store, root::Root};
 use rustix::fs::RawMode;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// Longest wait for a record that another watcher is about to leave.
@@ -78,6 +80,8 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         return Ok(None);
     }
     let Some(claimed) = claimed_job(context, id)? else { return Ok(None) };
+    // Before anybody can see that there is a watcher again: who waits for that may then let go of the pipe.
+    let pipe = input::reopen(context.root.runs()?, &claimed);
     let append = |line: &Line| record.append(line).map_err(|error| failed("write the record", id, error));
     // Written before the index is read: whoever commits an intent from now on finds whom to poke, and whoever
     // committed one before is read.
@@ -93,6 +97,7 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
     };
     let history = record.attempt(job.attempt).map_err(|error| failed("read the record", id, error))?;
     let watch = Watch::new(context, &record, job);
+    watch.pipe.replace(pipe);
     let (outcome, ending) = watch.to_the_end(&history)?;
     let attempt = watch.job.attempt;
     Ok(Some(Watched { outcome, ending, record, attempt }))
@@ -168,6 +173,9 @@ pub(super) struct Watch<'a, C> {
     current: RefCell<Job>,
     /// Whether processes of it may still stand still because it is paused.
     pub(super) held: Cell<bool>,
+    /// The end of the job's pipe that keeps it open.
+    pipe: RefCell<Option<OwnedFd>>,
+    let_go_of_input: Cell<bool>,
     log: RefCell<Option<Log<'a>>>,
     next_open: Cell<Duration>,
     log_fault: RefCell<String>,
@@ -181,6 +189,8 @@ impl<'a, C: Clock> Watch<'a, C> {
             current: RefCell::new(job.clone()),
             job,
             held: Cell::default(),
+            pipe: RefCell::default(),
+            let_go_of_input: Cell::default(),
             log: RefCell::default(),
             next_open: Cell::default(),
             log_fault: RefCell::default(),
@@ -232,7 +242,8 @@ impl<'a, C: Clock> Watch<'a, C> {
         reap::reap(pid);
     }
 
-    fn supervise(&self, started: Started) -> Result<(Outcome, Option<Ending>), ExecError> {
+    fn supervise(&self, mut started: Started) -> Result<(Outcome, Option<Ending>), ExecError> {
+        self.pipe.replace(started.pipe.take());
         let family = self.family(Main::Child(started.identity))?;
         let turn = self.wait_for_turn(&family, self.context.clock.monotonic(), &Attempt::default());
         let ended = self.end(&family, turn);
@@ -289,6 +300,7 @@ impl<'a, C: Clock> Watch<'a, C> {
     fn wait_for_turn(&self, family: &Family<'_>, began: Duration, history: &Attempt) -> Turn {
         let clock = self.context.clock;
         let mut job = self.job.clone();
+        self.follow_input(&job);
         let mut pause = Pause::of(history);
         let mut last_beat = clock.monotonic();
         let mut arrived = Arrived::default();
@@ -323,6 +335,7 @@ impl<'a, C: Clock> Watch<'a, C> {
                 if let Some(ending) = current.run().and_then(|run| run.ending.clone()) {
                     return if family.main_has_ended() { Turn::Ended } else { Turn::Told(ending) };
                 }
+                self.follow_input(&current);
                 self.current.replace(current.clone());
                 job = current;
             }
@@ -334,6 +347,14 @@ impl<'a, C: Clock> Watch<'a, C> {
         }
         self.held.set(pause.holds());
         Turn::Ended
+    }
+
+    /// Lets go of the job's pipe once nothing more is to come through it, and says so.
+    fn follow_input(&self, job: &Job) {
+        if input::is_closed(job) && !self.let_go_of_input.replace(true) {
+            self.pipe.take();
+            let _ = self.record.append(&Line::InputClosed);
+        }
     }
 
     /// Keeps the log within its limit. What stands in the way is written down once.
@@ -447,6 +468,11 @@ impl<'a, C: Clock> Watch<'a, C> {
 
     /// The outcome goes to the record first: should this process die before the index has it, the next pass finds it.
     fn conclude(&self, outcome: Outcome, ending: Option<Ending>) -> (Outcome, Option<Ending>) {
+        // What was left running sees the end of its input.
+        self.pipe.take();
+        if let Ok(runs) = self.context.root.runs() {
+            input::remove(runs, &self.job);
+        }
         // An allocated block takes an append where a full disk takes no new file; if even that fails, this process
         // still holds outcome and lock, and goes on trying to commit.
         let _ = self.record.append(&Line::Outcome { outcome: outcome.clone() });

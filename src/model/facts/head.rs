@@ -8,6 +8,7 @@ use crate::model::{
     job::Job,
     key::{Key, expires_at},
     priority::Priority,
+    spec::Input,
     state::{State, Status},
     wire::{dependencies, or_default},
 };
@@ -49,6 +50,8 @@ pub struct Head {
     pub retries: bool,
     /// Whether it is a dead letter.
     pub dead_letter: bool,
+    /// Whether it reads a pipe.
+    pub pipe: bool,
 }
 
 impl Head {
@@ -80,6 +83,7 @@ impl Head {
             batch: job.spec.batch.clone(),
             retries: job.spec.retry.attempts_max > 1,
             dead_letter: job.end().is_some_and(|end| end.dead_letter),
+            pipe: job.spec.stdin == Input::Pipe,
         }
     }
 }
@@ -121,6 +125,8 @@ pub(super) struct HeadWire<'a> {
     max_attempts: Option<u32>,
     #[serde(default, deserialize_with = "or_default")]
     dead_letter: bool,
+    #[serde(default, deserialize_with = "or_default")]
+    stdin_pipe: bool,
 }
 
 impl From<HeadWire<'_>> for Head {
@@ -142,6 +148,7 @@ impl From<HeadWire<'_>> for Head {
             batch: head.batch,
             retries: head.max_attempts.is_some_and(|most| most > 1),
             dead_letter: head.dead_letter && head.status == Status::Failed,
+            pipe: head.stdin_pipe,
         }
     }
 }

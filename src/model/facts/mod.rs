@@ -22,9 +22,10 @@ use std::ops::Range;
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
 
-/// Features of an index that an older program must not ignore, and that this one knows: jobs that stand still, jobs
-/// outside the slots, attempts, dependencies and groups. The index requires one as long as a job that has not ended has it.
-const KNOWN_FEATURES: [&str; 5] = ["pause", "services", "retries", "dependencies", "groups"];
+/// Features of an index that an older program must not ignore, and that this one knows, in order: jobs that
+/// wait for others, groups, jobs that stand still, that read a pipe, that are tried again, and that need no slot. The index requires one as long as a job
+/// that has not ended has it.
+const KNOWN_FEATURES: [&str; 6] = ["dependencies", "groups", "pause", "pipes", "retries", "services"];
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -237,12 +238,13 @@ impl Facts {
     fn features(&self) -> Vec<&'static str> {
         let active = || self.heads().filter(|head| !head.status.has_ended());
         let present = [
-            active().any(|head| head.paused),
-            active().any(|head| head.service),
-            active().any(|head| head.retries),
             active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
             active().any(|head| head.group.is_some())
                 || self.groups.values().any(|group| group.paused_at.is_some()),
+            active().any(|head| head.paused),
+            active().any(|head| head.pipe),
+            active().any(|head| head.retries),
+            active().any(|head| head.service),
         ];
         KNOWN_FEATURES
             .into_iter()

@@ -48,7 +48,7 @@ pub struct Request {
     pub stale_after: Option<Seconds>,
     /// Time to end.
     pub grace: Option<Seconds>,
-    /// The file to read as standard input; `-` is our own, read now to its end.
+    /// The file to read as standard input; `-` is our own, read now to its end, and `pipe` one that stays open.
     pub stdin: Option<PathBuf>,
     /// Size of the log.
     pub log: Option<BytesMax>,
@@ -133,12 +133,7 @@ pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited
     spec.group = request.group.as_deref().map(given::group).transpose()?.flatten();
     spec.session = session::terminal();
     spec.parent = inside::own_job();
-    spec.stdin = request
-        .stdin
-        .as_deref()
-        .filter(|path| *path != Path::new("-"))
-        .map(input::checked_file)
-        .transpose()?;
+    spec.stdin = request.stdin.as_deref().map(input::given).transpose()?.unwrap_or_default();
     Ok((spec, inherited))
 }
 

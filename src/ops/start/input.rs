@@ -1,15 +1,30 @@
-//! The standard input of a job: a file, or what its submitter was given, kept beside the log.
+//! The standard input of a job: a file, a pipe, or what its submitter was given, kept beside the log.
 
 use super::given::bytes;
-use crate::model::{bytes::Bytes, id::JobId};
+use crate::model::{bytes::Bytes, id::JobId, spec::Input};
 use crate::ops::fault::{Code, Fault, without_number};
 use crate::store::root::{Root, input_name};
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
+/// What stands for our own standard input.
+pub const OWN: &str = "-";
+
+/// What stands for a pipe that stays open. A file of that name is `./pipe`.
+const PIPE: &str = "pipe";
+
+/// What `--stdin` means. Our own standard input is nothing yet: it is kept once the job has an id.
+pub fn given(word: &Path) -> Result<Input, Fault> {
+    match word.to_str() {
+        Some(OWN) => Ok(Input::Nothing),
+        Some(PIPE) => Ok(Input::Pipe),
+        _ => checked_file(word).map(Input::File),
+    }
+}
+
 /// A file that can be read when the job's turn comes.
-pub fn checked_file(path: &Path) -> Result<Bytes, Fault> {
+fn checked_file(path: &Path) -> Result<Bytes, Fault> {
     let failed = |error: io::Error| {
         Fault::new(
             Code::Failed,
@@ -23,7 +38,9 @@ pub fn checked_file(path: &Path) -> Result<Bytes, Fault> {
             Code::Failed,
             format!("{} is no file that a job can read later", path.display()),
         )
-        .hint("a pipe is kept for the job with --stdin - (read now, to its end)"));
+        .hint(
+            "--stdin - reads a pipe now, to its end; --stdin pipe makes one, into which bgctl send writes",
+        ));
     }
     rustix::fs::access(&absolute, rustix::fs::Access::READ_OK).map_err(|error| failed(error.into()))?;
     bytes(absolute.into_os_string(), "--stdin")

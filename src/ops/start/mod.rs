@@ -38,7 +38,7 @@ use crate::store::Store;
 use given::prepare;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use submit::{Entry, Input, Placed, Submission, submit};
+use submit::{Entry, Kept, Placed, Submission, submit};
 
 /// A submitted job.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub fn start(
         _ => None,
     };
     // Our own standard input can be read once only: there must be room before.
-    let own_input = request.stdin.as_deref() == Some(Path::new("-"));
+    let own_input = request.stdin.as_deref() == Some(Path::new(input::OWN));
     loop {
         // What is asked may change while it waits: files of variables, a folder that goes.
         if own_input && let Err(full) = room(&home, request)? {
@@ -97,7 +97,7 @@ pub fn start(
         let asked = spec.display.clone();
         let after = dependencies(&home, request)?;
         let spec = crate::model::spec::JobSpec { after, ..spec };
-        let input = own_input.then_some(Input::Own);
+        let input = own_input.then_some(Kept::Own);
         let submission = Submission {
             entries: vec![Entry { spec, input }],
             inherited,

@@ -9,7 +9,7 @@ use crate::model::{
     id::JobId,
     job::Job,
     nearest::nearest_word,
-    spec::JobSpec,
+    spec::{Input, JobSpec},
     state::{Change, queued},
 };
 use crate::ops::{
@@ -56,12 +56,12 @@ pub struct Entry {
     /// What is asked.
     pub spec: JobSpec,
     /// What is kept for it to read.
-    pub input: Option<Input>,
+    pub input: Option<Kept>,
 }
 
 /// What is kept for a job to read.
 #[derive(Clone, Debug)]
-pub enum Input {
+pub enum Kept {
     /// Our own standard input, read now to its end.
     Own,
     /// What is kept for another job.
@@ -128,8 +128,8 @@ fn keep_inputs(home: &Home, submission: &mut Submission, ids: &[JobId]) -> Resul
     for (entry, id) in submission.entries.iter_mut().zip(ids) {
         match &entry.input {
             None => {}
-            Some(Input::Own) => entry.spec.stdin = Some(input::keep(&home.root, id)?),
-            Some(Input::Of(other)) => entry.spec.stdin = Some(input::copy(&home.root, other, id)?),
+            Some(Kept::Own) => entry.spec.stdin = Input::File(input::keep(&home.root, id)?),
+            Some(Kept::Of(other)) => entry.spec.stdin = Input::File(input::copy(&home.root, other, id)?),
         }
     }
     Ok(())
@@ -150,7 +150,7 @@ fn submit_as_free(
         let others = draw(now, ids.len())?;
         for ((entry, id), other) in submission.entries.iter_mut().zip(&*ids).zip(&others) {
             if entry.input.is_some() {
-                entry.spec.stdin = Some(input::rename(&home.root, id, other)?);
+                entry.spec.stdin = Input::File(input::rename(&home.root, id, other)?);
             }
         }
         *ids = others;

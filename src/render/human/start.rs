@@ -1,7 +1,12 @@
 //! A submission.
 
 use super::words::{end, run_time, waiting_named};
-use crate::model::{Timestamp, job::Job, spec::LeftoverPolicy, state::Status};
+use crate::model::{
+    Timestamp,
+    job::Job,
+    spec::{Input, LeftoverPolicy},
+    state::Status,
+};
 use crate::ops::start::Submitted;
 use crate::plan::{WAKE_HORIZON, admit::Full, pick::Waits};
 use crate::render::safe;
@@ -50,10 +55,13 @@ pub fn foreseen(job: &Job, own_input: bool) -> String {
         text.push_str(&format!("  labelled {}\n", safe::line(&job.spec.labels.join(", "))));
     }
     text.push_str(&format!("  in {}\n", safe::line(&job.spec.cwd.to_text())));
-    if let Some(path) = &job.spec.stdin {
-        text.push_str(&format!("  reading {}\n", safe::line(&path.to_text())));
-    } else if own_input {
-        text.push_str("  reading what it is given on standard input, kept beside its log\n");
+    match &job.spec.stdin {
+        Input::File(path) => text.push_str(&format!("  reading {}\n", safe::line(&path.to_text()))),
+        Input::Pipe => text.push_str("  reading a pipe, into which bgctl send writes\n"),
+        Input::Nothing if own_input => {
+            text.push_str("  reading what it is given on standard input, kept beside its log\n");
+        }
+        Input::Nothing => {}
     }
     text.push_str(&format!(
         "  timeout {}, stale after {}, grace {}, log at most {}\n",

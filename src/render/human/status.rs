@@ -10,9 +10,10 @@ use crate::model::{
     Timestamp,
     claim::{ExecutorName, Relation},
     id::JobId,
+    job::Job,
     limit::{Source, format_bytes},
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why, signal_name},
-    spec::{LeftoverPolicy, quote},
+    spec::{Input, LeftoverPolicy, quote},
     state::Status,
 };
 use crate::ops::{
@@ -93,7 +94,7 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
     );
     add("command", Some(safe::line(&job.spec.display)));
     add("cwd", Some(safe::line(&job.spec.cwd.to_text())));
-    add("stdin", job.spec.stdin.as_ref().map(|path| safe::line(&path.to_text())));
+    add("stdin", stdin_words(job, now));
     let variables = Some(&job.spec.variables).filter(|names| !names.is_empty());
     add("variables", variables.map(|names| format!("{} (set by hand)", safe::line(&names.join(", ")))));
     add("service", job.spec.service.then(|| "yes: it needs no slot and runs until it is ended".to_owned()));
@@ -102,6 +103,19 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
         group.push(("children", report.children.iter().map(|child| mention(report, child)).collect()));
     }
     group
+}
+
+/// What it reads, unless that is nothing.
+fn stdin_words(job: &Job, now: Timestamp) -> Option<String> {
+    match &job.spec.stdin {
+        Input::Nothing => None,
+        Input::File(path) => Some(safe::line(&path.to_text())),
+        Input::Pipe => Some(match job.run().map(|run| run.stdin_closed_at) {
+            None => "a pipe".to_owned(),
+            Some(None) => format!("a pipe; bgctl send {} TEXT writes a line into it", job.id),
+            Some(Some(at)) => format!("a pipe, closed {}", moment(at, now)),
+        }),
+    }
 }
 
 /// Another job: its id, its name, its state.

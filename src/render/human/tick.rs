@@ -68,6 +68,7 @@ fn event_words(event: &Event) -> String {
                 format!("write down the end of {id}{why}")
             }
             Change::Pause { .. } => format!("pause {id}"),
+            Change::CloseInput { .. } => format!("close the input of {id}"),
             Change::Resume => format!("let {id} go on"),
             Change::AskApproval | Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
                 format!("change the approval of {id}")

@@ -35,8 +35,13 @@ fn a_mistyped_name_is_answered_with_the_nearest_one() {
         "cancelled",
         &json!({ "name": "build", "ended_at": ago(DAY) }),
     )]));
-    for command in ["status", "logs", "cancel", "pause", "resume"] {
-        let ran = user.run([command, "biuld"]);
+    for command in ["status", "logs", "cancel", "pause", "resume", "send", "signal"] {
+        let last = match command {
+            "send" => Some("text"),
+            "signal" => Some("HUP"),
+            _ => None,
+        };
+        let ran = user.run([command, "biuld"].into_iter().chain(last));
         assert_eq!(ran.code, 3);
         assert!(ran.err.contains("\n  did you mean build? "), "{command}: {}", ran.err);
     }

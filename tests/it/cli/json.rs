@@ -138,7 +138,7 @@ fn list() {
 }
 
 /// The fields that `status` shows beside these, whether or not they say something.
-const STATUS: [&str; 24] = [
+const STATUS: [&str; 26] = [
     "attempts",
     "children",
     "ending",
@@ -160,6 +160,8 @@ const STATUS: [&str; 24] = [
     "run_seconds",
     "service",
     "stdin",
+    "stdin_closed_at",
+    "stdin_pipe",
     "stuck",
     "usage",
     "waits",

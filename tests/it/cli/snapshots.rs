@@ -366,6 +366,37 @@ fn status_of_a_running_job_and_what_start_and_wait_say() {
 }
 
 #[test]
+fn send_and_signal() {
+    let mut entries = mixed();
+    for entry in &mut entries {
+        if entry["status"] != "completed" {
+            entry["stdin_pipe"] = true.into();
+        }
+        // So that no pass starts it.
+        if entry["status"] == "queued" {
+            entry["not_before"] = "2126-01-01T00:00:00Z".into();
+        }
+    }
+    let user = user_of(&entries);
+    let commands: [&[&str]; 13] = [
+        &["send", "next22", "x"],
+        &["send", "apprv2", "x"],
+        &["send", "cmpltd", "x"],
+        &["send", "secnd2", "x"],
+        &["send", "bakup2", "--eof"],
+        &["send", "next22"],
+        &["send"],
+        &["signal", "next22", "apprv2", "cmpltd", "bakup2", "HUP"],
+        &["signal", "bakup2", "HPU"],
+        &["signal", "bakup2", "0"],
+        &["signal", "bakup2"],
+        &["signal", "HUP"],
+        &["signal"],
+    ];
+    snapshot(&user, "send_signal", &session(&user, &commands));
+}
+
+#[test]
 fn cancel_set_pause_and_resume() {
     let mut entries = mixed();
     for entry in &mut entries {

@@ -278,8 +278,8 @@ fn an_input_file_that_is_not_there_is_refused_and_nothing_is_queued() {
 #[test]
 fn a_pipe_as_input_file_is_refused_with_the_mend_and_nothing_is_queued() {
     let user = User::new();
-    user.fifo("pipe");
-    let ran = bounded(user.bgctl(["start", "--stdin", "pipe", "--", "cat"]));
+    user.fifo("fifo");
+    let ran = bounded(user.bgctl(["start", "--stdin", "./fifo", "--", "cat"]));
     assert_eq!((ran.code, ran.out.as_str()), (1, ""));
     assert!(ran.err.contains("--stdin -"), "{}", ran.err);
     assert_nothing_queued(&user);

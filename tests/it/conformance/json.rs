@@ -7,6 +7,7 @@ use bgctl::model::{
     event::{Applied, Event},
     id::JobId,
     outcome::{Ending, Exit, Outcome, Why},
+    spec::Input,
     state::Change,
 };
 use bgctl::store::{
@@ -314,10 +315,11 @@ fn an_index_requires_what_its_active_jobs_have_and_an_older_program_must_not_ign
     let id = job.id.clone();
     let mut service = *job;
     service.spec.service = true;
+    service.spec.stdin = Input::Pipe;
     place.change(&Event::Submitted { job: Box::new(service) });
-    assert!(place.index().contains("\"requires\":[\"services\"]"));
+    assert!(place.index().contains("\"requires\":[\"pipes\",\"services\"]"));
     place.change(&Event::Changed { id: id.clone(), change: Change::Pause { at: now() } });
-    assert!(place.index().contains("\"requires\":[\"pause\",\"services\"]"));
+    assert!(place.index().contains("\"requires\":[\"pause\",\"pipes\",\"services\"]"));
     let ending = Ending { why: Why::Cancel, at: now(), signal: None, note: None };
     place.change(&Event::Changed { id, change: Change::Decide { ending } });
     assert!(!place.index().contains("requires"), "nobody has them any more");

@@ -107,7 +107,7 @@ fn lines_of(parts: Vec<Part>) -> Vec<String> {
 }
 
 /// Subcommands whose examples mean jobs that have not ended.
-const ACTIVE: [&str; 4] = ["cancel", "set", "pause", "resume"];
+const ACTIVE: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"];
 
 /// A user with what the examples speak of: jobs called `build`, `ab` and the like, and the programs that they start. All
 /// of these end by themselves.
@@ -138,7 +138,9 @@ fn prepared(name: &str) -> User {
     for job in ["build", "ab", "cd", "web", "worker"] {
         let said = "echo warning: listening on port 8080";
         let script = if is_active { format!("{said}; exec sleep 1000") } else { said.to_owned() };
-        let id = user.start(["--quiet", "--name", job, "--label", "nightly", "--", "sh", "-c", &script]);
+        let input = if name == "send" { "pipe" } else { "/dev/null" };
+        let flags = ["--quiet", "--name", job, "--label", "nightly", "--stdin", input];
+        let id = user.start(flags.into_iter().chain(["--", "sh", "-c", &script]));
         if is_active {
             until("it runs", || user.status(&id) == "running");
         } else {

@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 14] = [
+const RECIPES: [World; 15] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -58,6 +58,14 @@ const RECIPES: [World; 14] = [
         heading: "The machine for yourself, over lunch",
         files: &[("render.sh", FOREVER)],
         then: "test -z \"$(bgctl list --format '{status}' | grep paused)\"",
+    },
+    World {
+        heading: "A program that takes orders",
+        files: &[
+            ("calc.sh", "while read -r line; do echo $(($line)); done"),
+            ("server.sh", "trap '' HUP; echo listening; exec sleep 600"),
+        ],
+        then: "test \"$(bgctl list --format '{status}' --name server)\" = running && bgctl cancel --quiet server >/dev/null",
     },
     World { heading: "A log that would fill the disk", files: &[], then: "" },
     World {

@@ -653,6 +653,7 @@ fn dry_run_over(claim: Option<Claim>) -> String {
         ending: None,
         asked_approval: false,
         paused_at: None,
+        stdin_closed_at: None,
     });
     store
         .transact(world.now, &mut |draft| admit::admit(draft, given.clone(), given.created_at).map(drop))

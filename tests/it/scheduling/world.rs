@@ -135,6 +135,7 @@ impl World {
                 ending: None,
                 asked_approval: false,
                 paused_at: None,
+                stdin_closed_at: None,
             };
             job.state = State::Running(run);
         });

@@ -53,6 +53,19 @@ fn the_name_of_another_terminals_job_is_not_offered_to_change_it() {
 }
 
 #[test]
+fn running_jobs_are_offered_to_send_to_and_signals_behind_them() {
+    let user = User::new();
+    let [running, ..] = three_jobs(&user);
+    for verb in ["send", "signal"] {
+        assert_eq!(offered(&user, "bash", &["bgctl", verb, ""]), ["build", &running], "{verb}");
+    }
+    assert_eq!(offered(&user, "bash", &["bgctl", "signal", "build", "U"]), ["USR1", "USR2"]);
+    let behind = offered(&user, "bash", &["bgctl", "signal", "build", ""]);
+    assert_eq!(behind[..2], ["TERM", "INT"]);
+    assert!(behind.contains(&running), "several can be meant");
+}
+
+#[test]
 fn all_jobs_are_offered_to_look_at_with_the_newest_first() {
     let user = User::new();
     let [running, queued, ended] = three_jobs(&user);
