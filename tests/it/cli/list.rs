@@ -458,7 +458,7 @@ fn a_line_of_ones_own_stays_one_line_whatever_a_job_is_called() {
 #[test]
 fn every_field_of_a_job_in_json_is_a_placeholder() {
     use bgctl::render::{column::Column, template::FIELDS};
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/wire.rs");
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/model/wire/mod.rs");
     let source = std::fs::read_to_string(source).unwrap();
     let wire = source.split("struct Wire {").nth(1).unwrap().split("\n}").next().unwrap();
     let of_the_index = wire
