@@ -22,12 +22,14 @@ pub struct DeadArgs {
     /// What to do [default: list]
     #[arg(value_enum, value_name = "ACTION")]
     pub action: Option<DeadAction>,
-    /// For show and clear: ids, their beginnings, names, @ for the newest, - for standard input
+    /// For show and clear: ids, names, @ the newest, - for standard input
     ///
     /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
-    /// For list and clear: only dead letters with this label; of several, with all
+    /// For list and clear: only those with this label
+    ///
+    /// May be given several times: a dead letter must then have all of these labels.
     #[arg(long, value_name = "LABEL")]
     pub label: Vec<String>,
     /// For list: at most so many, the latest
@@ -36,7 +38,9 @@ pub struct DeadArgs {
     /// For clear: every dead letter
     #[arg(long)]
     pub all: bool,
-    /// Do not ask; clear --all asks on a terminal first, and needs this in a script
+    /// Do not ask, as clear --all does
+    ///
+    /// On a terminal clear --all asks first; in a script it needs this.
     #[arg(long, short)]
     pub yes: bool,
     /// How to speak

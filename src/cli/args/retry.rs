@@ -31,7 +31,9 @@ pub struct RetryArgs {
     /// Every dead letter
     #[arg(long)]
     pub dead: bool,
-    /// With --dead, only those with this label; of several, with all
+    /// With --dead, only those with this label
+    ///
+    /// May be given several times: a dead letter must then have all of these labels.
     #[arg(long, value_name = "LABEL")]
     pub label: Vec<String>,
     /// Change the command in your editor first
@@ -43,7 +45,9 @@ pub struct RetryArgs {
     /// Wait for the new jobs to end, and exit with their code
     #[arg(long)]
     pub wait: bool,
-    /// Wait no longer than this, then exit with 121: 90, 30s, 1h30m
+    /// Wait no longer than this: 90, 30s, 1h30m
+    ///
+    /// With --wait, the exit code is 121 then; where there was no room in the queue, it is 75.
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub within: Option<u64>,
     /// Check everything, and start nothing
