@@ -94,7 +94,7 @@ fn candidates(mut words: Vec<OsString>, mut index: usize, form: Form) -> Vec<Com
 
 /// Whether the second word of a line can be followed by one of ours: with `bg`, it may be a job of the shell.
 fn is_subcommand(word: &OsStr) -> bool {
-    args::SUBCOMMANDS.iter().any(|(name, ..)| word == *name)
+    args::subcommand_words().any(|name| word == name)
 }
 
 fn is_option(candidate: &CompletionCandidate) -> bool {
@@ -137,7 +137,12 @@ fn command() -> Command {
 fn with_values(subcommand: &str, arg: Arg) -> Arg {
     let actable = actable(subcommand);
     // Any job can be looked at by its name, and active ones by what they have in common.
-    let labelled = if ["wait", "logs"].contains(&subcommand) { is_active } else { actable };
+    let labelled = match subcommand {
+        "wait" | "logs" => is_active,
+        // There, a label chooses among dead letters.
+        "retry" => self::actable("dead"),
+        _ => actable,
+    };
     let wanted = chosen(subcommand);
     let changes = CHANGING.contains(&subcommand);
     let called = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
@@ -158,7 +163,7 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
 }
 
 /// The subcommands that change a job: they take names only of their own terminal's jobs (`ops::find`).
-const CHANGING: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"];
+const CHANGING: [&str; 8] = ["cancel", "set", "send", "signal", "pause", "resume", "retry", "dead"];
 
 /// Which jobs a subcommand can act on.
 fn actable(subcommand: &str) -> fn(&Head) -> bool {
@@ -167,7 +172,8 @@ fn actable(subcommand: &str) -> fn(&Head) -> bool {
         "send" | "signal" => |head| head.status == Status::Running,
         "pause" => |head| !head.status.has_ended() && !head.paused,
         "resume" => |head| !head.status.has_ended() && head.paused,
-        "prune" => |head| head.status.has_ended(),
+        "prune" | "retry" => |head| head.status.has_ended(),
+        "dead" => |head| head.dead_letter,
         _ => |_| true,
     }
 }

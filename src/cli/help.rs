@@ -8,14 +8,15 @@ use clap::{Arg, Command};
 use std::fmt::Write;
 
 /// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
-    ("Change", &["set", "send", "signal", "pause", "resume"]),
+    ("Change", &["set", "send", "signal", "pause", "resume", "retry"]),
+    ("Watch over", &["dead"]),
     ("Set up", &["init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 14] = [
+pub const EVERYDAY: [(&str, &[&str]); 16] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -29,6 +30,8 @@ pub const EVERYDAY: [(&str, &[&str]); 14] = [
     ("signal", &["main"]),
     ("pause", &["label", "all"]),
     ("resume", &["label", "all"]),
+    ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
+    ("dead", &["label", "limit", "all", "yes"]),
     ("init", &[]),
 ];
 
@@ -49,8 +52,8 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
     ("5", "The index is damaged, from a newer version, or not yours alone; nothing was written."),
     ("75", "Not now; trying again later can work."),
     ("78", "The settings are wrong."),
-    ("126", "start: the command cannot be executed."),
-    ("127", "start: the command is not found."),
+    ("126", "start, retry: the command cannot be executed."),
+    ("127", "start, retry: the command is not found."),
 ];
 
 /// What the exit codes mean of `wait`, and of `start` where it waits.
@@ -77,7 +80,7 @@ pub const FILES: [(&str, &str); 4] = [
     ("jobs.json", "The index: every job and its state."),
     ("config.toml", "The settings; it need not be there."),
     ("runs/ID.log", "The output of a job."),
-    ("env/", "The environments of jobs that may still run."),
+    ("env/", "The environments of jobs that may still run, and of dead letters."),
 ];
 
 /// The subcommands under their headings.

@@ -3,7 +3,7 @@
 //! The library that reads the line knows what is wrong and where; the sentences are ours. Nothing here shows the value of an
 //! option of `start`: it may be the value of a variable that came to the wrong place.
 
-use super::args::{self, SUBCOMMANDS};
+use super::args::{self, SUBCOMMANDS, subcommand_words};
 use super::verbs;
 use crate::model::nearest::nearest_word;
 use crate::ops::fault::{Code, Fault};
@@ -27,7 +27,7 @@ pub fn straightened(mut arguments: Vec<OsString>) -> Vec<OsString> {
         arguments.remove(place);
         arguments.insert(place + usize::from(asked), "--help".into());
     }
-    let is_subcommand = |word: &OsString| SUBCOMMANDS.iter().any(|(name, ..)| word == *name);
+    let is_subcommand = |word: &OsString| subcommand_words().any(|name| word == name);
     if before > 0 && arguments.get(place).is_some_and(is_subcommand) {
         arguments[1..=place].rotate_right(1);
     }
@@ -169,6 +169,10 @@ impl Line<'_> {
                 let hint = "one such as HUP, USR1 or TERM: bgctl signal JOB SIGNAL";
                 ("bgctl signal: which signal?".to_owned(), Some(hint.to_owned()))
             }
+            "retry" if lacks_job => (
+                "bgctl retry: which jobs?".to_owned(),
+                Some(format!("{JOB}\nor every dead letter with --dead")),
+            ),
             name if lacks_job => (format!("bgctl {name}: which job?"), Some(JOB.to_owned())),
             "set" => {
                 let options = groups.iter().map(|group| options(group).join(", ")).collect::<String>();

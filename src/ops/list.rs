@@ -28,6 +28,8 @@ use std::collections::HashMap;
 pub struct Request {
     /// Whether ended jobs are listed without limit.
     pub all: bool,
+    /// Only dead letters.
+    pub dead: bool,
     /// Only these states; empty is every state.
     pub statuses: Vec<Status>,
     /// Only jobs that have all these labels.
@@ -49,8 +51,8 @@ pub struct Request {
 impl Request {
     /// Whether only some jobs are wanted. Who chooses wants all that he chose, not only the latest.
     pub fn chooses(&self) -> bool {
-        let Self { statuses, labels, names, since, .. } = self;
-        !(statuses.is_empty() && labels.is_empty() && names.is_empty() && since.is_none())
+        let Self { dead, statuses, labels, names, since, .. } = self;
+        *dead || !(statuses.is_empty() && labels.is_empty() && names.is_empty() && since.is_none())
     }
 
     fn wants(&self, job: &Job, now: Timestamp) -> bool {
@@ -322,7 +324,10 @@ pub fn list(request: &Request) -> Result<Listed, Fault> {
 
 /// The jobs that are asked for, active ones first, then the latest that ended; and how many of these are left out.
 fn wanted(facts: &Facts, request: &Request, now: Timestamp) -> Result<(Vec<Job>, usize), Fault> {
-    let jobs = facts.jobs(|head| request.statuses.is_empty() || request.statuses.contains(&head.status))?;
+    let jobs = facts.jobs(|head| {
+        let has_status = request.statuses.is_empty() || request.statuses.contains(&head.status);
+        has_status && (head.dead_letter || !request.dead)
+    })?;
     let (mut active, mut ended): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().filter(|job| request.wants(job, now)).partition(|job| !job.status().has_ended());
     active.sort_by_key(|job| rank(job.status()));

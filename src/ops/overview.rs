@@ -84,6 +84,8 @@ pub enum Attention {
     Approval(Vec<JobId>),
     /// These jobs stand still until somebody resumes them.
     Paused(Vec<JobId>),
+    /// The attempts of these jobs are used up, and nobody has dealt with that yet.
+    DeadLetters(Vec<JobId>),
 }
 
 /// What is seen of a running job that its next pass has to mend, the worst first.
@@ -195,6 +197,7 @@ fn attention(home: &Home, facts: &Facts, running: &[&Job], seen: &[Option<Observ
     found.push(Attention::Stuck(those(&|job, _| is_stuck(job))));
     found.push(Attention::Approval(ids_of(&|head| head.status == Status::WaitingApproval)));
     found.push(Attention::Paused(ids_of(&|head| head.paused && !head.status.has_ended())));
+    found.push(Attention::DeadLetters(ids_of(&|head| head.dead_letter)));
     found.retain(|one| !one.jobs().is_some_and(<[JobId]>::is_empty));
     found
 }
@@ -204,7 +207,11 @@ impl Attention {
     pub fn jobs(&self) -> Option<&[JobId]> {
         match self {
             Self::Settings(_) => None,
-            Self::Seen(_, jobs) | Self::Stuck(jobs) | Self::Approval(jobs) | Self::Paused(jobs) => Some(jobs),
+            Self::Seen(_, jobs)
+            | Self::Stuck(jobs)
+            | Self::Approval(jobs)
+            | Self::Paused(jobs)
+            | Self::DeadLetters(jobs) => Some(jobs),
         }
     }
 
@@ -216,6 +223,7 @@ impl Attention {
             Self::Stuck(_) => "stuck",
             Self::Approval(_) => "approval",
             Self::Paused(_) => "paused",
+            Self::DeadLetters(_) => "dead",
         }
     }
 }

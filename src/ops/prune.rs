@@ -11,7 +11,7 @@ use crate::model::{
     state::Status,
 };
 use crate::os::{clock::Clock, folder::Folder};
-use crate::plan::retain::{Rule, Wish, go};
+use crate::plan::retain::{Gone, Kept, Wish, by_hand};
 use crate::store::{Store, root::run_file_names};
 use std::collections::HashSet;
 
@@ -33,6 +33,8 @@ pub struct Request {
 pub struct Pruned {
     /// The jobs, as they were, and the bytes of their files; the oldest end first.
     pub jobs: Vec<(Job, u64)>,
+    /// Jobs that stay although their time is over, and why.
+    pub kept: Vec<(JobId, Kept)>,
     /// What was decided, for those who want to see it.
     pub decided: crate::pass::Decided,
     /// What the user should be told.
@@ -54,7 +56,8 @@ pub fn prune(request: &Request) -> Result<Pruned, Fault> {
     let executor = home.local();
     let facts = store.read()?;
     let pass = home.pass(&store, &executor);
-    let (ids, living) = pass.without_living(&facts, going(&home, &facts, request)?);
+    let Gone { ids, kept } = going(&home, &facts, request)?;
+    let (ids, living) = pass.without_living(&facts, ids);
     let runs = home.root.existing_runs()?;
     let mut jobs = Vec::new();
     for id in &ids {
@@ -71,11 +74,11 @@ pub fn prune(request: &Request) -> Result<Pruned, Fault> {
         }),
     );
     warnings.extend(decided.warnings.iter().cloned());
-    Ok(Pruned { jobs, decided, warnings })
+    Ok(Pruned { jobs, kept, decided, warnings })
 }
 
 /// The jobs that go. Where only some kind is asked for, it is counted by itself.
-fn going(home: &Home, facts: &Facts, request: &Request) -> Result<Vec<JobId>, Fault> {
+fn going(home: &Home, facts: &Facts, request: &Request) -> Result<Gone, Fault> {
     let is_asked = |head: &Head| {
         head.status.has_ended() && (request.statuses.is_empty() || request.statuses.contains(&head.status))
     };
@@ -85,11 +88,9 @@ fn going(home: &Home, facts: &Facts, request: &Request) -> Result<Vec<JobId>, Fa
         jobs.retain(|job| request.labels.iter().all(|label| job.spec.labels.contains(label)));
         labelled = Some(jobs.into_iter().map(|job| job.id).collect::<HashSet<JobId>>());
     }
-    let heads = facts.heads().filter(|head| {
-        is_asked(head) && labelled.as_ref().is_none_or(|labelled| labelled.contains(&head.id))
-    });
-    let rule = Rule::asked(&home.config.retention, &request.wish);
-    Ok(go(heads, home.clock.now(), &rule))
+    let is_meant =
+        |head: &Head| is_asked(head) && labelled.as_ref().is_none_or(|labelled| labelled.contains(&head.id));
+    Ok(by_hand(facts, home.clock.now(), &home.config, &request.wish, is_meant))
 }
 
 /// The bytes of a job's files. What cannot be looked at is not counted.

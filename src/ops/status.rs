@@ -48,6 +48,8 @@ pub struct Report {
     pub place: Option<usize>,
     /// The jobs that were submitted from inside it.
     pub children: Vec<JobId>,
+    /// The jobs that repeat it.
+    pub retries: Vec<JobId>,
     /// What is to be said of the other jobs that this report mentions, where the index still has them.
     pub mentioned: BTreeMap<JobId, Mention>,
     /// How the place of its present or last attempt relates to this one; `None` where it never ran, or nobody says where.
@@ -104,7 +106,7 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
     let facts = home.store().read()?;
     let ids = find_all(&facts, jobs, Among::All)?;
     let heads: HashMap<&JobId, &Head> = facts.heads().map(|head| (&head.id, head)).collect();
-    let mut children = children_of(&facts, &ids);
+    let (mut children, mut retries) = descendants_of(&facts, &ids);
     let places = places(&facts, home.clock.now());
     let mut warnings = home.warnings.clone();
     let mut reports = Vec::new();
@@ -112,6 +114,7 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
         let Some(job) = facts.job(&id)? else { continue };
         let waits = pick::why_it_waits(&facts, &id, home.clock.now(), &home.config, &home.site)?;
         let children = children.remove(&id).unwrap_or_default();
+        let retries = retries.remove(&id).unwrap_or_default();
         let (held_by, ahead) = match &waits {
             Some(Waits::ForSlot { held_by, ahead }) => (&held_by[..], &ahead[..]),
             _ => (&[][..], &[][..]),
@@ -121,28 +124,36 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
             .chain(ahead)
             .chain(&children)
             .chain(&job.spec.parent)
+            .chain(&retries)
+            .chain(&job.spec.retry_of)
             .filter_map(|id| heads.get(id))
             .map(|head| (head.id.clone(), Mention { name: head.name.clone(), status: head.status }))
             .collect();
         let mut report = report(&home, job, &mut warnings)?;
         (report.waits, report.children, report.mentioned) = (waits, children, mentioned);
+        report.retries = retries;
         report.place = places.get(&id).copied();
         reports.push(report);
     }
     Ok((reports, warnings))
 }
 
-/// The jobs that were submitted from inside each of these. A job is submitted after its parent, so only what comes after
-/// the first of them is parsed; what cannot be parsed is nobody's child here.
-fn children_of(facts: &Facts, parents: &[JobId]) -> HashMap<JobId, Vec<JobId>> {
-    let mut children: HashMap<JobId, Vec<JobId>> = HashMap::new();
-    for head in facts.heads().skip_while(|head| !parents.contains(&head.id)) {
-        let parent = facts.job(&head.id).ok().flatten().and_then(|job| job.spec.parent);
-        if let Some(parent) = parent.filter(|parent| parents.contains(parent)) {
-            children.entry(parent).or_default().push(head.id.clone());
+/// Jobs by another one that they name.
+type ByOther = HashMap<JobId, Vec<JobId>>;
+
+/// The jobs that were submitted from inside each of these, and those that repeat each. Both are submitted later, so only
+/// what comes after the first of them is parsed; what cannot be parsed is nobody's here.
+fn descendants_of(facts: &Facts, of: &[JobId]) -> (ByOther, ByOther) {
+    let (mut children, mut retries) = (ByOther::new(), ByOther::new());
+    for head in facts.heads().skip_while(|head| !of.contains(&head.id)) {
+        let Ok(Some(job)) = facts.job(&head.id) else { continue };
+        for (named, found) in [(job.spec.parent, &mut children), (job.spec.retry_of, &mut retries)] {
+            if let Some(named) = named.filter(|named| of.contains(named)) {
+                found.entry(named).or_default().push(head.id.clone());
+            }
         }
     }
-    children
+    (children, retries)
 }
 
 /// What is seen of the job itself: its files and its processes.
@@ -166,6 +177,7 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
         waits: None,
         place: None,
         children: Vec::new(),
+        retries: Vec::new(),
         mentioned: BTreeMap::new(),
         relation,
         live: Live::of(&job, &processes, home.clock.now()),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
 
 /// Tells a watcher to look at the index.
 pub const POKE: i32 = libc::SIGUSR1;
@@ -143,6 +144,32 @@ mod imp {
             self.read.as_fd()
         }
     }
+}
+
+/// Runs a command of the terminal to its end, which alone is meant by what a person types to interrupt: SIGINT and SIGQUIT
+/// are ignored here meanwhile, as `system(3)` does it.
+#[expect(unsafe_code, reason = "signal dispositions are in no safe library")]
+pub fn left_to_the_child(command: &mut std::process::Command) -> io::Result<std::process::ExitStatus> {
+    const INTERRUPTS: [i32; 2] = [libc::SIGINT, libc::SIGQUIT];
+    // SAFETY: ignoring a signal has no precondition, and what was there before is put back.
+    let before = INTERRUPTS.map(|signal| unsafe { libc::signal(signal, libc::SIG_IGN) });
+    let put_back = move || {
+        for (signal, before) in INTERRUPTS.into_iter().zip(before) {
+            // SAFETY: as above; signal(2) is async-signal-safe.
+            unsafe { libc::signal(signal, before) };
+        }
+    };
+    // What is ignored would be inherited ignored.
+    // SAFETY: between fork and exec, only signal(2) is called.
+    unsafe {
+        command.pre_exec(move || {
+            put_back();
+            Ok(())
+        });
+    }
+    let status = command.status();
+    put_back();
+    status
 }
 
 /// On SIGINT, writes `message` to standard error and leaves with 130, as a shell reports an interrupted command. Called

@@ -35,13 +35,20 @@ pub struct Full {
 
 /// Adds a submitted job behind all others, unless its key is taken.
 pub fn admit(draft: &mut Draft, job: Job, now: Timestamp) -> Result<Admission, Damage> {
-    if let Some(key) = &job.spec.key
-        && let Some(holder) = holder_of_key(draft.facts(), &key.text, now)
-    {
+    if let Some(holder) = in_its_place(draft.facts(), &job, now) {
         return Ok(Admission::Existing(holder.id.clone()));
     }
     let applied = draft.push(Event::Submitted { job: Box::new(job) })?;
     Ok(if applied == Applied::Yes { Admission::Admitted } else { Admission::Taken })
+}
+
+/// The job that is there instead of a submitted one, as it has its key.
+///
+/// One that repeats an ended job takes the key over: that its key is still kept for some time after its end is no reason
+/// not to repeat it. A job of that key that has not ended is one.
+pub fn in_its_place<'a>(facts: &'a Facts, job: &Job, now: Timestamp) -> Option<&'a Head> {
+    let holder = holder_of_key(facts, &job.spec.key.as_ref()?.text, now)?;
+    (job.spec.retry_of.is_none() || !holder.status.has_ended()).then_some(holder)
 }
 
 /// The job that holds a key: one that has not ended before one that has, and of these the newest.
@@ -67,4 +74,51 @@ pub fn waiting(facts: &Facts) -> usize {
     let queued = facts.heads().filter(|head| head.status == Status::Queued && !head.service);
     let mut batches: HashSet<&JobId> = HashSet::new();
     queued.filter(|head| head.batch.as_ref().is_none_or(|batch| batches.insert(batch))).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        bytes::Bytes,
+        key::Key,
+        spec::{Command, JobSpec},
+        state::{End, State, Verdict},
+    };
+
+    fn now() -> Timestamp {
+        "2026-02-13T10:00:00Z".parse().unwrap()
+    }
+
+    /// A queued job with the key.
+    fn keyed(random: &str, retry_of: Option<&Job>) -> Job {
+        let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+        spec.key = Some(Key { text: "k".into(), ttl_seconds: 3_600 });
+        spec.retry_of = retry_of.map(|job| job.id.clone());
+        Job::new(JobId::parse(&format!("bg_20260213_{random}")).unwrap(), spec, now())
+    }
+
+    #[test]
+    fn a_repetition_takes_over_a_key_that_is_only_kept_and_waits_for_nobody_who_has_it() {
+        let mut ended = keyed("ended2", None);
+        ended.state = State::Ended(End {
+            verdict: Verdict::Failed,
+            at: Some(now()),
+            started_at: None,
+            claim: None,
+            outcome: None,
+            ending: None,
+            summary: None,
+            dead_letter: true,
+        });
+        let again = keyed("again2", Some(&ended));
+        let in_place = |facts: &Facts, job: &Job| {
+            in_its_place(facts, job, now()).map(|head| head.id.random_part().to_owned())
+        };
+        let facts = Facts::of([ended.clone()]);
+        assert_eq!(in_place(&facts, &keyed("other2", None)).as_deref(), Some("ended2"));
+        assert_eq!(in_place(&facts, &again), None);
+        let facts = Facts::of([ended, keyed("other2", None)]);
+        assert_eq!(in_place(&facts, &again).as_deref(), Some("other2"));
+    }
 }

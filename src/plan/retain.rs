@@ -102,20 +102,57 @@ impl<'a> Keeping<'a> {
     }
 }
 
-/// The jobs that retention lets go: those whose time is over, then the dead letters whose own time is; of each the oldest
-/// end first.
-pub fn retain(facts: &Facts, now: Timestamp, config: &Config) -> Vec<JobId> {
-    let keeping = &Keeping::of(facts, now);
-    let ended = || facts.heads().filter(|head| head.status.has_ended());
-    let of = |wanted: Option<Kept>| ended().filter(move |head| keeping.why(head) == wanted);
-    let dead = Rule {
+/// What goes of the jobs that somebody speaks of, and what would go if nothing kept it beyond its time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Those that go.
+    pub ids: Vec<JobId>,
+    /// Those that stay although their time is over, and why.
+    pub kept: Vec<(JobId, Kept)>,
+}
+
+/// What goes by hand. Only jobs that are asked for are looked at, and they are counted by themselves; what is kept
+/// beyond its time is kept from a person too, who is told the way on. Dead letters go by their own rule.
+pub fn by_hand(
+    facts: &Facts,
+    now: Timestamp,
+    config: &Config,
+    wish: &Wish,
+    is_asked: impl Fn(&Head) -> bool,
+) -> Gone {
+    let keeping = Keeping::of(facts, now);
+    let rule = Rule::asked(&config.retention, wish);
+    let asked = || facts.heads().filter(|head| head.status.has_ended() && is_asked(head));
+    let mut ids = go(asked().filter(|head| keeping.why(head).is_none()), now, &rule);
+    let late = late_dead_letters(asked(), &keeping, now, config);
+    let would_go: HashSet<JobId> = go(asked(), now, &rule).into_iter().collect();
+    let kept = asked()
+        .filter(|head| would_go.contains(&head.id) && !late.contains(&head.id))
+        .filter_map(|head| Some((head.id.clone(), keeping.why(head)?)))
+        .collect();
+    ids.extend(late);
+    Gone { ids, kept }
+}
+
+/// The dead letters among these ended jobs whose own time is over.
+fn late_dead_letters<'a>(
+    ended: impl Iterator<Item = &'a Head>,
+    keeping: &Keeping<'_>,
+    now: Timestamp,
+    config: &Config,
+) -> Vec<JobId> {
+    let rule = Rule {
         age_seconds_max: config.dead_letters.age_seconds_max,
         jobs_max: Some(config.dead_letters.jobs_max),
         ..Rule::from(&config.retention)
     };
-    let mut gone = go(of(None), now, &Rule::from(&config.retention));
-    gone.extend(go(of(Some(Kept::DeadLetter)), now, &dead));
-    gone
+    go(ended.filter(|head| keeping.why(head) == Some(Kept::DeadLetter)), now, &rule)
+}
+
+/// The jobs that retention lets go: those whose time is over, then the dead letters whose own time is; of each the oldest
+/// end first.
+pub fn retain(facts: &Facts, now: Timestamp, config: &Config) -> Vec<JobId> {
+    by_hand(facts, now, config, &Wish::default(), |_| true).ids
 }
 
 /// Which of these ended jobs go by a rule, oldest end first.
@@ -160,7 +197,15 @@ fn is_older_than(head: &Head, now: Timestamp, seconds: Option<u64>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{priority::Priority, state::Status};
+    use crate::model::{
+        bytes::Bytes,
+        dependency::{Dependency, Until},
+        job::Job,
+        key::Key,
+        priority::Priority,
+        spec::{Command, JobSpec},
+        state::{End, State, Status, Verdict},
+    };
 
     const HOUR: i64 = 3_600;
 
@@ -254,5 +299,123 @@ mod tests {
             ended("middle", Some(3 * HOUR)),
         ];
         assert_eq!(gone(&heads, Wish { keep: Some(1), ..Wish::default() }), ["oldest", "middle"]);
+    }
+
+    /// A job of an index that failed so many seconds ago.
+    fn failed(random: &str, seconds_ago: i64, change: impl FnOnce(&mut Job)) -> Job {
+        let id = JobId::parse(&format!("bg_20260213_{random}")).unwrap();
+        let spec = JobSpec::new(Command::Line("false".into()), Bytes::try_from("/").unwrap());
+        let at = now() - TimeDelta::seconds(seconds_ago);
+        let mut job = Job::new(id, spec, at);
+        job.state = State::Ended(End {
+            verdict: Verdict::Failed,
+            at: Some(at),
+            started_at: Some(at),
+            claim: None,
+            outcome: None,
+            ending: None,
+            summary: None,
+            dead_letter: false,
+        });
+        change(&mut job);
+        job
+    }
+
+    fn dead(random: &str, seconds_ago: i64) -> Job {
+        failed(random, seconds_ago, |job| {
+            if let State::Ended(end) = &mut job.state {
+                end.dead_letter = true;
+            }
+        })
+    }
+
+    fn queued(random: &str, after: &Job) -> Job {
+        let mut spec = after.spec.clone();
+        spec.after = vec![Dependency { id: after.id.clone(), until: Until::Ended }];
+        Job::new(JobId::parse(&format!("bg_20260213_{random}")).unwrap(), spec, now())
+    }
+
+    const DAY: i64 = 24 * HOUR;
+
+    fn retained(jobs: impl IntoIterator<Item = Job>) -> Vec<String> {
+        let gone = retain(&Facts::of(jobs), now(), &Config::default());
+        gone.iter().map(|id| id.random_part().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_dead_letter_stays_for_30_days_whatever_becomes_of_others() {
+        let jobs = [dead("dead29", 29 * DAY), dead("dead31", 31 * DAY), failed("days15", 15 * DAY, |_| {})];
+        assert_eq!(retained(jobs), ["days15", "dead31"]);
+    }
+
+    #[test]
+    fn of_dead_letters_the_latest_1000_stay_and_none_counts_among_the_200() {
+        let dead = (0..1_003).map(|n| dead(&format!("d{n:05}"), 2 * DAY - n));
+        let failed = (0..201).map(|n| failed(&format!("f{n:05}"), DAY - n, |_| {}));
+        assert_eq!(retained(dead.chain(failed)), ["f00000", "d00000", "d00001", "d00002"]);
+    }
+
+    #[test]
+    fn within_an_hour_of_the_end_nothing_goes_for_its_number() {
+        let many = |at: i64| (0..1_010).map(move |n| dead(&format!("d{n:05}"), at + n));
+        assert_eq!(retained(many(60)), [""; 0]);
+        assert_eq!(retained(many(HOUR)).len(), 10);
+    }
+
+    #[test]
+    fn a_job_stays_as_long_as_its_key_counts() {
+        let keyed = |random: &str, ttl_seconds: u64| {
+            failed(random, 20 * DAY, |job| job.spec.key = Some(Key { text: "k".into(), ttl_seconds }))
+        };
+        let days = |days: u64| days * 86_400;
+        assert_eq!(
+            retained([keyed("keynot", 0), keyed("key019", days(19)), keyed("key021", days(21))]),
+            ["keynot", "key019"]
+        );
+    }
+
+    #[test]
+    fn what_another_job_waits_for_stays() {
+        let awaited = failed("awaitd", 20 * DAY, |_| {});
+        let waiting = queued("waitng", &awaited);
+        assert_eq!(retained([awaited.clone(), waiting.clone()]), [""; 0]);
+        let ended = Job { state: awaited.state.clone(), ..waiting };
+        assert_eq!(retained([awaited, ended]).len(), 2, "nobody waits any more");
+    }
+
+    #[test]
+    fn by_hand_goes_what_nothing_keeps_and_the_rest_is_told_with_its_reason() {
+        let awaited = failed("awaitd", 2 * HOUR, |_| {});
+        let keyed = failed("keykey", 60, |job| {
+            job.spec.key = Some(Key { text: "k".into(), ttl_seconds: 3_600 });
+        });
+        let waiting = queued("waitng", &awaited);
+        let facts = Facts::of([
+            dead("deadol", 31 * DAY),
+            dead("deadyo", DAY),
+            failed("failed", 60, |_| {}),
+            keyed,
+            awaited,
+            waiting,
+        ]);
+        let all = Wish { all: true, ..Wish::default() };
+        let told = |wish: &Wish, is_asked: fn(&Head) -> bool| {
+            let gone = by_hand(&facts, now(), &Config::default(), wish, is_asked);
+            let ids: Vec<String> = gone.ids.iter().map(|id| id.random_part().to_owned()).collect();
+            let kept: Vec<(String, Kept)> =
+                gone.kept.iter().map(|(id, why)| (id.random_part().to_owned(), *why)).collect();
+            (ids, kept)
+        };
+        let kept = |random: &str, why| (random.to_owned(), why);
+        let (gone, stays) = told(&all, |_| true);
+        assert_eq!(gone, ["failed", "deadol"]);
+        assert_eq!(
+            stays,
+            [kept("deadyo", Kept::DeadLetter), kept("keykey", Kept::Key), kept("awaitd", Kept::Awaited)]
+        );
+        let old = Wish { older_than_seconds: Some(3_600), ..Wish::default() };
+        assert_eq!(told(&old, |_| true).1, [kept("deadyo", Kept::DeadLetter), kept("awaitd", Kept::Awaited)]);
+        assert_eq!(told(&Wish::default(), |_| true), (vec!["deadol".to_owned()], vec![]));
+        assert_eq!(told(&all, |head| head.id.random_part() == "failed").0, ["failed"]);
     }
 }

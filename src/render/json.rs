@@ -1,9 +1,13 @@
 //! Outcomes as JSON values with stable names.
 
+mod dead;
 mod overview;
+mod retry;
 mod status;
 
+pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use overview::overview;
+pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;
 
 use crate::exec::Signalled;
@@ -23,7 +27,7 @@ use crate::ops::{
     wait::{Waited, exit_code},
 };
 use crate::pass::Decided;
-use crate::plan::pick::Waits;
+use crate::plan::{pick::Waits, retain::Kept};
 use serde_json::{Map, Value, json};
 
 /// A job with every field that the index can have: one that it leaves out where it says nothing is here all the same.
@@ -375,7 +379,14 @@ pub fn pruned(pruned: &Pruned, dry_run: bool) -> Value {
         .iter()
         .map(|(job, bytes)| json!({ "id": job.id, "status": job.status(), "freed_bytes": bytes }))
         .collect();
-    json!({ "dry_run": dry_run, "jobs": jobs, "freed_bytes": pruned.bytes() })
+    let why = |kept: Kept| match kept {
+        Kept::DeadLetter => "dead_letter",
+        Kept::Key => "key",
+        Kept::Awaited => "awaited",
+    };
+    let kept: Vec<Value> =
+        pruned.kept.iter().map(|(id, kept)| json!({ "id": id, "why": why(*kept) })).collect();
+    json!({ "dry_run": dry_run, "jobs": jobs, "freed_bytes": pruned.bytes(), "kept": kept })
 }
 
 /// What a pass did.

@@ -23,6 +23,9 @@ pub struct ListArgs {
     /// May be given several times, or with commas between the states.
     #[arg(long, value_name = "STATE", help_heading = "Which jobs")]
     pub status: Vec<String>,
+    /// Only dead letters: jobs whose attempts are used up
+    #[arg(long, help_heading = "Which jobs")]
+    pub dead: bool,
     /// Only jobs with this label; of several it must have all
     #[arg(long, value_name = "LABEL", help_heading = "Which jobs")]
     pub label: Vec<String>,

@@ -1,11 +1,13 @@
 //! The arguments, as clap types, one file a subcommand; the doc comments are the help.
 
 pub mod cancel;
+pub mod dead;
 pub mod init;
 pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
+pub mod retry;
 pub mod send;
 pub mod set;
 pub mod signal;
@@ -26,7 +28,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 14] = [
+pub const SUBCOMMANDS: [Subcommand; 16] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -39,9 +41,19 @@ pub const SUBCOMMANDS: [Subcommand; 14] = [
     ("signal", "Send a signal to the processes of running jobs", arguments::<signal::SignalArgs>),
     ("pause", "Stop the processes of jobs, and hold queued ones back", arguments::<pause::PauseArgs>),
     ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
+    ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
+    ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];
+
+/// Other names of subcommands.
+pub const ALIASES: [(&str, &str); 1] = [("dlq", "dead")];
+
+/// The words that stand for subcommands.
+pub fn subcommand_words() -> impl Iterator<Item = &'static str> {
+    SUBCOMMANDS.into_iter().map(|(name, ..)| name).chain(ALIASES.into_iter().map(|(alias, _)| alias))
+}
 
 /// Adds a subcommand's arguments; what it does is said in the table above, once.
 fn arguments<A: Args>(command: Command) -> Command {
@@ -60,7 +72,8 @@ pub fn command() -> Command {
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true);
     for (name, about, arguments) in SUBCOMMANDS {
-        command = command.subcommand(Command::new(name).about(about).defer(arguments));
+        let aliases = ALIASES.into_iter().filter(|(_, of)| *of == name).map(|(alias, _)| alias);
+        command = command.subcommand(Command::new(name).about(about).aliases(aliases).defer(arguments));
     }
     command
 }

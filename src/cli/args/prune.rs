@@ -10,6 +10,9 @@ use clap::Args;
 other one still holds. What ended within the last hour stays, with --keep too; it goes with --all, with an
 --older-than that is shorter, and with --keep beside any --older-than.
 
+What something still needs stays whatever is asked: dead letters (30 days, the latest 1000; bgctl dead clear lets them
+go sooner), jobs whose key still counts, and jobs that others wait for.
+
 Examples:
   bgctl prune --dry-run
   bgctl prune --older-than 2d

@@ -1,6 +1,6 @@
 //! `bgctl cancel`: from its arguments to a use case, from the outcome to words and an exit code.
 
-use super::chosen::chosen;
+use super::{ask::is_wanted, chosen::chosen};
 use crate::cli::args::cancel::CancelArgs;
 use crate::model::id::JobId;
 use crate::ops::{
@@ -10,7 +10,6 @@ use crate::ops::{
     select::Selection,
 };
 use crate::render::{Voice, human, json};
-use std::io::{self, IsTerminal, Write};
 
 /// `bgctl cancel`
 pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
@@ -23,7 +22,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     let is_sweeping = args.chosen.jobs.is_empty() && args.chosen.label.is_empty();
     if is_sweeping && !args.yes {
         let (ids, names): (Vec<JobId>, Vec<Called>) = cancel::foresee(&request)?.into_iter().unzip();
-        if !ids.is_empty() && !is_wanted(&names)? {
+        if !ids.is_empty() && !is_wanted("cancel", ids.len(), &human::to_cancel(&names))? {
             return Err(Fault::new(Code::Failed, "nothing was cancelled"));
         }
         // Those that were counted, whatever was started since.
@@ -50,16 +49,4 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
         voice.say(&human::cancelled_in_all(&results));
     }
     Ok(code)
-}
-
-/// Asks whoever sits before the terminal. Where nobody does, nothing is taken for granted.
-fn is_wanted(names: &[Called]) -> Result<bool, Fault> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        let message = format!("this would cancel {}, and nobody can be asked here", human::jobs(names.len()));
-        return Err(Fault::new(Code::Usage, message).hint("--yes says that it is wanted"));
-    }
-    write!(io::stderr(), "cancel {}? [y/N] ", human::to_cancel(names))?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -1,8 +1,8 @@
 //! `bgctl init`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use crate::cli::args::{
-    SUBCOMMANDS,
     init::{InitArgs, TargetArg},
+    subcommand_words,
 };
 use crate::ops::{fault::Fault, init};
 use crate::render::{Voice, print};
@@ -19,7 +19,7 @@ pub fn run(args: &InitArgs, voice: Voice) -> Result<i32, Fault> {
         TargetArg::Powershell => init::Target::Powershell,
         TargetArg::Cron => init::Target::Cron,
     };
-    let text = init::init(target, &SUBCOMMANDS.map(|(name, ..)| name))?;
+    let text = init::init(target, &subcommand_words().collect::<Vec<_>>())?;
     if voice.json {
         voice.result("init", "", &json!({ "text": text }), &[])?;
     } else {

@@ -14,6 +14,7 @@ pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
     let statuses = list::parse_statuses(&args.status, |_| true, list::no_such_state)?;
     let request = list::Request {
         all: args.all,
+        dead: args.dead,
         statuses,
         labels: args.label.clone(),
         names: args.name.clone(),

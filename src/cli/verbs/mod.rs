@@ -1,8 +1,11 @@
 //! One file a subcommand: from its arguments to a use case, from the outcome to words and an exit code.
 
+mod ask;
 mod attended;
 mod cancel;
 mod chosen;
+mod dead;
+mod editor;
 mod init;
 mod list;
 mod logs;
@@ -10,6 +13,7 @@ mod overview;
 mod pause;
 mod prune;
 mod ready;
+mod retry;
 mod send;
 mod set;
 mod signal;
@@ -45,6 +49,8 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "signal" => run(name, matches, |args: &args::signal::SignalArgs| args.common, signal::run),
         "pause" => run(name, matches, |args: &args::pause::PauseArgs| args.common, pause::pause),
         "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
+        "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
+        "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,

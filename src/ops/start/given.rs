@@ -178,11 +178,17 @@ fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {
             .hint("give one with --cwd")
     })?;
     let path = given.map_or_else(|| here.clone(), |given| here.join(given));
-    let usable = std::fs::metadata(&path).and_then(|data| {
+    check_directory(&path)?;
+    bytes(path.into_os_string(), "the working directory")
+}
+
+/// Whether a job can run in a folder.
+pub fn check_directory(path: &Path) -> Result<(), Fault> {
+    let usable = std::fs::metadata(path).and_then(|data| {
         if data.is_dir() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
     });
     usable
-        .and_then(|()| rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).map_err(io::Error::from))
+        .and_then(|()| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).map_err(io::Error::from))
         .map_err(|error| {
             Fault::new(
                 Code::Failed,
@@ -192,8 +198,7 @@ fn working_directory(given: Option<&Path>) -> Result<Bytes, Fault> {
                     without_number(&error.to_string())
                 ),
             )
-        })?;
-    bytes(path.into_os_string(), "the working directory")
+        })
 }
 
 /// A text that is kept byte for byte; `what` it is, for the message.

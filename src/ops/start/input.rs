@@ -24,7 +24,7 @@ pub fn given(word: &Path) -> Result<Input, Fault> {
 }
 
 /// A file that can be read when the job's turn comes.
-fn checked_file(path: &Path) -> Result<Bytes, Fault> {
+pub fn checked_file(path: &Path) -> Result<Bytes, Fault> {
     let failed = |error: io::Error| {
         Fault::new(
             Code::Failed,

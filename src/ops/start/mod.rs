@@ -1,9 +1,9 @@
 //! Submission: from a command line to an id that is on disk, and to a watcher where a slot is free.
 
-mod command;
+pub(super) mod command;
 mod environment;
-mod given;
-mod input;
+pub(super) mod given;
+pub(super) mod input;
 pub mod submit;
 mod variables;
 
@@ -283,7 +283,8 @@ fn existing(home: &Home, id: &JobId) -> Result<Job, Fault> {
     home.store().read()?.job(id)?.ok_or_else(|| gone().hint("try again; nothing was started"))
 }
 
-fn tell_why_it_waits(home: &Home, submitted: &mut Submitted) -> Result<(), Fault> {
+/// Why a submitted job waits, and its place.
+pub(super) fn tell_why_it_waits(home: &Home, submitted: &mut Submitted) -> Result<(), Fault> {
     let Ok(facts) = home.store().read() else { return Ok(()) };
     let id = submitted.job.id.clone();
     if let Ok(Some(job)) = facts.job(&id) {
@@ -303,7 +304,7 @@ fn tell_why_it_waits(home: &Home, submitted: &mut Submitted) -> Result<(), Fault
 }
 
 /// The job as this submission left it.
-fn submitted_job(decided: &Decided, id: &JobId) -> Result<Job, Fault> {
+pub(super) fn submitted_job(decided: &Decided, id: &JobId) -> Result<Job, Fault> {
     use crate::model::event::Event;
     let mut found = None;
     for event in &decided.events {

@@ -51,7 +51,7 @@ pub struct Submission {
 }
 
 /// One job that is to be submitted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// What is asked.
     pub spec: JobSpec,
@@ -164,7 +164,17 @@ enum Found {
     Taken,
     EnvironmentGone,
     Full(Full),
-    NoGroup { name: String, nearest: Option<String> },
+    /// A dead letter is none any more: somebody else has dealt with it.
+    Settled(JobId),
+    /// The key of a job that is to be repeated is another's.
+    KeyTaken {
+        original: JobId,
+        holder: JobId,
+    },
+    NoGroup {
+        name: String,
+        nearest: Option<String>,
+    },
 }
 
 /// Submits under these ids. `None`: one of them is taken.
@@ -209,6 +219,8 @@ fn submit_as(
         pass.act(&decided.actions)?;
         match found {
             Found::NoGroup { name, nearest } => return Err(no_group(&name, nearest)),
+            Found::Settled(id) => return Err(is_settled(&id)),
+            Found::KeyTaken { original, holder } => return Err(has_its_key(&original, &holder)),
             Found::EnvironmentGone => {
                 there?;
             }
@@ -242,10 +254,17 @@ fn place(
     if jobs.iter().any(|job| facts.head(&job.id).is_some()) {
         return Ok(Found::Taken);
     }
-    let is_new = |job: &&Job| {
-        let key = job.spec.key.as_ref();
-        key.is_none_or(|key| admit::holder_of_key(facts, &key.text, now).is_none())
-    };
+    // What was retried twice at the same time is started once.
+    let is_settled = |id: &&JobId| !facts.head(id).is_some_and(|head| head.dead_letter);
+    if let Some(id) = submission.retried.iter().find(is_settled) {
+        return Ok(Found::Settled(id.clone()));
+    }
+    for job in jobs {
+        if let (Some(original), Some(holder)) = (&job.spec.retry_of, admit::in_its_place(facts, job, now)) {
+            return Ok(Found::KeyTaken { original: original.clone(), holder: holder.id.clone() });
+        }
+    }
+    let is_new = |job: &&Job| admit::in_its_place(facts, job, now).is_none();
     let missing: Vec<String> = missing_groups(facts, home, jobs.iter().filter(is_new));
     if let Some(name) = missing.first().filter(|_| !submission.makes_groups) {
         let known = known_groups(facts, home);
@@ -273,6 +292,19 @@ fn place(
         draft.push(Event::Changed { id: id.clone(), change: Change::ClearDeadLetter })?;
     }
     Ok(Found::Placed(placed))
+}
+
+/// Another job has the key of one that is to be repeated.
+pub fn has_its_key(id: &JobId, holder: &JobId) -> Fault {
+    let message = format!("{holder} has the key of {id}, and a key is one job's; nothing was started");
+    Fault::new(Code::WrongState, message)
+        .hint(format!("bgctl wait {holder}, or bgctl cancel {holder}, and then bgctl retry {id}"))
+}
+
+/// A dead letter is none any more.
+pub fn is_settled(id: &JobId) -> Fault {
+    let message = format!("{id} was retried or cleared by somebody else a moment ago; nothing was started");
+    Fault::new(Code::NotNow, message).hint(format!("bgctl status {id} says what came of it"))
 }
 
 /// The groups of these jobs that are not there, each once.

@@ -2,11 +2,13 @@
 
 mod cancel;
 mod candidates;
+mod dead;
 mod list;
 mod measure;
 mod overview;
 mod pause;
 mod prune;
+mod retry;
 pub mod screen;
 mod send;
 mod set;
@@ -18,10 +20,12 @@ pub mod words;
 
 pub use cancel::{cancelled, cancelled_in_all, to_cancel};
 pub use candidates::candidates;
+pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use list::{Look, left_out, list, no_jobs};
 pub use overview::overview;
 pub use pause::paused;
-pub use prune::{pruned, pruned_in_all};
+pub use prune::{kept, pruned, pruned_in_all};
+pub use retry::{retried, retry_foreseen, retry_left};
 pub use send::{sent, signal_advice, signalled};
 pub use set::set;
 pub use start::{foreseen, full, place};

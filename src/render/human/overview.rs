@@ -262,8 +262,14 @@ fn attention(overview: &Overview, screen: Screen, width: usize) -> Vec<String> {
 
 /// Which jobs, what is the matter with them, and what to do next.
 fn advice(attention: &Attention) -> String {
+    if let Attention::DeadLetters(jobs) = attention {
+        let count = count_of(jobs.len(), "dead letter", "dead letters");
+        let shows = if jobs.len() == 1 { "shows it" } else { "lists them" };
+        return format!("{}: {count}; bgctl dead {shows}", ids(jobs));
+    }
     let what = match attention {
         Attention::Settings(message) => return message.clone(),
+        Attention::DeadLetters(_) => "",
         Attention::Seen(Observed::Lost, _) => "no watcher, no process; bgctl tick writes it down",
         Attention::Seen(Observed::Rebooted, _) => "the machine restarted; bgctl tick writes it down",
         Attention::Seen(Observed::Unwatched, _) => "the watcher died; bgctl tick starts another",

@@ -1,9 +1,11 @@
 //! What retention did.
 
+use super::measure::count_of;
 use super::screen::{Screen, columns, pad};
 use super::words::{end_status, jobs, title};
 use crate::model::{job::Job, limit::format_bytes};
 use crate::ops::prune::Pruned;
+use crate::plan::retain::Kept;
 
 /// What retention did, a line a job, no wider than the screen.
 pub fn pruned(pruned: &Pruned, screen: Screen) -> String {
@@ -24,4 +26,25 @@ pub fn pruned_in_all(pruned: &Pruned, dry_run: bool) -> String {
         bytes => format!(", {} {would}freed", format_bytes(bytes)),
     };
     format!("{} {would}removed{bytes}", jobs(pruned.jobs.len()))
+}
+
+/// Why jobs stay although their time is over, a line a reason.
+pub fn kept(pruned: &Pruned) -> Vec<String> {
+    let count = |why: Kept| pruned.kept.iter().filter(|(_, kept)| *kept == why).count();
+    let line = |why: Kept| {
+        let (one, many, reason) = match why {
+            Kept::DeadLetter => (
+                "dead letter stays",
+                "dead letters stay",
+                "bgctl retry --dead starts dead letters again, bgctl dead clear lets them go",
+            ),
+            Kept::Key => ("job stays", "jobs stay", "a key is kept for some time after the end"),
+            Kept::Awaited => ("job stays", "jobs stay", "others wait for it, or need to know how it ended"),
+        };
+        match count(why) {
+            0 => None,
+            number => Some(format!("{}: {reason}", count_of(number, one, many))),
+        }
+    };
+    [Kept::DeadLetter, Kept::Key, Kept::Awaited].into_iter().filter_map(line).collect()
 }

@@ -62,8 +62,18 @@ fn shown((label, lines): &Entry, width: usize, screen: Screen) -> String {
 
 /// An entry whose sentences are no wider than the screen. What may be copied stays in one piece: ids, commands, paths.
 fn wrapped((label, lines): &Entry, width: usize, screen: Screen) -> Entry {
-    let is_prose =
-        !matches!(*label, "id" | "status" | "name" | "command" | "cwd" | "stdin" | "log" | "children");
+    let is_prose = !matches!(
+        *label,
+        "id" | "status"
+            | "name"
+            | "command"
+            | "cwd"
+            | "stdin"
+            | "log"
+            | "children"
+            | "retry of"
+            | "retried by"
+    );
     let lines = match screen.columns {
         Some(columns) if is_prose => {
             let room = columns.saturating_sub(width + 2).max(PROSE_COLUMNS_MIN);
@@ -87,6 +97,12 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
         vec![one("id", screen.paint(HEADING, job.id.as_str())), one("status", screen.paint(style, &status))];
     let mut add = |label, value: Option<String>| group.extend(value.map(|value| one(label, value)));
     add("summary", job.summary().map(safe::line));
+    let id = &job.id;
+    let is_dead = job.end().is_some_and(|end| end.dead_letter);
+    add(
+        "dead letter",
+        is_dead.then(|| format!("bgctl retry {id} runs it again; bgctl dead clear {id} lets it go")),
+    );
     add("name", job.spec.name.as_deref().map(safe::line));
     add(
         "labels",
@@ -98,9 +114,13 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
     let variables = Some(&job.spec.variables).filter(|names| !names.is_empty());
     add("variables", variables.map(|names| format!("{} (set by hand)", safe::line(&names.join(", ")))));
     add("service", job.spec.service.then(|| "yes: it needs no slot and runs until it is ended".to_owned()));
+    add("retry of", job.spec.retry_of.as_ref().map(|original| mention(report, original)));
     add("parent", job.spec.parent.as_ref().map(|parent| mention(report, parent)));
     if !report.children.is_empty() {
         group.push(("children", report.children.iter().map(|child| mention(report, child)).collect()));
+    }
+    if !report.retries.is_empty() {
+        group.push(("retried by", report.retries.iter().map(|retry| mention(report, retry)).collect()));
     }
     group
 }

@@ -11,7 +11,8 @@ pub fn status(reports: &[Report]) -> Value {
     json!({ "jobs": reports.iter().map(report).collect::<Vec<_>>() })
 }
 
-fn report(report: &Report) -> Value {
+/// Everything about one job.
+pub(super) fn report(report: &Report) -> Value {
     let job = &report.row.job;
     let mut value = row(&report.row);
     let names: Map<String, Value> = report
@@ -24,6 +25,7 @@ fn report(report: &Report) -> Value {
         ("place", report.place.into()),
         ("waits", waits(report.waits.as_ref())),
         ("children", told(&report.children)),
+        ("retries", told(&report.retries)),
         ("mentioned", names.into()),
         ("limits", limits(&job.spec.limits)),
         ("relation", relation(report)),

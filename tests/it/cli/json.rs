@@ -293,7 +293,10 @@ fn prune() {
     for dry_run in [true, false] {
         let arguments: &[&str] = if dry_run { &["prune", "--dry-run"] } else { &["prune"] };
         let pruned = object(&user, 0, arguments);
-        assert_eq!(names(&pruned), ["command", "dry_run", "freed_bytes", "jobs", "version", "warnings"]);
+        assert_eq!(
+            names(&pruned),
+            ["command", "dry_run", "freed_bytes", "jobs", "kept", "version", "warnings"]
+        );
         assert_eq!(
             (&pruned["dry_run"], &pruned["jobs"][0]["id"]),
             (&json!(dry_run), &json!("bg_20260213_aaaaaa"))

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cancel;
+mod dead;
 mod described;
 mod environment;
 mod find;
@@ -15,6 +16,7 @@ mod pause;
 mod prune;
 mod queue;
 mod ready;
+mod retry;
 mod screen;
 mod screens;
 mod send;

@@ -109,6 +109,9 @@ fn lines_of(parts: Vec<Part>) -> Vec<String> {
 /// Subcommands whose examples mean jobs that have not ended.
 const ACTIVE: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"];
 
+/// The subcommand whose examples mean dead letters.
+const DEAD: &str = "dead";
+
 /// A user with what the examples speak of: jobs called `build`, `ab` and the like, and the programs that they start. All
 /// of these end by themselves.
 fn prepared(name: &str) -> User {
@@ -135,12 +138,19 @@ fn prepared(name: &str) -> User {
     std::fs::write(user.path("big.txt"), "b\na\nb\n").unwrap();
     std::fs::write(user.path(".env"), "WORD=one\nDEBUG=1\n").unwrap();
     let is_active = ACTIVE.contains(&name);
+    let is_dead = name == DEAD;
     for job in ["build", "ab", "cd", "web", "worker"] {
         let said = "echo warning: listening on port 8080";
-        let script = if is_active { format!("{said}; exec sleep 1000") } else { said.to_owned() };
+        let script = match name {
+            _ if is_active => format!("{said}; exec sleep 1000"),
+            DEAD => format!("{said}; exit 1"),
+            _ => said.to_owned(),
+        };
+        let tries = if is_dead { "2" } else { "1" };
         let input = if name == "send" { "pipe" } else { "/dev/null" };
-        let flags = ["--quiet", "--name", job, "--label", "nightly", "--stdin", input];
-        let id = user.start(flags.into_iter().chain(["--", "sh", "-c", &script]));
+        let flags = ["--quiet", "--name", job, "--label", "nightly", "--attempts", tries, "--stdin", input];
+        let delay: &[&str] = if is_dead { &["--retry-delay", "0"] } else { &[] };
+        let id = user.start([&flags, delay, &["--", "sh", "-c", &script]].concat());
         if is_active {
             until("it runs", || user.status(&id) == "running");
         } else {
@@ -192,7 +202,7 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 };
                 let ran = Ran::of(&output);
                 assert_eq!(ran.code, 0, "{line}\n{}{}", ran.out, ran.err);
-                if !ACTIVE.contains(&name) {
+                if name != DEAD && !ACTIVE.contains(&name) {
                     all_complete(&user, &line);
                 }
             });

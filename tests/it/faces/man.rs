@@ -162,12 +162,12 @@ fn last_sections(command: &clap::Command, is_root: bool) -> String {
         defined(&mut roff, &help::EXIT_CODES_OF_WAIT);
     } else {
         let of_start_only = |code: &&(&str, &str)| !["126", "127"].contains(&code.0);
-        let is_starting = is_root || command.get_name() == "start";
+        let is_starting = is_root || ["start", "retry"].contains(&command.get_name());
         let codes: Vec<_> =
             help::EXIT_CODES.iter().filter(|code| is_starting || of_start_only(code)).copied().collect();
         defined(&mut roff, &codes);
     }
-    if is_root || command.get_name() == "start" {
+    if is_root || ["start", "retry"].contains(&command.get_name()) {
         roff.control("PP", []);
         let waiting = "Where it waits for the job, the codes are those of ";
         roff.text([roman(waiting), bold("bgctl-wait"), roman("(1).")]);

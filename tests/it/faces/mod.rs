@@ -3,7 +3,7 @@
 //! Everything that is made from the types that read the command line is committed and proved fresh here.
 //! `SNAPSHOTS=overwrite cargo test --test it faces` writes it anew.
 
-mod help;
+pub mod help;
 mod install;
 mod man;
 mod recipes;

@@ -66,6 +66,24 @@ fn running_jobs_are_offered_to_send_to_and_signals_behind_them() {
 }
 
 #[test]
+fn only_ended_jobs_are_offered_to_retry_and_only_dead_letters_to_dead() {
+    let user = User::new();
+    let [_, _, ended] = three_jobs(&user);
+    let text = std::fs::read_to_string(user.root().join("jobs.json")).unwrap();
+    let dead = "{\"id\":\"bg_20260213_letter\",\"command\":\"false\",\"cwd\":\"/\",\"status\":\"failed\",\
+                \"created_at\":\"2026-02-13T10:00:00Z\",\"dead_letter\":true,\"labels\":[\"dusty\"]},";
+    user.write_index(&text.replacen("\"jobs\":[", &format!("\"jobs\":[\n{dead}"), 1));
+    let letter = "bg_20260213_letter";
+    assert_eq!(offered(&user, "bash", &["bgctl", "retry", ""]), ["over", &ended, letter]);
+    assert_eq!(offered(&user, "bash", &["bgctl", "retry", "--dead", "--label", ""]), ["dusty"]);
+    assert_eq!(offered(&user, "bash", &["bgctl", "dead", ""]), ["list", "show", "clear"]);
+    for line in [["bgctl", "dead", "show", ""], ["bgctl", "dead", "clear", "bg_"], ["bg", "dlq", "show", ""]]
+    {
+        assert_eq!(offered(&user, "bash", &line), [letter], "{line:?}");
+    }
+}
+
+#[test]
 fn all_jobs_are_offered_to_look_at_with_the_newest_first() {
     let user = User::new();
     let [running, queued, ended] = three_jobs(&user);
