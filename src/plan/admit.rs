@@ -9,7 +9,7 @@ use crate::model::{
     job::Job,
     state::Status,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 /// What became of one submitted job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,21 +35,58 @@ pub struct Full {
 
 /// Adds a submitted job behind all others, unless its key is taken.
 pub fn admit(draft: &mut Draft, job: Job, now: Timestamp) -> Result<Admission, Damage> {
-    if let Some(key) = &job.spec.key
-        && let Some(holder) = holder_of_key(draft.facts(), &key.text, now)
-    {
-        return Ok(Admission::Existing(holder.id.clone()));
+    if let Some(holder) = Holders::of(draft.facts(), now).give(&job) {
+        return Ok(Admission::Existing(holder));
     }
+    enter(draft, job)
+}
+
+/// Adds a submitted job whose key is its own.
+pub fn enter(draft: &mut Draft, job: Job) -> Result<Admission, Damage> {
     let applied = draft.push(Event::Submitted { job: Box::new(job) })?;
     Ok(if applied == Applied::Yes { Admission::Admitted } else { Admission::Taken })
 }
 
-/// The job that holds a key: one that has not ended before one that has, and of these the newest.
+/// The job that holds a key.
 pub fn holder_of_key<'a>(facts: &'a Facts, key: &str, now: Timestamp) -> Option<&'a Head> {
-    let of_key = |head: &&Head| head.key.as_ref().is_some_and(|its| its.text == key) && head.holds_key(now);
-    let mut holders = facts.heads().rev().filter(of_key).peekable();
-    let newest = holders.peek().copied();
-    holders.find(|head| !head.status.has_ended()).or(newest)
+    Holders::of(facts, now).0.get(key).and_then(|holder| facts.head(&holder.id))
+}
+
+/// The jobs that hold keys, by key: one that has not ended before one that has, and of these the newest.
+#[derive(Debug)]
+pub struct Holders(HashMap<String, Holder>);
+
+#[derive(Debug)]
+struct Holder {
+    id: JobId,
+    has_ended: bool,
+}
+
+impl Holders {
+    /// Who holds keys at `now`.
+    pub fn of(facts: &Facts, now: Timestamp) -> Self {
+        let mut holders: HashMap<String, Holder> = HashMap::new();
+        for head in facts.heads().filter(|head| head.holds_key(now)) {
+            let Some(key) = &head.key else { continue };
+            let has_ended = head.status.has_ended();
+            if !has_ended || holders.get(&key.text).is_none_or(|holder| holder.has_ended) {
+                holders.insert(key.text.clone(), Holder { id: head.id.clone(), has_ended });
+            }
+        }
+        Self(holders)
+    }
+
+    /// Gives a job its key, where it has one; `Some`: that one has it already.
+    pub fn give(&mut self, job: &Job) -> Option<JobId> {
+        let key = job.spec.key.as_ref()?;
+        match self.0.entry(key.text.clone()) {
+            Entry::Occupied(holder) => Some(holder.get().id.clone()),
+            Entry::Vacant(free) => {
+                free.insert(Holder { id: job.id.clone(), has_ended: false });
+                None
+            }
+        }
+    }
 }
 
 /// Whether the queue takes another submission: a job, or a batch, which counts as one.
