@@ -1,8 +1,10 @@
 //! Outcomes as JSON values with stable names.
 
+mod many;
 mod overview;
 mod status;
 
+pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
 pub use status::status;
 

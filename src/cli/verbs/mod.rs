@@ -6,6 +6,7 @@ mod chosen;
 mod init;
 mod list;
 mod logs;
+mod many;
 mod overview;
 mod pause;
 mod prune;

@@ -3,6 +3,7 @@
 mod cancel;
 mod candidates;
 mod list;
+mod many;
 mod measure;
 mod overview;
 mod pause;
@@ -19,6 +20,7 @@ pub mod words;
 pub use cancel::{cancelled, cancelled_in_all, to_cancel};
 pub use candidates::candidates;
 pub use list::{Look, left_out, list, no_jobs};
+pub use many::{foreseen_many, stage, started_many};
 pub use overview::overview;
 pub use pause::paused;
 pub use prune::{pruned, pruned_in_all};
