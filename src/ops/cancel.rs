@@ -84,7 +84,7 @@ pub fn foresee(request: &Request) -> Result<Vec<(JobId, Called)>, Fault> {
     if request.nested {
         ids.extend(inside(&facts, &ids)?);
     }
-    let is_active = |id: &JobId| facts.heads().any(|head| head.id == *id && !head.status.has_ended());
+    let is_active = |id: &JobId| facts.head(id).is_some_and(|head| !head.status.has_ended());
     ids.retain(is_active);
     let names = called(&facts, &ids);
     Ok(ids.into_iter().zip(names).collect())

@@ -9,7 +9,7 @@ use crate::model::{
     job::Job,
     state::Status,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 /// What became of one submitted job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,28 +35,66 @@ pub struct Full {
 
 /// Adds a submitted job behind all others, unless its key is taken.
 pub fn admit(draft: &mut Draft, job: Job, now: Timestamp) -> Result<Admission, Damage> {
-    if let Some(holder) = in_its_place(draft.facts(), &job, now) {
-        return Ok(Admission::Existing(holder.id.clone()));
+    if let Some(holder) = Holders::of(draft.facts(), now).give(&job) {
+        return Ok(Admission::Existing(holder));
     }
+    enter(draft, job)
+}
+
+/// Adds a submitted job whose key is its own.
+pub fn enter(draft: &mut Draft, job: Job) -> Result<Admission, Damage> {
     let applied = draft.push(Event::Submitted { job: Box::new(job) })?;
     Ok(if applied == Applied::Yes { Admission::Admitted } else { Admission::Taken })
 }
 
-/// The job that is there instead of a submitted one, as it has its key.
-///
-/// One that repeats an ended job takes the key over: that its key is still kept for some time after its end is no reason
-/// not to repeat it. A job of that key that has not ended is one.
-pub fn in_its_place<'a>(facts: &'a Facts, job: &Job, now: Timestamp) -> Option<&'a Head> {
-    let holder = holder_of_key(facts, &job.spec.key.as_ref()?.text, now)?;
-    (job.spec.retry_of.is_none() || !holder.status.has_ended()).then_some(holder)
+/// The job that holds a key.
+pub fn holder_of_key<'a>(facts: &'a Facts, key: &str, now: Timestamp) -> Option<&'a Head> {
+    Holders::of(facts, now).0.get(key).and_then(|holder| facts.head(&holder.id))
 }
 
-/// The job that holds a key: one that has not ended before one that has, and of these the newest.
-pub fn holder_of_key<'a>(facts: &'a Facts, key: &str, now: Timestamp) -> Option<&'a Head> {
-    let of_key = |head: &&Head| head.key.as_ref().is_some_and(|its| its.text == key) && head.holds_key(now);
-    let mut holders = facts.heads().rev().filter(of_key).peekable();
-    let newest = holders.peek().copied();
-    holders.find(|head| !head.status.has_ended()).or(newest)
+/// The jobs that hold keys, by key: one that has not ended before one that has, and of these the newest.
+#[derive(Debug)]
+pub struct Holders(HashMap<String, Holder>);
+
+#[derive(Debug)]
+struct Holder {
+    id: JobId,
+    has_ended: bool,
+}
+
+impl Holders {
+    /// Who holds keys at `now`.
+    pub fn of(facts: &Facts, now: Timestamp) -> Self {
+        let mut holders: HashMap<String, Holder> = HashMap::new();
+        for head in facts.heads().filter(|head| head.holds_key(now)) {
+            let Some(key) = &head.key else { continue };
+            let has_ended = head.status.has_ended();
+            if !has_ended || holders.get(&key.text).is_none_or(|holder| holder.has_ended) {
+                holders.insert(key.text.clone(), Holder { id: head.id.clone(), has_ended });
+            }
+        }
+        Self(holders)
+    }
+
+    /// Gives a job its key, where it has one; `Some`: that one has it already.
+    ///
+    /// One that repeats an ended job takes the key over: that its key is still kept for some time after its end is no
+    /// reason not to repeat it. A job of that key that has not ended is one.
+    pub fn give(&mut self, job: &Job) -> Option<JobId> {
+        let key = job.spec.key.as_ref()?;
+        let its_own = Holder { id: job.id.clone(), has_ended: false };
+        match self.0.entry(key.text.clone()) {
+            Entry::Occupied(mut held) if job.spec.retry_of.is_some() && held.get().has_ended => {
+                held.insert(its_own);
+                None
+            }
+            Entry::Occupied(held) => Some(held.get().id.clone()),
+            Entry::Vacant(free) => {
+                free.insert(its_own);
+                None
+            }
+        }
+    }
 }
 
 /// Whether the queue takes another submission: a job, or a batch, which counts as one.
@@ -113,7 +151,7 @@ mod tests {
         });
         let again = keyed("again2", Some(&ended));
         let in_place = |facts: &Facts, job: &Job| {
-            in_its_place(facts, job, now()).map(|head| head.id.random_part().to_owned())
+            Holders::of(facts, now()).give(job).map(|id| id.random_part().to_owned())
         };
         let facts = Facts::of([ended.clone()]);
         assert_eq!(in_place(&facts, &keyed("other2", None)).as_deref(), Some("ended2"));

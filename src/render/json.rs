@@ -1,11 +1,13 @@
 //! Outcomes as JSON values with stable names.
 
 mod dead;
+mod many;
 mod overview;
 mod retry;
 mod status;
 
 pub use dead::{dead_cleared, dead_list, dead_shown};
+pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;

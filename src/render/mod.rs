@@ -6,6 +6,7 @@ pub mod column;
 pub mod human;
 pub mod json;
 pub mod logs;
+pub mod progress;
 pub mod safe;
 pub mod spinner;
 pub mod stream;

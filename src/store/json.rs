@@ -58,6 +58,10 @@ impl<'a> JsonStore<'a> {
             environments::make_durable(self.root, &name)?;
         }
         let text = facts.to_text(now);
+        if text.len() as u64 > INDEX_BYTES_MAX {
+            let error = io::Error::new(io::ErrorKind::FileTooLarge, "it would be larger than 256 MiB");
+            return Err(self.system("write", error));
+        }
         debug_assert!(
             Facts::parse(text.clone()).is_ok_and(|facts| !was_sound || facts.check().is_ok()),
             "{text}"
@@ -195,12 +199,13 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
         if matches!(event, Event::Removed { .. } | Event::Edited { .. }) {
             continue;
         }
-        let Some(id) = subject(event) else { continue };
-        let Some(job) = facts.job(id)? else { continue };
-        let waits = matches!(job.status(), Status::Queued | Status::WaitingApproval);
-        let may_wait = job.status() == Status::Running && job.attempt < job.spec.retry.attempts_max;
-        let is_dead_letter = job.end().is_some_and(|end| end.dead_letter);
-        let wanted = job.spec.env.filter(|_| waits || may_wait || is_dead_letter);
+        let Some(head) = subject(event).and_then(|id| facts.head(id)) else { continue };
+        let waits = matches!(head.status, Status::Queued | Status::WaitingApproval);
+        let may_wait = head.retries
+            && facts.job(&head.id)?.is_some_and(|job| {
+                job.status() == Status::Running && job.attempt < job.spec.retry.attempts_max
+            });
+        let wanted = head.env.clone().filter(|_| waits || head.dead_letter || may_wait);
         names.extend(wanted.filter(|name| !names.contains(name)));
     }
     if !names.is_empty() {

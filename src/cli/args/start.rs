@@ -6,16 +6,32 @@ use crate::model::{
     priority::Priority,
     retry::{ATTEMPTS_MAX, Codes},
 };
-use crate::ops::when::parse_coming_time;
+use crate::ops::{start::array::Array, when::parse_coming_time};
 use crate::os::clock::{Clock, SystemClock};
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// The lines of a batch. A test holds the fields against those that are read.
+const BATCH: &str = "Start a job for each line of a file, or of - for standard input
+
+A line is a command line for a shell, as with --shell, or a JSON object, where it begins with {. Empty lines and those that \
+begin with # are left out, and so is the CR that other systems write at the end of a line. The flags are for all lines, and \
+an object says what is different: argv (a list of words) or shell (a line for a shell), cwd, name, labels, timeout, \
+stale_after, grace, log_max, priority, key, key_ttl, group, attempts, retry_delay, retry_max_delay, retry_on, after, \
+after_end, stdin, service, leftovers; the names that they have in the index and in --json, such as timeout_seconds, mean the \
+same. If a line is wrong, nothing is started.";
+
+/// The numbers of an array.
+const ARRAY: &str = "Start a job for each number: 1-100, 1-100:5, 1,3,7-9; {} in the command is the number
+
+The command finds the number in BG_ARRAY_INDEX, too. Each number counts once, in ascending order. Every {} in the command, \
+--name, --label, --key, --cwd and --stdin is replaced; a shell line that needs {} itself has '{''}' there.";
+
 /// `bgctl start`
 #[derive(Clone, Debug, Args)]
 #[command(override_usage = "bgctl start [OPTIONS] [--] COMMAND [ARG]…
-       bgctl start [OPTIONS] --shell LINE")]
+       bgctl start [OPTIONS] --shell LINE | --batch FILE")]
 #[command(after_long_help = "Examples:
   bgctl start -- make -j4
   bgctl start --name build --timeout 2h -- cargo build --release
@@ -42,11 +58,19 @@ Examples of long-lived jobs:
   bgctl start --service --name dev -- npm run dev
   bgctl start --timeout 8h --log-max 1GiB -- ./train.sh
 
+Examples of many jobs, queued in one step, all or none:
+  bgctl start --batch commands.txt
+  ls *.wav | jq -Rc '{argv: [\"flac\", .]}' | bgctl start --batch -
+  bgctl start --array 1-12 --name 'part-{}' -- ./render.sh {}
+With --array, each {} in the command, --name, --label, --key, --cwd and --stdin is
+the number; a shell line that needs {} itself has '{''}' there. They count as one
+in the queue, and are as many as queue.batch_max says at most.
+
 For a command that is not found, bgctl exits with 127, for one that cannot
 be executed with 126; nothing is started then.")]
 pub struct StartArgs {
     /// The command and its arguments, byte for byte
-    #[arg(trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, required_unless_present = "shell")]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments, required_unless_present_any = ["shell", "batch"])]
     pub command: Vec<OsString>,
     /// A line for 'sh -c' instead of a command
     #[arg(long, value_name = "LINE", conflicts_with = "command")]
@@ -160,6 +184,12 @@ pub struct StartArgs {
     /// Run it again only after these exit codes: 75 or 1,75,100-110 (124 timed out, 128+N signal N)
     #[arg(long, value_name = "CODES", value_parser = codes, allow_hyphen_values = true, help_heading = "Retries")]
     pub retry_on: Option<Codes>,
+    /// Start a job for each line of a file, or of - for standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, long_help = BATCH, conflicts_with_all = ["command", "shell", "array", "ready", "follow"], help_heading = "Many jobs")]
+    pub batch: Option<PathBuf>,
+    /// Start a job for each number: 1-100, 1-100:5, 1,3,7-9; {} in the command is the number
+    #[arg(long, value_name = "NUMBERS", value_parser = array, long_help = ARRAY, allow_hyphen_values = true, conflicts_with_all = ["ready", "follow"], help_heading = "Many jobs")]
+    pub array: Option<Array>,
     /// Wait for the job to end, and exit with its code
     #[arg(long, group = "waiting")]
     pub wait: bool,
@@ -215,6 +245,10 @@ pub enum WhenFullArg {
 
 fn coming_time(text: &str) -> Result<Timestamp, String> {
     parse_coming_time(text, SystemClock.now())
+}
+
+fn array(text: &str) -> Result<Array, String> {
+    Array::parse(text).map_err(|error| error.to_string())
 }
 
 fn codes(text: &str) -> Result<Codes, String> {

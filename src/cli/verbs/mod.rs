@@ -9,6 +9,7 @@ mod editor;
 mod init;
 mod list;
 mod logs;
+mod many;
 mod overview;
 mod pause;
 mod prune;

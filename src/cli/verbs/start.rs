@@ -1,6 +1,7 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use super::{
+    many,
     ready::readied,
     wait::{Manner, still_goes_on, waited},
 };
@@ -15,7 +16,7 @@ use crate::ops::{
     home::{BrokenConfig, Home},
     logs::Wanted,
     ready::Pattern,
-    start::{self, WhenFull},
+    start::{self, Many, WhenFull},
     wait::{self, OWN_FAILURE},
 };
 use crate::os::{
@@ -28,40 +29,7 @@ use std::time::{Duration, Instant};
 
 /// `bgctl start`
 pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
-    let request = start::Request {
-        argv: args.command.clone(),
-        shell: args.shell.clone(),
-        name: args.name.clone(),
-        labels: args.label.clone(),
-        cwd: args.cwd.clone(),
-        env: args.env.clone(),
-        env_files: args.env_file.clone(),
-        unset: args.unset.clone(),
-        clean_env: args.clean_env,
-        timeout: args.timeout.map(|limit| limit.0),
-        stale_after: args.stale_after.map(|limit| limit.0),
-        grace: args.grace.map(|limit| limit.0),
-        stdin: args.stdin.clone(),
-        log: args.log_max.map(|limit| limit.0),
-        service: args.service,
-        leave_leftovers: args.leftovers == LeftoversArg::Leave,
-        priority: args.priority.into(),
-        key: args.key.clone(),
-        unique: args.unique,
-        plan_hash: args.plan_hash.clone(),
-        key_ttl_seconds: args.key_ttl,
-        attempts: args.attempts,
-        retry: args.retry,
-        retry_delay_seconds: args.retry_delay,
-        retry_max_delay_seconds: args.retry_max_delay,
-        retry_on: args.retry_on.clone(),
-        after: args.after.clone(),
-        after_end: args.after_end.clone(),
-        delay_seconds: args.delay,
-        at: args.at,
-        group: args.group.clone(),
-        create_group: args.create_group,
-    };
+    let request = request(args);
     let waits_for_room = args.when_full == WhenFullArg::Wait;
     if args.within.is_some() && !(waits_for_room || args.wait || args.ready.is_some()) {
         return Err(usage::refused("start", "--within needs --wait, --ready or --when-full wait"));
@@ -69,11 +37,16 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     if args.plan_hash.is_some() && !args.unique {
         return Err(usage::refused("start", "--plan-hash needs --unique"));
     }
-    if args.create_group && args.group.is_none() {
+    if args.create_group && args.group.is_none() && args.batch.is_none() {
         return Err(usage::refused("start", "--create-group needs --group"));
     }
-    if args.key_ttl.is_some() && args.key.is_none() && !args.unique {
+    if args.key_ttl.is_some() && args.key.is_none() && !args.unique && args.batch.is_none() {
         return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
+    }
+    if args.dry_run
+        && let Some(many) = &request.many
+    {
+        return many::foresee(&request, many, voice);
     }
     if args.dry_run {
         let job = start::foresee(&request)?;
@@ -95,6 +68,9 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     } else {
         WhenFull::Refuse
     };
+    if let Some(many) = &request.many {
+        return many::start(&request, many, when_full, args, voice);
+    }
     let mut told = false;
     let submitted = start::start(&request, when_full, &mut |full| {
         if !told {
@@ -140,6 +116,45 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         voice.fault("start", &fault.of(&id), OWN_FAILURE);
         OWN_FAILURE
     }))
+}
+
+/// What the flags ask for.
+fn request(args: &StartArgs) -> start::Request {
+    start::Request {
+        argv: args.command.clone(),
+        shell: args.shell.clone(),
+        name: args.name.clone(),
+        labels: args.label.clone(),
+        cwd: args.cwd.clone(),
+        env: args.env.clone(),
+        env_files: args.env_file.clone(),
+        unset: args.unset.clone(),
+        clean_env: args.clean_env,
+        timeout: args.timeout.map(|limit| limit.0),
+        stale_after: args.stale_after.map(|limit| limit.0),
+        grace: args.grace.map(|limit| limit.0),
+        stdin: args.stdin.clone(),
+        log: args.log_max.map(|limit| limit.0),
+        service: args.service,
+        leave_leftovers: args.leftovers == LeftoversArg::Leave,
+        priority: args.priority.into(),
+        key: args.key.clone(),
+        unique: args.unique,
+        plan_hash: args.plan_hash.clone(),
+        key_ttl_seconds: args.key_ttl,
+        attempts: args.attempts,
+        retry: args.retry,
+        retry_delay_seconds: args.retry_delay,
+        retry_max_delay_seconds: args.retry_max_delay,
+        retry_on: args.retry_on.clone(),
+        after: args.after.clone(),
+        after_end: args.after_end.clone(),
+        delay_seconds: args.delay,
+        at: args.at,
+        group: args.group.clone(),
+        create_group: args.create_group,
+        many: args.batch.clone().map(Many::Batch).or_else(|| args.array.clone().map(Many::Array)),
+    }
 }
 
 fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {

@@ -159,6 +159,7 @@ pub fn candidates(program: &Bytes, inherited: &Inherited, cwd: &Bytes) -> Vec<CS
 fn environment(inherited: &Inherited, job: &Job) -> Vec<CString> {
     let entry = |name: &[u8], value: &[u8]| CString::new([name, b"=", value].concat()).unwrap_or_default();
     let own = |name: &[u8]| JOB_VARIABLES.iter().any(|own| own.as_bytes() == name);
+    let number = job.spec.array_index.map(|number| entry(b"BG_ARRAY_INDEX", number.to_string().as_bytes()));
     inherited
         .variables
         .iter()
@@ -168,6 +169,7 @@ fn environment(inherited: &Inherited, job: &Job) -> Vec<CString> {
             entry(MARK.as_bytes(), job.id.as_str().as_bytes()),
             entry(b"BG_ATTEMPT", job.attempt.to_string().as_bytes()),
         ])
+        .chain(number)
         .collect()
 }
 

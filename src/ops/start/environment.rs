@@ -2,7 +2,7 @@
 //!
 //! A value is never shown, nor what might be one: messages have names, files and line numbers only.
 
-use super::{given::Request, variables::Variables};
+use super::{Many, given::Request, variables::Variables};
 use crate::exec::local::start::JOB_VARIABLES;
 use crate::model::bytes::Bytes;
 use crate::ops::fault::{Code, Fault, without_number};
@@ -43,7 +43,9 @@ pub fn assemble(request: &Request) -> Result<(Inherited, Vec<String>), Fault> {
 /// Standard input can be read once only.
 fn check_standard_input(request: &Request) -> Result<(), Fault> {
     let is_ours = |path: &Path| path == Path::new("-");
-    let readers = request.env_files.iter().chain(&request.stdin).filter(|path| is_ours(path)).count();
+    let batch = if let Some(Many::Batch(path)) = &request.many { Some(path) } else { None };
+    let files = request.env_files.iter().chain(&request.stdin).chain(batch);
+    let readers = files.filter(|path| is_ours(path)).count();
     if readers <= 1 {
         return Ok(());
     }

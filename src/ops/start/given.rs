@@ -1,10 +1,11 @@
 //! What was given on the command line, checked and with its defaults: the specification of a job.
 
-use super::{command, environment, input};
+use super::{Many, command, environment, input};
 use crate::model::{
     Timestamp,
     bytes::Bytes,
     config::Config,
+    id::JobId,
     key::{self, Key},
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
     priority::Priority,
@@ -17,6 +18,7 @@ use crate::ops::{
 };
 use crate::os::{inherited::Inherited, session};
 use chrono::TimeDelta;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,6 +90,8 @@ pub struct Request {
     pub group: Option<String>,
     /// Whether the group is made where it is not there.
     pub create_group: bool,
+    /// Whether it is many jobs at once, and which.
+    pub many: Option<Many>,
 }
 
 impl Request {
@@ -100,41 +104,96 @@ impl Request {
 
 /// What is to be submitted: everything checked, nothing changed.
 pub fn prepare(request: &Request, config: &Config) -> Result<(JobSpec, Inherited), Fault> {
-    let cwd = working_directory(request.cwd.as_deref())?;
-    let (inherited, variables) = environment::assemble(request)?;
-    let command = command::given(request)?;
-    if request.shell.is_none()
-        && let Command::Argv(argv) = &command
-    {
-        command::check(&argv[0], argv.len(), &inherited, &cwd)?;
+    let mut common = Common::of(request, config)?;
+    let spec = common.spec(request)?;
+    Ok((spec, common.inherited))
+}
+
+/// What the jobs of one submission have in common, and what was found out for one of them already.
+pub struct Common<'a> {
+    config: &'a Config,
+    /// The environment that is captured for all of them.
+    pub inherited: Inherited,
+    variables: Vec<String>,
+    session: Option<String>,
+    parent: Option<JobId>,
+    folders: HashMap<Option<PathBuf>, Bytes>,
+    /// Programs that can be run, each with the folder from where.
+    programs: HashSet<(Bytes, Bytes)>,
+}
+
+impl<'a> Common<'a> {
+    /// What the flags say for all of them.
+    pub fn of(flags: &Request, config: &'a Config) -> Result<Self, Fault> {
+        let (inherited, variables) = environment::assemble(flags)?;
+        Ok(Self {
+            config,
+            inherited,
+            variables,
+            session: session::terminal(),
+            parent: inside::own_job(),
+            folders: HashMap::new(),
+            programs: HashSet::new(),
+        })
     }
-    let mut spec = JobSpec::new(command, cwd);
-    spec.variables = variables;
-    spec.service = request.service;
-    if let Some(line) = &request.shell {
-        spec.display = line.to_string_lossy().into_owned();
+
+    /// The specification of one of them.
+    pub fn spec(&mut self, request: &Request) -> Result<JobSpec, Fault> {
+        let config = self.config;
+        let cwd = self.folder(request.cwd.as_deref())?;
+        let command = command::given(request)?;
+        if request.shell.is_none()
+            && let Command::Argv(argv) = &command
+        {
+            self.check(argv, &cwd)?;
+        }
+        let mut spec = JobSpec::new(command, cwd);
+        spec.variables.clone_from(&self.variables);
+        spec.service = request.service;
+        if let Some(line) = &request.shell {
+            spec.display = line.to_string_lossy().into_owned();
+        }
+        spec.name = request.name.as_deref().map(given::name).transpose()?;
+        spec.labels = given::labels(&request.labels)?;
+        let flag = |given: Option<Seconds>, else_: Limit| {
+            given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
+        };
+        let until_ended = Limit { seconds: None, source: Source::Service };
+        let timeout = if request.service { until_ended } else { config.limits.timeout };
+        spec.limits.timeout = flag(request.timeout, timeout);
+        spec.limits.stale_after = flag(request.stale_after, config.limits.stale_after);
+        spec.limits.grace = flag(request.grace, config.limits.grace);
+        spec.limits.log =
+            request.log.map_or(config.limits.log, |bytes| ByteLimit { bytes, source: Source::Flag });
+        spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
+        spec.priority = request.priority;
+        spec.key = key(request, &spec)?;
+        spec.retry = retry(request, config)?;
+        spec.group = request.group.as_deref().map(given::group).transpose()?.flatten();
+        spec.session.clone_from(&self.session);
+        spec.parent.clone_from(&self.parent);
+        spec.stdin = request.stdin.as_deref().map(input::given).transpose()?.unwrap_or_default();
+        Ok(spec)
     }
-    spec.name = request.name.as_deref().map(given::name).transpose()?;
-    spec.labels = given::labels(&request.labels)?;
-    let flag = |given: Option<Seconds>, else_: Limit| {
-        given.map_or(else_, |seconds| Limit { seconds, source: Source::Flag })
-    };
-    let until_ended = Limit { seconds: None, source: Source::Service };
-    let timeout = if request.service { until_ended } else { config.limits.timeout };
-    spec.limits.timeout = flag(request.timeout, timeout);
-    spec.limits.stale_after = flag(request.stale_after, config.limits.stale_after);
-    spec.limits.grace = flag(request.grace, config.limits.grace);
-    spec.limits.log =
-        request.log.map_or(config.limits.log, |bytes| ByteLimit { bytes, source: Source::Flag });
-    spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
-    spec.priority = request.priority;
-    spec.key = key(request, &spec)?;
-    spec.retry = retry(request, config)?;
-    spec.group = request.group.as_deref().map(given::group).transpose()?.flatten();
-    spec.session = session::terminal();
-    spec.parent = inside::own_job();
-    spec.stdin = request.stdin.as_deref().map(input::given).transpose()?.unwrap_or_default();
-    Ok((spec, inherited))
+
+    fn folder(&mut self, given: Option<&Path>) -> Result<Bytes, Fault> {
+        let given = given.map(Path::to_owned);
+        if let Some(known) = self.folders.get(&given) {
+            return Ok(known.clone());
+        }
+        let folder = working_directory(given.as_deref())?;
+        self.folders.insert(given, folder.clone());
+        Ok(folder)
+    }
+
+    fn check(&mut self, argv: &[Bytes], cwd: &Bytes) -> Result<(), Fault> {
+        let program = (argv[0].clone(), cwd.clone());
+        if !self.programs.contains(&program) {
+            command::check(&argv[0], argv.len(), &self.inherited, cwd)?;
+            self.programs.insert(program);
+        }
+        Ok(())
+    }
 }
 
 /// The key that was given, or that of the command.

@@ -1,13 +1,18 @@
 //! Submission: from a command line to an id that is on disk, and to a watcher where a slot is free.
 
+pub mod array;
+mod batch;
 pub(super) mod command;
 mod environment;
+pub mod fields;
 pub(super) mod given;
 pub(super) mod input;
+pub mod many;
 pub mod submit;
 mod variables;
 
 pub use given::Request;
+pub use many::Many;
 
 use super::{
     attend::Attendance,

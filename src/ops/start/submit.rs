@@ -24,7 +24,7 @@ use crate::os::{
 use crate::pass::{Decided, Pass};
 use crate::plan::{
     Scope,
-    admit::{self, Admission, Full},
+    admit::{self, Full, Holders},
     pick,
 };
 use crate::store::environments;
@@ -231,10 +231,9 @@ fn submit_as(
 }
 
 fn jobs(submission: &Submission, ids: &[JobId], captured: Option<&str>, now: Timestamp) -> Vec<Job> {
-    let batch = if submission.is_batch { ids.first() } else { None };
     let job = |(entry, id): (&Entry, &JobId)| {
         let env = entry.spec.env.as_deref().or(captured).map(str::to_owned);
-        let spec = JobSpec { env, batch: batch.cloned(), ..entry.spec.clone() };
+        let spec = JobSpec { env, ..entry.spec.clone() };
         let mut job = Job::new(id.clone(), spec, now);
         job.state = queued(submission.not_before);
         job
@@ -259,19 +258,27 @@ fn place(
     if let Some(id) = submission.retried.iter().find(is_settled) {
         return Ok(Found::Settled(id.clone()));
     }
-    for job in jobs {
-        if let (Some(original), Some(holder)) = (&job.spec.retry_of, admit::in_its_place(facts, job, now)) {
-            return Ok(Found::KeyTaken { original: original.clone(), holder: holder.id.clone() });
+    let mut holders = Holders::of(facts, now);
+    let placed: Vec<Placed> = jobs
+        .iter()
+        .map(|job| match holders.give(job) {
+            Some(id) => Placed { id, created: false },
+            None => Placed { id: job.id.clone(), created: true },
+        })
+        .collect();
+    for (job, placed) in jobs.iter().zip(&placed).filter(|(_, placed)| !placed.created) {
+        if let Some(original) = &job.spec.retry_of {
+            return Ok(Found::KeyTaken { original: original.clone(), holder: placed.id.clone() });
         }
     }
-    let is_new = |job: &&Job| admit::in_its_place(facts, job, now).is_none();
-    let missing: Vec<String> = missing_groups(facts, home, jobs.iter().filter(is_new));
+    let new = || jobs.iter().zip(&placed).filter(|(_, placed)| placed.created).map(|(job, _)| job);
+    let missing: Vec<String> = missing_groups(facts, home, new());
     if let Some(name) = missing.first().filter(|_| !submission.makes_groups) {
         let known = known_groups(facts, home);
         let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
         return Ok(Found::NoGroup { name: name.clone(), nearest });
     }
-    if jobs.iter().filter(is_new).any(|job| !job.spec.service)
+    if new().any(|job| !job.spec.service)
         && let Err(full) = admit::room(facts, &home.config.queue)
     {
         return Ok(Found::Full(full));
@@ -279,14 +286,13 @@ fn place(
     for group in missing {
         draft.push(Event::Grouped { group, change: GroupChange::Slots { slots: 1 } })?;
     }
-    let mut placed = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        placed.push(match admit::admit(draft, job.clone(), now)? {
-            Admission::Admitted => Placed { id: job.id.clone(), created: true },
-            Admission::Existing(id) => Placed { id, created: false },
-            // Nobody else can have taken it since.
-            Admission::Taken => return Ok(Found::Taken),
-        });
+    // Named after the first that is new: another one's job is no part of it.
+    let batch = new().next().filter(|_| submission.is_batch).map(|job| job.id.clone());
+    for job in new() {
+        let mut job = job.clone();
+        job.spec.batch.clone_from(&batch);
+        // Nobody else can have taken its id or its key since.
+        admit::enter(draft, job)?;
     }
     for id in &submission.retried {
         draft.push(Event::Changed { id: id.clone(), change: Change::ClearDeadLetter })?;

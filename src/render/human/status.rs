@@ -115,6 +115,10 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
     add("variables", variables.map(|names| format!("{} (set by hand)", safe::line(&names.join(", ")))));
     add("service", job.spec.service.then(|| "yes: it needs no slot and runs until it is ended".to_owned()));
     add("retry of", job.spec.retry_of.as_ref().map(|original| mention(report, original)));
+    let first =
+        |first: &JobId| if *first == job.id { "this is its first job".into() } else { first.to_string() };
+    add("batch", job.spec.batch.as_ref().map(first));
+    add("array index", job.spec.array_index.map(|number| number.to_string()));
     add("parent", job.spec.parent.as_ref().map(|parent| mention(report, parent)));
     if !report.children.is_empty() {
         group.push(("children", report.children.iter().map(|child| mention(report, child)).collect()));

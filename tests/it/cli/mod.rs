@@ -1,6 +1,7 @@
 //! One file a subcommand: what a user sees, and the exit code.
 
 mod bad_input;
+mod batch;
 mod cancel;
 mod dead;
 mod described;

@@ -3,6 +3,7 @@
 use super::{Held, ago, entry, index_of};
 use crate::support::{BGCTL, User, until};
 use serde_json::json;
+use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// A terminal with a shell in it. Each has a tmux of its own, which ends with it.
@@ -201,4 +202,22 @@ fn a_log_colours_the_screen_and_does_nothing_else_to_it() {
     );
     let title = terminal.tmux(&["display-message", "-p", "#{pane_title}"]);
     assert_ne!(title.trim(), "mine");
+}
+
+#[test]
+fn who_waits_for_the_lines_of_a_batch_sees_how_many_have_come() {
+    let user = User::new();
+    let lines = user.fifo("lines");
+    let Some(terminal) = Terminal::open(&user, 80, 24) else { return };
+    terminal.types("\"$BGCTL\" start --batch lines > ids; echo =$?=");
+    let mut lines = std::fs::OpenOptions::new().write(true).open(lines).unwrap();
+    lines.write_all(b"true\n").unwrap();
+    until("it shows the line", || terminal.shows().contains("1 line read"));
+    lines.write_all(b"true\n").unwrap();
+    until("it shows the lines", || terminal.shows().contains("2 lines read"));
+    drop(lines);
+    until("it ends", || terminal.shows().contains("=0="));
+    let shown = terminal.shows();
+    assert!(shown.contains("\n2 jobs: 2 started\n=0="), "{shown}");
+    assert!(!shown.contains("read"), "{shown}");
 }

@@ -131,11 +131,17 @@ fn prepared(name: &str) -> User {
         ("server", "echo listening on port 8080; sleep 1"),
         ("serve", "test -n \"$RUST_LOG$WORD\" && test -z \"$DEBUG$RUST_LOG\" || test \"$RUST_LOG\" = debug"),
         ("train.sh", "echo epoch 1"),
+        ("render.sh", "test \"$1\" = \"$BG_ARRAY_INDEX\""),
+        ("bin/flac", "test \"$*\" = one.wav"),
+        // Where there is no jq, the name itself comes out of it.
+        ("bin/one.wav", "echo encoded"),
     ] {
         write_program(&user.path(program), text);
     }
     write_program(&user.path("bin/bgctl"), &format!("exec {BGCTL} \"$@\""));
     std::fs::write(user.path("big.txt"), "b\na\nb\n").unwrap();
+    std::fs::write(user.path("one.wav"), "").unwrap();
+    std::fs::write(user.path("commands.txt"), "make -j4\n{\"argv\":[\"cargo\",\"build\"]}\n").unwrap();
     std::fs::write(user.path(".env"), "WORD=one\nDEBUG=1\n").unwrap();
     let is_active = ACTIVE.contains(&name);
     let is_dead = name == DEAD;

@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 15] = [
+const RECIPES: [World; 16] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -33,6 +33,16 @@ const RECIPES: [World; 15] = [
         heading: "A batch of conversions",
         files: &[("scans/one.txt", "1"), ("scans/two words.txt", "2"), ("scans/three.txt", "3")],
         then: "test \"$(zcat scans/*.gz)\" = \"$(printf '1\\n3\\n2')\" && bgctl | grep '0 of 4 slots'",
+    },
+    World {
+        heading: "Many commands at once",
+        files: &[
+            ("words.txt", "b\na\nb"),
+            ("two words.txt", "2"),
+            ("render.sh", "test \"$2\" = \"$BG_ARRAY_INDEX\" && touch frame-$2"),
+        ],
+        then: "test \"$(cat sorted.txt)\" = \"$(printf 'a\\nb')\" && test \"$(cat count.txt)\" -eq 3 &&
+        zcat 'two words.txt.gz' sorted.txt.gz && test -e frame-1 && test -e frame-3",
     },
     World {
         heading: "A nightly backup",

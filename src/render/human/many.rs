@@ -1,0 +1,74 @@
+//! Many jobs in one submission.
+
+use super::{measure::count_of, start::full};
+use crate::model::job::Job;
+use crate::ops::start::many::{Stage, Started};
+use crate::render::safe;
+
+/// Most jobs of a dry run that are shown.
+const SHOWN_MAX: usize = 10;
+
+/// Cells of a bar.
+const BAR_CELLS: u64 = 20;
+
+/// How far it is.
+pub fn stage(stage: &Stage) -> String {
+    match stage {
+        Stage::Read { lines, bytes, of } => {
+            let bar = of.filter(|of| *of > 0).map(|of| format!("{} ", bar(*bytes, of))).unwrap_or_default();
+            format!("{bar}{} read", count_of(*lines as usize, "line", "lines"))
+        }
+        Stage::Queue { jobs } => format!("queueing {}", count_of(*jobs, "job", "jobs")),
+        Stage::Wait(why) => full(why),
+    }
+}
+
+/// `[#####...............]  25%`
+fn bar(done: u64, of: u64) -> String {
+    let done = done.min(of);
+    let cells = (done * BAR_CELLS / of) as usize;
+    let rest = BAR_CELLS as usize - cells;
+    format!("[{}{}] {:3}%", "#".repeat(cells), ".".repeat(rest), done * 100 / of)
+}
+
+/// What became of them.
+pub fn started_many(started: &Started) -> String {
+    let new = started.jobs.iter().filter(|(_, placed)| placed.created).count();
+    let there = started.jobs.len() - new;
+    let mut parts = Vec::new();
+    if started.starting > 0 {
+        parts.push(format!("{} started", started.starting));
+    }
+    if new > started.starting {
+        parts.push(format!("{} queued", new - started.starting));
+    }
+    if there > 0 {
+        parts.push(format!("{there} there already, by key"));
+    }
+    format!("{}: {}", count_of(started.jobs.len(), "job", "jobs"), parts.join(", "))
+}
+
+/// What would be submitted.
+pub fn foreseen_many(jobs: &[Job]) -> String {
+    let mut text = format!("would start {}:\n", count_of(jobs.len(), "job", "jobs"));
+    for job in jobs.iter().take(SHOWN_MAX) {
+        text.push_str(&format!("  {}\n", safe::line(&job.spec.display)));
+    }
+    if jobs.len() > SHOWN_MAX {
+        text.push_str(&format!("  and {} more\n", jobs.len() - SHOWN_MAX));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_full_as_what_was_read() {
+        assert_eq!(bar(0, 8), "[....................]   0%");
+        assert_eq!(bar(2, 8), "[#####...............]  25%");
+        // A file can grow while it is read.
+        assert_eq!(bar(9, 8), "[####################] 100%");
+    }
+}
