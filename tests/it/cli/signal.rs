@@ -162,7 +162,7 @@ fn a_signal_that_there_is_not_is_a_mistake_on_the_line() {
 #[test]
 fn what_became_of_a_signal_is_told_to_programs() {
     let user = User::new();
-    let held = Held::start_with(&user, "held", "trap '' USR2", &[]);
+    let held = Held::start_with(&user, "held", "trap '' USR2; echo deaf", &["--ready", "deaf"]);
     let told = user.run(["signal", "--json", &held.id, "USR2"]).json();
     assert_eq!(told["signal"], 12);
     let job = &told["jobs"][0];
