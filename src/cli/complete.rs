@@ -5,8 +5,13 @@
 //! line. On any error it is empty, and nothing is ever written, neither to the terminal nor to the root.
 
 use super::args;
-use crate::model::{facts::Head, job::Job, state::Status};
-use crate::ops::known::known;
+use crate::model::{
+    config::{section, setting},
+    facts::Head,
+    job::Job,
+    state::Status,
+};
+use crate::ops::{self, known::known};
 use crate::os::session;
 use crate::render::{
     human::{screen::fit, words::title},
@@ -153,6 +158,7 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         }
         Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, labelled))),
         Some("STATE") => arg.add(ArgValueCompleter::new(move |word: &OsStr| states(word, wanted))),
+        Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
         Some("NAME") if long == "name" && subcommand == "list" => {
@@ -262,6 +268,17 @@ fn states(word: &OsStr, wanted: fn(Status) -> bool) -> Vec<CompletionCandidate> 
     each.chain(sets)
         .filter(|state| state.starts_with(last))
         .map(|state| CompletionCandidate::new(format!("{before}{state}")))
+        .collect()
+}
+
+fn settings(word: &OsStr) -> Vec<CompletionCandidate> {
+    let said = |name: &str| {
+        setting(name).map(|(_, one)| one.about.to_owned()).or(section(name).map(|one| one.about.to_owned()))
+    };
+    ops::config::known()
+        .into_iter()
+        .filter(|name| begins(name, word))
+        .map(|name| CompletionCandidate::new(&name).help(said(&name).map(Into::into)))
         .collect()
 }
 

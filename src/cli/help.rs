@@ -12,11 +12,11 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry"]),
     ("Watch over", &["dead"]),
-    ("Set up", &["init"]),
+    ("Set up", &["config", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 16] = [
+pub const EVERYDAY: [(&str, &[&str]); 17] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -32,6 +32,7 @@ pub const EVERYDAY: [(&str, &[&str]); 16] = [
     ("resume", &["label", "all"]),
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
+    ("config", &["json"]),
     ("init", &[]),
 ];
 

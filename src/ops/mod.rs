@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod attend;
 pub mod called;
 pub mod cancel;
+pub mod config;
 pub mod dead;
 pub mod fault;
 pub mod find;

@@ -129,7 +129,7 @@ impl Overview {
         // Neither BG_HOME nor XDG_CONFIG_HOME: only HOME counts.
         let plain = locate(|name| (name == "HOME").then(|| std::env::var_os(name)).flatten(), Path::new("/"));
         Self {
-            root_is_default: plain.is_ok_and(|plain| plain == root),
+            root_is_default: plain.is_ok_and(|(plain, _)| plain == root),
             root,
             counts: Status::ALL.map(|status| (status, 0)),
             slots_held: 0,

@@ -1,10 +1,12 @@
 //! Outcomes as JSON values with stable names.
 
+mod config;
 mod dead;
 mod overview;
 mod retry;
 mod status;
 
+pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use overview::overview;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};

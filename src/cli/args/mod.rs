@@ -1,6 +1,7 @@
 //! The arguments, as clap types, one file a subcommand; the doc comments are the help.
 
 pub mod cancel;
+pub mod config;
 pub mod dead;
 pub mod init;
 pub mod list;
@@ -28,7 +29,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 16] = [
+pub const SUBCOMMANDS: [Subcommand; 17] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -44,6 +45,7 @@ pub const SUBCOMMANDS: [Subcommand; 16] = [
     ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
+    ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];
 

@@ -4,6 +4,7 @@ mod ask;
 mod attended;
 mod cancel;
 mod chosen;
+mod config;
 mod dead;
 mod editor;
 mod init;
@@ -52,6 +53,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
+        "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,
     })

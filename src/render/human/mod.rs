@@ -2,6 +2,7 @@
 
 mod cancel;
 mod candidates;
+mod config;
 mod dead;
 mod list;
 mod measure;
@@ -20,6 +21,7 @@ pub mod words;
 
 pub use cancel::{cancelled, cancelled_in_all, to_cancel};
 pub use candidates::candidates;
+pub use config::{mistake, no_mistakes, settings};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use list::{Look, left_out, list, no_jobs};
 pub use overview::overview;
