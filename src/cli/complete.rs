@@ -11,10 +11,10 @@ use crate::model::{
     job::Job,
     state::Status,
 };
-use crate::ops::{self, known::known};
+use crate::ops::{self, group::Standing, known::known};
 use crate::os::session;
 use crate::render::{
-    human::{screen::fit, words::title},
+    human::{group_brief, screen::fit, words::title},
     safe,
 };
 use clap::{Arg, Command};
@@ -158,6 +158,8 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         }
         Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, labelled))),
         Some("STATE") => arg.add(ArgValueCompleter::new(move |word: &OsStr| states(word, wanted))),
+        Some("GROUP") => arg.add(ArgValueCompleter::new(groups)),
+        Some("NAME") if long == "group" => arg.add(ArgValueCompleter::new(groups)),
         Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
@@ -269,6 +271,18 @@ fn states(word: &OsStr, wanted: fn(Status) -> bool) -> Vec<CompletionCandidate> 
         .filter(|state| state.starts_with(last))
         .map(|state| CompletionCandidate::new(format!("{before}{state}")))
         .collect()
+}
+
+fn groups(word: &OsStr) -> Vec<CompletionCandidate> {
+    let standings = ops::group::list(None).map(|(standings, _)| standings).unwrap_or_default();
+    let known = standings.into_iter().filter(|one| begins(&one.name, word));
+    known.map(|one| CompletionCandidate::new(&one.name).help(Some(said(&one).into()))).collect()
+}
+
+/// How a group stands, without its name.
+fn said(group: &Standing) -> String {
+    let brief = group_brief(group);
+    brief.strip_prefix(&format!("{} ", group.name)).unwrap_or(&brief).to_owned()
 }
 
 fn settings(word: &OsStr) -> Vec<CompletionCandidate> {

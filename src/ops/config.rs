@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{
     config::{GROUPS, Loaded, Mistake, SECTIONS, SLOTS, Section, Value},
-    nearest::nearest_word,
+    nearest::{nearest, nearest_word},
 };
 use crate::store::root::{CONFIG, Root};
 use std::path::PathBuf;
@@ -163,7 +163,11 @@ fn no_such_setting(asked: &str, known: &[String]) -> Fault {
     // A name that is known in some section is more than a slip.
     let named = known.iter().filter(|name| name.split_once('.').is_some_and(|(_, last)| last == asked));
     let named: Vec<&str> = named.map(String::as_str).collect();
-    match nearest_word(asked, known.iter().map(String::as_str)) {
+    let last = |name: &'_ String| name.split_once('.').map(|(_, last)| (last.to_owned(), name.clone()));
+    let by_last: Vec<(String, String)> = known.iter().filter_map(last).collect();
+    let near = nearest_word(asked, known.iter().map(String::as_str))
+        .or_else(|| nearest(asked, by_last.iter().map(|(last, name)| (last.as_str(), name.as_str()))));
+    match near {
         _ if !named.is_empty() => fault.hint(format!("did you mean {}?", named.join(" or "))),
         Some(near) => fault.hint(format!("did you mean {near}?")),
         None => fault.hint("bgctl config show prints all"),

@@ -10,6 +10,7 @@ pub mod dead;
 pub mod fault;
 pub mod find;
 pub mod given;
+pub mod group;
 pub mod home;
 pub mod init;
 pub mod inside;

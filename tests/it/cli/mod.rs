@@ -8,6 +8,7 @@ mod described;
 mod environment;
 mod find;
 mod follow;
+mod group;
 mod json;
 mod list;
 mod logs;

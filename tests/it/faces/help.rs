@@ -138,6 +138,7 @@ fn prepared(name: &str) -> User {
     write_program(&user.path("bin/bgctl"), &format!("exec {BGCTL} \"$@\""));
     std::fs::write(user.path("big.txt"), "b\na\nb\n").unwrap();
     std::fs::write(user.path(".env"), "WORD=one\nDEBUG=1\n").unwrap();
+    user.ok(["group", "add", "gpu"]);
     let is_active = ACTIVE.contains(&name);
     let is_dead = name == DEAD;
     for job in ["build", "ab", "cd", "web", "worker"] {
