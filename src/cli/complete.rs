@@ -5,11 +5,16 @@
 //! line. On any error it is empty, and nothing is ever written, neither to the terminal nor to the root.
 
 use super::args;
-use crate::model::{facts::Head, job::Job, state::Status};
-use crate::ops::known::known;
+use crate::model::{
+    config::{section, setting},
+    facts::Head,
+    job::Job,
+    state::Status,
+};
+use crate::ops::{self, group::Standing, known::known};
 use crate::os::session;
 use crate::render::{
-    human::{screen::fit, words::title},
+    human::{group_brief, screen::fit, words::title},
     safe,
 };
 use clap::{Arg, Command};
@@ -153,6 +158,9 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         }
         Some("LABEL") => arg.add(ArgValueCompleter::new(move |word: &OsStr| labels(word, labelled))),
         Some("STATE") => arg.add(ArgValueCompleter::new(move |word: &OsStr| states(word, wanted))),
+        Some("GROUP") => arg.add(ArgValueCompleter::new(groups)),
+        Some("NAME") if long == "group" => arg.add(ArgValueCompleter::new(groups)),
+        Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
         Some("NAME") if long == "name" && subcommand == "list" => {
@@ -262,6 +270,29 @@ fn states(word: &OsStr, wanted: fn(Status) -> bool) -> Vec<CompletionCandidate> 
     each.chain(sets)
         .filter(|state| state.starts_with(last))
         .map(|state| CompletionCandidate::new(format!("{before}{state}")))
+        .collect()
+}
+
+fn groups(word: &OsStr) -> Vec<CompletionCandidate> {
+    let standings = ops::group::list(None).map(|(standings, _)| standings).unwrap_or_default();
+    let known = standings.into_iter().filter(|one| begins(&one.name, word));
+    known.map(|one| CompletionCandidate::new(&one.name).help(Some(said(&one).into()))).collect()
+}
+
+/// How a group stands, without its name.
+fn said(group: &Standing) -> String {
+    let brief = group_brief(group);
+    brief.strip_prefix(&format!("{} ", group.name)).unwrap_or(&brief).to_owned()
+}
+
+fn settings(word: &OsStr) -> Vec<CompletionCandidate> {
+    let said = |name: &str| {
+        setting(name).map(|(_, one)| one.about.to_owned()).or(section(name).map(|one| one.about.to_owned()))
+    };
+    ops::config::known()
+        .into_iter()
+        .filter(|name| begins(name, word))
+        .map(|name| CompletionCandidate::new(&name).help(said(&name).map(Into::into)))
         .collect()
 }
 

@@ -10,13 +10,13 @@ use std::fmt::Write;
 /// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
-    ("Change", &["set", "send", "signal", "pause", "resume", "retry"]),
+    ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
     ("Watch over", &["dead"]),
-    ("Set up", &["init"]),
+    ("Set up", &["config", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 16] = [
+pub const EVERYDAY: [(&str, &[&str]); 18] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -28,10 +28,12 @@ pub const EVERYDAY: [(&str, &[&str]); 16] = [
     ("set", &["name", "label", "timeout", "grace", "stale-after"]),
     ("send", &["no-newline", "eof", "within"]),
     ("signal", &["main"]),
-    ("pause", &["label", "all"]),
-    ("resume", &["label", "all"]),
+    ("pause", &["label", "group", "all"]),
+    ("resume", &["label", "group", "all"]),
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
+    ("group", &["slots", "json"]),
+    ("config", &["json"]),
     ("init", &[]),
 ];
 

@@ -153,7 +153,7 @@ impl Line<'_> {
                 ("there is no command to run".to_owned(), Some("bgctl start -- make -j4".to_owned()))
             }
             "cancel" | "wait" | "logs" | "pause" | "resume" if lacks_job => {
-                let all = "or choose with --label LABEL, --status STATE or --all";
+                let all = "or choose with --label LABEL, --status STATE, --group NAME or --all";
                 (format!("bgctl {}: which jobs?", self.name), Some(format!("{JOB}\n{all}")))
             }
             "init" => {

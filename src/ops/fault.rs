@@ -1,7 +1,7 @@
 //! What went wrong, for whom, and which exit code says so. The one table of exit codes is here.
 
 use crate::exec::ExecError;
-use crate::model::{config::BadConfig, facts::Unreadable, id::JobId, job::Job};
+use crate::model::{facts::Unreadable, id::JobId, job::Job};
 use crate::os::folder::FolderError;
 use crate::pass::PassError;
 use crate::plan::admit::Full;
@@ -189,9 +189,4 @@ impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         Self { cause: Some(error.kind()), ..Self::new(Code::Failed, without_number(&error.to_string())) }
     }
-}
-
-/// A settings file that cannot be used.
-pub fn bad_config(path: &std::path::Path, error: &BadConfig) -> Fault {
-    Fault::new(Code::Config, format!("{}: {error}", path.display()))
 }

@@ -1,19 +1,21 @@
 //! What every use case stands on: the root, the settings, the site and the clocks of this process.
 
-use super::fault::{Code, Fault, bad_config};
+use super::fault::{Code, Fault, without_number};
 use crate::exec::{Executor, dry_run::DryRun, local::Local};
 use crate::model::{
     claim::{ExecutorName, Relation, Site},
-    config::Config,
+    config::{self, Config, Loaded, Mistake, Mistakes, place_of},
     job::Job,
 };
 use crate::os::{clock::SystemClock, site};
 use crate::pass::Pass;
 use crate::store::{
-    json::JsonStore,
+    json::{JsonStore, Waiting},
     root::{CONFIG, Root, locate},
 };
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
+use std::time::Duration;
 
 /// Largest settings file that is read.
 const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
@@ -44,6 +46,11 @@ pub struct Home {
 
 /// Where the root of this process is.
 pub fn root_path() -> Result<PathBuf, Fault> {
+    Ok(root_and_variable()?.0)
+}
+
+/// Where the root of this process is, and the variable that says so.
+pub fn root_and_variable() -> Result<(PathBuf, &'static str), Fault> {
     let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     Ok(locate(|name| std::env::var_os(name), &cwd)?)
 }
@@ -66,8 +73,8 @@ impl Home {
 
     fn of(root: Root, broken: BrokenConfig) -> Result<Self, Fault> {
         let mut warnings = Vec::new();
-        let config = match read_config(&root) {
-            Ok(config) => config,
+        let config = match settings(&root).map_err(Fault::from) {
+            Ok(loaded) => loaded.config,
             Err(fault) if broken == BrokenConfig::Stops => return Err(fault),
             Err(fault) => {
                 warnings.push(format!("the built-in settings hold until this is mended: {}", fault.message));
@@ -82,7 +89,7 @@ impl Home {
 
     /// The settings as the file has them now; a broken file leaves those that were read before.
     pub fn current_config(&self) -> Config {
-        read_config(&self.root).unwrap_or_else(|_| self.config.clone())
+        settings(&self.root).map_or_else(|_| self.config.clone(), |loaded| loaded.config)
     }
 
     /// How the site of a running job's claim relates to this one; `None` where nobody claimed it.
@@ -92,7 +99,11 @@ impl Home {
 
     /// The index.
     pub fn store(&self) -> JsonStore<'_> {
-        JsonStore::new(&self.root)
+        let seconds = Duration::from_secs;
+        JsonStore::new(&self.root).waiting(Waiting {
+            lock_max: seconds(self.config.store.lock_seconds_max),
+            poll_interval: seconds(self.config.poll_seconds),
+        })
     }
 
     /// What runs jobs here.
@@ -114,14 +125,50 @@ impl Home {
     }
 }
 
-fn read_config(root: &Root) -> Result<Config, Fault> {
-    let path = root.path().join(CONFIG);
-    let failed = |error: &dyn std::fmt::Display| {
-        Fault::new(Code::Config, format!("could not read {}: {error}", path.display()))
-    };
-    let Some(bytes) = root.folder().read(CONFIG, CONFIG_BYTES_MAX).map_err(|error| failed(&error))? else {
-        return Ok(Config::default());
-    };
-    let text = String::from_utf8(bytes).map_err(|_| failed(&"it is not UTF-8"))?;
-    Config::parse(&text).map_err(|error| bad_config(&path, &error))
+/// Why the settings file cannot be used.
+#[derive(Debug)]
+pub struct BadSettings {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub why: WhyBad,
+}
+
+/// Why a settings file cannot be used.
+#[derive(Debug)]
+pub enum WhyBad {
+    /// The system does not give it, or it is no file of ours.
+    Unreadable(String),
+    /// What it says is wrong.
+    Wrong(Mistakes),
+}
+
+impl From<BadSettings> for Fault {
+    fn from(BadSettings { path, why }: BadSettings) -> Self {
+        let path = path.display();
+        Self::new(
+            Code::Config,
+            match why {
+                WhyBad::Unreadable(why) => format!("could not read {path}: {why}"),
+                WhyBad::Wrong(mistakes) => format!("{path}:{mistakes}"),
+            },
+        )
+    }
+}
+
+/// The settings as a root's file has them; the built-in ones where there is none.
+pub fn settings(root: &Root) -> Result<Loaded, BadSettings> {
+    let bad = |why| BadSettings { path: root.path().join(CONFIG), why };
+    let read = root.folder().read(CONFIG, CONFIG_BYTES_MAX);
+    let read = read.map_err(|error| bad(WhyBad::Unreadable(without_number(&error.to_string()))))?;
+    let Some(bytes) = read else { return Ok(Loaded::default()) };
+    let text = String::from_utf8(bytes).map_err(|error| bad(WhyBad::Wrong(not_utf8(&error))))?;
+    config::read(&text).map_err(|mistakes| bad(WhyBad::Wrong(mistakes)))
+}
+
+fn not_utf8(error: &FromUtf8Error) -> Mistakes {
+    let good = error.utf8_error().valid_up_to();
+    let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+    let (line, column) = place_of(&before, good);
+    Mistakes::one(Mistake { line, column, key: None, problem: "is not UTF-8".to_owned() })
 }

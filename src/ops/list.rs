@@ -2,6 +2,7 @@
 
 use super::{
     fault::{Code, Fault},
+    group::{check_known, no_such_group},
     home::{BrokenConfig, Home},
     when::{BadTime, SKIPPED, parse_time},
 };
@@ -36,6 +37,8 @@ pub struct Request {
     pub labels: Vec<String>,
     /// Only jobs that have one of these names; empty is every job.
     pub names: Vec<NamePattern>,
+    /// Only jobs of this group.
+    pub group: Option<String>,
     /// Only jobs submitted since.
     pub since: Option<Since>,
     /// At most so many jobs, once they are sorted.
@@ -51,8 +54,9 @@ pub struct Request {
 impl Request {
     /// Whether only some jobs are wanted. Who chooses wants all that he chose, not only the latest.
     pub fn chooses(&self) -> bool {
-        let Self { dead, statuses, labels, names, since, .. } = self;
-        *dead || !(statuses.is_empty() && labels.is_empty() && names.is_empty() && since.is_none())
+        let Self { dead, statuses, labels, names, group, since, .. } = self;
+        let is_open = statuses.is_empty() && labels.is_empty() && names.is_empty() && since.is_none();
+        *dead || group.is_some() || !is_open
     }
 
     fn wants(&self, job: &Job, now: Timestamp) -> bool {
@@ -291,9 +295,16 @@ pub fn observe(home: &Home, job: &Job) -> Option<Observed> {
 /// Lists jobs. A root that is not there has none.
 pub fn list(request: &Request) -> Result<Listed, Fault> {
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
-        return Ok(Listed { entries: Vec::new(), left_out: 0, warnings: Vec::new() });
+        let default = crate::model::group::DEFAULT;
+        return match request.group.as_deref().filter(|name| *name != default) {
+            Some(name) => Err(no_such_group(name, &[default.to_owned()])),
+            None => Ok(Listed { entries: Vec::new(), left_out: 0, warnings: Vec::new() }),
+        };
     };
     let facts = home.store().read()?;
+    if let Some(name) = &request.group {
+        check_known(&facts, &home, name)?;
+    }
     let now = home.clock.now();
     let (mut jobs, mut left_out) = wanted(&facts, request, now)?;
     // Where what they use decides the order, all are looked at before, else only those that are shown.
@@ -326,7 +337,9 @@ pub fn list(request: &Request) -> Result<Listed, Fault> {
 fn wanted(facts: &Facts, request: &Request, now: Timestamp) -> Result<(Vec<Job>, usize), Fault> {
     let jobs = facts.jobs(|head| {
         let has_status = request.statuses.is_empty() || request.statuses.contains(&head.status);
-        has_status && (head.dead_letter || !request.dead)
+        let group = request.group.as_deref();
+        let has_group = group.is_none_or(|name| pick::group_of(head.group.as_deref()) == name);
+        has_status && has_group && (head.dead_letter || !request.dead)
     })?;
     let (mut active, mut ended): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().filter(|job| request.wants(job, now)).partition(|job| !job.status().has_ended());

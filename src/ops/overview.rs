@@ -2,6 +2,7 @@
 
 use super::{
     fault::Fault,
+    group::{Standing, standings},
     home::{BrokenConfig, Home, root_path},
     list::{Live, Observed, Row, observe, places},
     status::{processes, stuck},
@@ -35,10 +36,12 @@ pub struct Overview {
     pub root_is_default: bool,
     /// How many jobs are in each state, in the order of a job's life.
     pub counts: [(Status, usize); Status::ALL.len()],
-    /// Slots held here.
+    /// Slots of the default group that are held here.
     pub slots_held: usize,
-    /// Slots there are.
+    /// Slots that it has.
     pub slots_max: usize,
+    /// Every group, the default one first.
+    pub groups: Vec<Standing>,
     /// Running jobs that need no slot.
     pub services: usize,
     /// The running jobs that got their slot first.
@@ -86,6 +89,8 @@ pub enum Attention {
     Paused(Vec<JobId>),
     /// The attempts of these jobs are used up, and nobody has dealt with that yet.
     DeadLetters(Vec<JobId>),
+    /// None of this group's jobs starts until somebody resumes it.
+    GroupPaused(String),
 }
 
 /// What is seen of a running job that its next pass has to mend, the worst first.
@@ -104,8 +109,9 @@ pub fn overview() -> Result<Overview, Fault> {
     let seen: Vec<Option<Observed>> = running.iter().map(|job| observe(&home, job)).collect();
     Ok(Overview {
         counts: Status::ALL.map(count),
-        slots_held: pick::holders(&facts, &home.site).count(),
+        slots_held: pick::holders_of(&facts, &home.site, None).count(),
         slots_max: home.config.slots,
+        groups: standings(&facts, &home),
         services: running.iter().filter(|job| job.spec.service).count(),
         queued: queued(&home, &facts)?,
         failed: failed(&facts)?,
@@ -129,11 +135,12 @@ impl Overview {
         // Neither BG_HOME nor XDG_CONFIG_HOME: only HOME counts.
         let plain = locate(|name| (name == "HOME").then(|| std::env::var_os(name)).flatten(), Path::new("/"));
         Self {
-            root_is_default: plain.is_ok_and(|plain| plain == root),
+            root_is_default: plain.is_ok_and(|(plain, _)| plain == root),
             root,
             counts: Status::ALL.map(|status| (status, 0)),
             slots_held: 0,
             slots_max: Config::default().slots,
+            groups: vec![Standing::of_nothing()],
             services: 0,
             running: Vec::new(),
             queued: Vec::new(),
@@ -198,6 +205,8 @@ fn attention(home: &Home, facts: &Facts, running: &[&Job], seen: &[Option<Observ
     found.push(Attention::Approval(ids_of(&|head| head.status == Status::WaitingApproval)));
     found.push(Attention::Paused(ids_of(&|head| head.paused && !head.status.has_ended())));
     found.push(Attention::DeadLetters(ids_of(&|head| head.dead_letter)));
+    let groups = facts.groups().iter().filter(|(_, group)| group.paused_at.is_some());
+    found.extend(groups.map(|(name, _)| Attention::GroupPaused(name.clone())));
     found.retain(|one| !one.jobs().is_some_and(<[JobId]>::is_empty));
     found
 }
@@ -206,7 +215,7 @@ impl Attention {
     /// The jobs it is about; `None` where it is about none.
     pub fn jobs(&self) -> Option<&[JobId]> {
         match self {
-            Self::Settings(_) => None,
+            Self::Settings(_) | Self::GroupPaused(_) => None,
             Self::Seen(_, jobs)
             | Self::Stuck(jobs)
             | Self::Approval(jobs)
@@ -224,6 +233,7 @@ impl Attention {
             Self::Approval(_) => "approval",
             Self::Paused(_) => "paused",
             Self::DeadLetters(_) => "dead",
+            Self::GroupPaused(_) => "group_paused",
         }
     }
 }

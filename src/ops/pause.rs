@@ -1,17 +1,24 @@
 //! Pausing and resuming: the fact is committed, then the watcher is poked, which stops or continues the processes.
 
-use super::{cancel::elsewhere, fault::Fault, find::Among, home::Home, select::Selection};
+use super::{
+    cancel::elsewhere,
+    fault::Fault,
+    find::Among,
+    home::{BrokenConfig, Home},
+    select::Selection,
+};
 use crate::exec::{Executor, local::record::Record};
 use crate::model::{
     event::{Applied, Event},
-    facts::{Damage, Draft},
+    facts::{Damage, Draft, Head},
+    group::GroupChange,
     id::JobId,
     job::Job,
     state::{Change, Status},
 };
 use crate::os::{clock::Clock, session};
 use crate::pass::Decided;
-use crate::plan::Scope;
+use crate::plan::{Scope, pick::group_of};
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
@@ -57,22 +64,58 @@ pub enum PauseResult {
     OutOfReach(String),
 }
 
-/// Pauses or resumes jobs, in the order asked. Gives also what was decided, with what the user should be told.
-pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Decided), Fault> {
-    let Some(home) = selection.home()? else { return Ok(Default::default()) };
+/// What became of all that was to be paused or resumed.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The group itself, where it was one.
+    pub group: Option<GroupPaused>,
+    /// Each job.
+    pub jobs: Vec<Paused>,
+    /// What was decided, with what the user should be told.
+    pub decided: Decided,
+}
+
+/// What became of a group.
+#[derive(Debug)]
+pub struct GroupPaused {
+    /// Its name.
+    pub name: String,
+    /// Whether this changed it; otherwise it was so before.
+    pub changed: bool,
+    /// How many of its jobs wait.
+    pub queued: usize,
+}
+
+/// Pauses or resumes jobs, in the order asked. Where whole groups are asked for, they are held back themselves too.
+///
+/// A group holds back all its jobs that wait, and those to come; what runs of it stands still one by one. Both are one
+/// change of the index. Whoever resumes it resumes all of that, and jobs of it that were paused by themselves.
+pub fn pause(selection: &Selection, wanted: Wanted) -> Result<Outcome, Fault> {
+    let whole = selection.whole_group();
+    let home = match selection.home()? {
+        Some(home) => home,
+        // What comes is to be held back, although nothing was there yet.
+        None if whole.is_some() => Home::open(BrokenConfig::Warns)?,
+        None => return Ok(Outcome::default()),
+    };
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
     let session = session::terminal();
     let mut told = Vec::new();
     let mut chosen = Ok(());
+    let mut group = None;
     // What is resumed may get a slot, and what is paused leaves its turn to another: this is a pass.
     let mut decided = pass.decide(Scope::Slots, &mut |draft| {
         told.clear();
+        let now = home.clock.now();
         let among = Among::Session(session.as_deref());
-        chosen = match selection.ids(draft.facts(), among, |job| is_fit(job, wanted)) {
+        let of_group = |job: &Job| wanted == Wanted::Resumed || job.run().is_some();
+        let fit = |job: &Job| is_fit(job, wanted) && (whole.is_none() || of_group(job));
+        group = whole.map(|name| tell_group(draft, name, wanted, now)).transpose()?;
+        chosen = match selection.ids(draft.facts(), among, fit) {
             Ok(ids) => {
-                told = tell(draft, &ids, wanted, home.clock.now())?;
+                told = tell(draft, &ids, wanted, now)?;
                 Ok(())
             }
             Err(fault) => Err(fault),
@@ -111,7 +154,7 @@ pub fn pause(selection: &Selection, wanted: Wanted) -> Result<(Vec<Paused>, Deci
     for (before, result) in told {
         results.push(Paused { job: facts.job(&before.id)?.unwrap_or(before), result });
     }
-    Ok((results, decided))
+    Ok(Outcome { group, jobs: results, decided })
 }
 
 /// Whether a job that nobody named can be paused or resumed.
@@ -119,6 +162,23 @@ fn is_fit(job: &Job, wanted: Wanted) -> bool {
     let is_paused = job.paused_at().is_some();
     let can_run = matches!(job.status(), Status::Queued | Status::Running);
     can_run && !job.is_being_ended() && is_paused == (wanted == Wanted::Resumed)
+}
+
+/// Adds the change of a group to a draft.
+fn tell_group(
+    draft: &mut Draft,
+    name: &str,
+    wanted: Wanted,
+    now: crate::model::Timestamp,
+) -> Result<GroupPaused, Damage> {
+    let change = match wanted {
+        Wanted::Paused => GroupChange::Pause { at: now },
+        Wanted::Resumed => GroupChange::Resume,
+    };
+    let applied = draft.push(Event::Grouped { group: name.to_owned(), change })?;
+    let waits = |head: &&Head| head.status == Status::Queued && group_of(head.group.as_deref()) == name;
+    let queued = draft.facts().heads().filter(waits).count();
+    Ok(GroupPaused { name: name.to_owned(), changed: applied == Applied::Yes, queued })
 }
 
 /// Adds the changes to a draft. Gives each job as it was, and how it went.

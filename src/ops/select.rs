@@ -3,14 +3,18 @@
 use super::{
     fault::Fault,
     find::{Among, find_all, home_of},
+    group,
     home::{BrokenConfig, Home},
 };
 use crate::model::{
     facts::{Facts, Head},
+    group::DEFAULT,
     id::JobId,
     job::Job,
     state::Status,
 };
+use crate::plan::pick::group_of;
+use crate::store::Store;
 
 /// Which jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct Kind {
     pub labels: Vec<String>,
     /// They are in one of these states, if there are any.
     pub statuses: Vec<Status>,
+    /// They are of this group.
+    pub group: Option<String>,
 }
 
 impl Default for Selection {
@@ -43,7 +49,18 @@ impl Selection {
         match self {
             Self::Named(texts) if texts.is_empty() => Ok(None),
             Self::Named(texts) => home_of(texts).map(Some),
+            Self::Active(Kind { group: Some(name), .. }) => home_with_group(name),
             Self::Active(_) => Home::open_existing(BrokenConfig::Warns),
+        }
+    }
+
+    /// The group that is meant with all that belongs to it, where it is one.
+    pub fn whole_group(&self) -> Option<&str> {
+        match self {
+            Self::Active(Kind { labels, statuses, group }) if labels.is_empty() && statuses.is_empty() => {
+                group.as_deref()
+            }
+            _ => None,
         }
     }
 
@@ -64,10 +81,22 @@ impl Selection {
     }
 }
 
+/// Opens the root, where there must be such a group: whoever mistyped it does not mean no job.
+fn home_with_group(name: &str) -> Result<Option<Home>, Fault> {
+    let home = Home::open_existing(BrokenConfig::Warns)?;
+    match &home {
+        Some(home) => group::check_known(&home.store().read()?, home, name)?,
+        None if name == DEFAULT => {}
+        None => return Err(group::no_such_group(name, &[DEFAULT.to_owned()])),
+    }
+    Ok(home)
+}
+
 impl Kind {
     /// Whether a job can be of this kind, as far as that is seen without reading all of it.
     fn could_have(&self, head: &Head) -> bool {
-        self.statuses.is_empty() || self.statuses.contains(&head.status)
+        (self.statuses.is_empty() || self.statuses.contains(&head.status))
+            && self.group.as_deref().is_none_or(|name| group_of(head.group.as_deref()) == name)
     }
 
     /// Whether a job that could be of this kind is.
@@ -109,7 +138,7 @@ mod tests {
 
     fn with(labels: &[&str], statuses: &[Status]) -> Selection {
         let labels = labels.iter().map(ToString::to_string).collect();
-        Selection::Active(Kind { labels, statuses: statuses.to_vec() })
+        Selection::Active(Kind { labels, statuses: statuses.to_vec(), group: None })
     }
 
     #[test]

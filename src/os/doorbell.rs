@@ -6,19 +6,22 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// How often is looked where the system cannot tell: too few inotify instances, or another system.
+/// How often a file that is read as it grows is looked at where the system cannot tell: too few inotify instances, or
+/// another system.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Rings when something changed, or may have.
 #[derive(Debug)]
 pub struct Doorbell {
     inotify: Option<OwnedFd>,
+    /// How often it rings by itself where the system cannot tell.
+    poll_interval: Duration,
 }
 
 impl Doorbell {
     /// Rings when a file is renamed into the folder.
-    pub fn on_renames_into(folder: &Folder) -> Self {
-        Self { inotify: imp::watch_all(&[(folder.lasting_path(), imp::RENAMES)]) }
+    pub fn on_renames_into(folder: &Folder, poll_interval: Duration) -> Self {
+        Self { inotify: imp::watch_all(&[(folder.lasting_path(), imp::RENAMES)]), poll_interval }
     }
 
     /// Rings when one of these files of the folder grows, and, if asked, when a file comes into the folder.
@@ -28,7 +31,7 @@ impl Doorbell {
         if and_new_files {
             watched.push((path, imp::ARRIVALS));
         }
-        Self { inotify: imp::watch_all(&watched) }
+        Self { inotify: imp::watch_all(&watched), poll_interval: POLL_INTERVAL }
     }
 
     /// Something to poll, where the system can tell; [`Doorbell::take_rings`] afterwards.
@@ -42,7 +45,7 @@ impl Doorbell {
     pub fn wait(&self, others: &[BorrowedFd<'_>], limit: Option<Duration>) -> io::Result<Vec<bool>> {
         let limit = match &self.inotify {
             Some(_) => limit,
-            None => Some(limit.map_or(POLL_INTERVAL, |limit| limit.min(POLL_INTERVAL))),
+            None => Some(limit.map_or(self.poll_interval, |limit| limit.min(self.poll_interval))),
         };
         let mut fds: Vec<PollFd<'_>> =
             others.iter().map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)).collect();

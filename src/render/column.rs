@@ -4,6 +4,7 @@ use super::human::words::{age, exit_words, run_time, seconds_between, status_wor
 use super::safe;
 use crate::model::{Timestamp, limit::format_bytes};
 use crate::ops::list::Entry;
+use crate::plan::pick::group_of;
 use chrono::{Local, SecondsFormat};
 
 /// A column of a list.
@@ -29,6 +30,8 @@ pub enum Column {
     Command,
     /// Its labels.
     Labels,
+    /// The group whose slots it takes.
+    Group,
     /// Its place in the queue.
     Place,
     /// How many processes it has now.
@@ -55,7 +58,7 @@ pub enum Column {
 
 impl Column {
     /// All of them, with their words and what they say, in the order of the help.
-    pub const ALL: [(&'static str, Self, &'static str); 21] = [
+    pub const ALL: [(&'static str, Self, &'static str); 22] = [
         ("id", Self::Id, "the id"),
         ("name", Self::Name, "the name, if it has one"),
         ("status", Self::Status, "the state; for a queued job its place, #1 is next"),
@@ -66,6 +69,7 @@ impl Column {
         ("exit", Self::Exit, "exit code or signal"),
         ("command", Self::Command, "the command"),
         ("labels", Self::Labels, "the labels"),
+        ("group", Self::Group, "the group whose slots it takes"),
         ("place", Self::Place, "place in the queue"),
         ("processes", Self::Processes, "number of living processes"),
         ("service", Self::Service, "whether it is a service"),
@@ -120,6 +124,8 @@ impl Column {
             Self::Memory => entry.live.map(|live| format_bytes(live.sum.memory_kib * 1_024)),
             Self::Exit => Some(exit_words(job)),
             Self::Labels => Some(safe::line(&job.spec.labels.join(","))),
+            // The default group is where a job is unless somebody said otherwise.
+            Self::Group => job.spec.group.clone(),
             Self::Place => entry.place.map(|place| format!("#{place}")),
             Self::Service => job.spec.service.then(|| "yes".to_owned()),
             Self::Created => Some(local(job.created_at)),
@@ -149,6 +155,7 @@ impl Column {
             Self::Exit => Some(exit_words(job)).filter(|words| words != "-")?,
             Self::Command => safe::line(&job.spec.display),
             Self::Labels => safe::line(&job.spec.labels.join(",")),
+            Self::Group => group_of(job.spec.group.as_deref()).to_owned(),
             Self::Place => entry.place?.to_string(),
             Self::Processes => entry.live?.sum.processes.to_string(),
             Self::Service => job.spec.service.to_string(),

@@ -1,13 +1,17 @@
 //! Outcomes as JSON values with stable names.
 
+mod config;
 mod dead;
 mod many;
+mod group;
 mod overview;
 mod retry;
 mod status;
 
+pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use many::{foreseen_many, started_many, waited_many};
+pub use group::groups;
 pub use overview::overview;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;
@@ -18,7 +22,7 @@ use crate::ops::{
     cancel::{CancelResult, Cancelled},
     fault::Reason,
     list::{Entry, Listed, Live, Row},
-    pause::{PauseResult, Paused, Wanted},
+    pause::{GroupPaused, PauseResult, Paused, Wanted},
     prune::Pruned,
     ready::{Looked, Readied},
     send::{InputState, Sent},
@@ -276,8 +280,15 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
 }
 
 /// Pauses or resumes.
-pub fn paused(results: &[Paused], wanted: Wanted) -> Value {
+pub fn paused(group: Option<&GroupPaused>, results: &[Paused], wanted: Wanted) -> Value {
     let is_pause = wanted == Wanted::Paused;
+    let of_group = |one: &GroupPaused| match one.changed {
+        true if is_pause => "paused",
+        true => "resumed",
+        false if is_pause => "was_paused",
+        false => "was_not_paused",
+    };
+    let group = group.map(|one| json!({ "name": one.name, "result": of_group(one), "queued": one.queued }));
     let result = |one: &Paused| match &one.result {
         PauseResult::Done if is_pause => "paused",
         PauseResult::Done => "resumed",
@@ -293,7 +304,7 @@ pub fn paused(results: &[Paused], wanted: Wanted) -> Value {
         .iter()
         .map(|one| json!({ "id": one.job.id, "status": one.job.status(), "result": result(one) }))
         .collect();
-    json!({ "jobs": jobs })
+    json!({ "group": group, "jobs": jobs })
 }
 
 /// Changes of what was asked, each by the name that the field has in the index.

@@ -6,7 +6,7 @@ use crate::ops::list::Entry;
 use serde_json::Value;
 
 /// The fields of a job in JSON that are no column, for placeholders; a test compares them with what is printed.
-pub const FIELDS: [&str; 44] = [
+pub const FIELDS: [&str; 43] = [
     "after",
     "after_end",
     "argv",
@@ -23,7 +23,6 @@ pub const FIELDS: [&str; 44] = [
     "env_names",
     "exit_code",
     "grace_seconds",
-    "group",
     "key",
     "key_ttl_seconds",
     "leftovers",

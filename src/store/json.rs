@@ -26,12 +26,34 @@ const FORGET_WAIT_MAX: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct JsonStore<'a> {
     root: &'a Root,
+    waiting: Waiting,
+}
+
+/// How long it waits, and how often it looks meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Longest wait for the lock.
+    pub lock_max: Duration,
+    /// How often who follows is woken where the system cannot tell of changes.
+    pub poll_interval: Duration,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { lock_max: lock::WAIT_MAX, poll_interval: Duration::from_secs(1) }
+    }
 }
 
 impl<'a> JsonStore<'a> {
     /// The store of that root.
     pub fn new(root: &'a Root) -> Self {
-        Self { root }
+        Self { root, waiting: Waiting::default() }
+    }
+
+    /// The same store for somebody who waits otherwise.
+    #[must_use]
+    pub fn waiting(self, waiting: Waiting) -> Self {
+        Self { waiting, ..self }
     }
 
     fn unreadable(&self, reason: impl Into<Unreadable>) -> StoreError {
@@ -87,7 +109,7 @@ impl<'a> JsonStore<'a> {
     /// Removes environments that were needed until a moment ago, unless somebody needs them again. What cannot be removed
     /// now goes with the next sweep.
     fn let_go(&self, names: &[String]) {
-        let _ = lock::locked(self.root.folder(), lock::WAIT_MAX, || -> Result<(), StoreError> {
+        let _ = lock::locked(self.root.folder(), self.waiting.lock_max, || -> Result<(), StoreError> {
             let facts = self.read()?;
             facts.writable().map_err(|reason| self.unreadable(reason))?;
             for name in names.iter().filter(|name| !environments::is_needed(&facts, name)) {
@@ -150,7 +172,7 @@ impl Store for JsonStore<'_> {
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
         let Written { events, text, unneeded } =
-            lock::locked(folder, lock::WAIT_MAX, || self.decide_and_write(now, decide))??;
+            lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
         if events.is_empty() {
             return Ok(Commit::default());
         }
@@ -169,7 +191,7 @@ impl Store for JsonStore<'_> {
     }
 
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
-        Ok(Box::new(Doorbell::on_renames_into(self.root.folder())))
+        Ok(Box::new(Doorbell::on_renames_into(self.root.folder(), self.waiting.poll_interval)))
     }
 }
 

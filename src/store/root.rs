@@ -39,19 +39,26 @@ pub struct Root {
 )]
 pub struct Nowhere;
 
-/// Where the root is: `$BG_HOME`, else `$XDG_CONFIG_HOME/bg`, else `$HOME/.config/bg`.
+/// Where the root is: `$BG_HOME`, else `$XDG_CONFIG_HOME/bg`, else `$HOME/.config/bg`. Gives also the variable that says so.
 ///
 /// A relative `BG_HOME` counts from `cwd`; a relative `XDG_CONFIG_HOME` is invalid and ignored, as the XDG Base
 /// Directory Specification asks. Empty variables count as unset.
-pub fn locate(variable: impl Fn(&str) -> Option<OsString>, cwd: &Path) -> Result<PathBuf, Nowhere> {
+pub fn locate(
+    variable: impl Fn(&str) -> Option<OsString>,
+    cwd: &Path,
+) -> Result<(PathBuf, &'static str), Nowhere> {
+    const OWN: &str = "BG_HOME";
+    const XDG: &str = "XDG_CONFIG_HOME";
+    const HOME: &str = "HOME";
     let path = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(home) = path("BG_HOME") {
-        return Ok(cwd.join(home));
+    if let Some(own) = path(OWN) {
+        return Ok((cwd.join(own), OWN));
     }
-    if let Some(config) = path("XDG_CONFIG_HOME").filter(|path| path.is_absolute()) {
-        return Ok(config.join("bg"));
+    if let Some(config) = path(XDG).filter(|path| path.is_absolute()) {
+        return Ok((config.join("bg"), XDG));
     }
-    path("HOME").filter(|path| path.is_absolute()).map(|home| home.join(".config/bg")).ok_or(Nowhere)
+    let home = path(HOME).filter(|path| path.is_absolute()).ok_or(Nowhere)?;
+    Ok((home.join(".config/bg"), HOME))
 }
 
 impl Root {
@@ -190,15 +197,15 @@ mod tests {
             let set: Vec<(String, String)> = set.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
             let variable =
                 |name: &str| set.iter().find(|(key, _)| key == name).map(|(_, value)| value.into());
-            locate(variable, Path::new("/cwd")).ok().map(|path| path.display().to_string())
+            locate(variable, Path::new("/cwd")).ok().map(|(path, by)| format!("{} {by}", path.display()))
         };
         let home = ("HOME", "/home/ann");
-        assert_eq!(find(&[home]).unwrap(), "/home/ann/.config/bg");
-        assert_eq!(find(&[home, ("XDG_CONFIG_HOME", "/cfg")]).unwrap(), "/cfg/bg");
-        assert_eq!(find(&[home, ("XDG_CONFIG_HOME", "cfg")]).unwrap(), "/home/ann/.config/bg");
-        assert_eq!(find(&[home, ("BG_HOME", "/x"), ("XDG_CONFIG_HOME", "/cfg")]).unwrap(), "/x");
-        assert_eq!(find(&[home, ("BG_HOME", "x")]).unwrap(), "/cwd/x");
-        assert_eq!(find(&[home, ("BG_HOME", "")]).unwrap(), "/home/ann/.config/bg");
+        assert_eq!(find(&[home]).unwrap(), "/home/ann/.config/bg HOME");
+        assert_eq!(find(&[home, ("XDG_CONFIG_HOME", "/cfg")]).unwrap(), "/cfg/bg XDG_CONFIG_HOME");
+        assert_eq!(find(&[home, ("XDG_CONFIG_HOME", "cfg")]).unwrap(), "/home/ann/.config/bg HOME");
+        assert_eq!(find(&[home, ("BG_HOME", "/x"), ("XDG_CONFIG_HOME", "/cfg")]).unwrap(), "/x BG_HOME");
+        assert_eq!(find(&[home, ("BG_HOME", "x")]).unwrap(), "/cwd/x BG_HOME");
+        assert_eq!(find(&[home, ("BG_HOME", "")]).unwrap(), "/home/ann/.config/bg HOME");
         assert_eq!(find(&[]), None);
     }
 }

@@ -34,6 +34,9 @@ pub struct ListArgs {
     /// In a pattern, * is any text and ? any character. Of several names a job must have one.
     #[arg(long, value_name = "NAME", value_parser = NamePattern::parse, help_heading = "Which jobs")]
     pub name: Vec<NamePattern>,
+    /// Only jobs of this group
+    #[arg(long, value_name = "NAME", help_heading = "Which jobs")]
+    pub group: Option<String>,
     /// Only jobs submitted since: 2h, 2026-11-21
     ///
     /// A duration before now, a day or a time in local time (2026-11-21, '2026-11-21 14:30'), or a time with its zone

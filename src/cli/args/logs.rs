@@ -9,7 +9,7 @@ use clap::Args;
 On a terminal, colours pass, and everything else that a terminal would obey is shown instead; a pipe or a file gets the
 output as it is. Of several jobs, each line begins with its job's name; a line longer than 64 KiB is broken there.
 Where the middle of a log was left out, a line says how much. Following does not answer in JSON, and inside a job
---label, --status and --all do not mean that job itself.
+--label, --status, --group and --all do not mean that job itself.
 
 Examples:
   bgctl logs build

@@ -1,7 +1,9 @@
 //! The arguments, as clap types, one file a subcommand; the doc comments are the help.
 
 pub mod cancel;
+pub mod config;
 pub mod dead;
+pub mod group;
 pub mod init;
 pub mod list;
 pub mod logs;
@@ -28,7 +30,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 16] = [
+pub const SUBCOMMANDS: [Subcommand; 18] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -43,7 +45,9 @@ pub const SUBCOMMANDS: [Subcommand; 16] = [
     ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
     ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
+    ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
+    ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];
 
@@ -98,7 +102,7 @@ pub struct ChosenArgs {
     /// Ids, their beginnings, names, @ for the newest, - for standard input
     ///
     /// The beginning of an id is two characters or more of its random part. With -, the jobs are read from standard input.
-    #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "all"], conflicts_with_all = ["label", "status", "all"])]
+    #[arg(value_name = "JOB", required_unless_present_any = ["label", "status", "group", "all"], conflicts_with_all = ["label", "status", "group", "all"])]
     pub jobs: Vec<String>,
     /// Every active job with this label; of several, with all
     ///
@@ -113,8 +117,11 @@ pub struct ChosenArgs {
         help_heading = "Many jobs"
     )]
     pub status: Vec<String>,
+    /// Every active job of this group
+    #[arg(long, value_name = "NAME", help_heading = "Many jobs")]
+    pub group: Option<String>,
     /// Every active job, of every terminal
-    #[arg(long, conflicts_with_all = ["label", "status"], help_heading = "Many jobs")]
+    #[arg(long, conflicts_with_all = ["label", "status", "group"], help_heading = "Many jobs")]
     pub all: bool,
 }
 

@@ -16,11 +16,11 @@ use clap::Args;
   125  it was cancelled, or its outcome is unknown
   130  the wait was interrupted; the job goes on
 Of several jobs, the first code that is not 0, in the order of the arguments; with
---label, --status or --all, in the order of submission. With --any, the code of the
+--label, --status, --group or --all, in the order of submission. With --any, the code of the
 one that ended first. With --ready, 0 once the line is there; the job's own code if
 it ends first.
 
---label, --status and --all mean the jobs that are active when the wait begins: not
+--label, --status, --group and --all mean the jobs active when the wait begins: not
 what is submitted later, what had ended before, or the job inside which bgctl runs.
 Where there is none, there is nothing to wait for, and that is 0.
 

@@ -19,7 +19,8 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
         no_wait: args.no_wait,
         signal: args.signal,
     };
-    let is_sweeping = args.chosen.jobs.is_empty() && args.chosen.label.is_empty();
+    let is_sweeping =
+        args.chosen.jobs.is_empty() && args.chosen.label.is_empty() && args.chosen.group.is_none();
     if is_sweeping && !args.yes {
         let (ids, names): (Vec<JobId>, Vec<Called>) = cancel::foresee(&request)?.into_iter().unzip();
         if !ids.is_empty() && !is_wanted("cancel", ids.len(), &human::to_cancel(&names))? {

@@ -19,7 +19,11 @@ pub fn chosen(args: &ChosenArgs, voice: Voice) -> Result<Selection, Fault> {
         }
         return Ok(Selection::Named(jobs));
     }
-    Ok(Selection::Active(Kind { labels: args.label.clone(), statuses: active_statuses(&args.status)? }))
+    Ok(Selection::Active(Kind {
+        labels: args.label.clone(),
+        statuses: active_statuses(&args.status)?,
+        group: args.group.clone(),
+    }))
 }
 
 fn active_statuses(words: &[String]) -> Result<Vec<Status>, Fault> {

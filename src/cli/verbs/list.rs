@@ -18,6 +18,7 @@ pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
         statuses,
         labels: args.label.clone(),
         names: args.name.clone(),
+        group: args.group.clone(),
         since: args.since,
         limit: args.limit.map(|limit| limit as usize),
         sort: args.sort,

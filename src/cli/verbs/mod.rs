@@ -4,8 +4,10 @@ mod ask;
 mod attended;
 mod cancel;
 mod chosen;
+mod config;
 mod dead;
 mod editor;
+mod group;
 mod init;
 mod list;
 mod logs;
@@ -52,7 +54,9 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
+        "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
+        "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,
     })

@@ -7,7 +7,7 @@ use crate::cli::args::{
 };
 use crate::ops::{
     fault::{Code, Fault},
-    pause::{self, PauseResult, Wanted},
+    pause::{self, Outcome, PauseResult, Wanted},
 };
 use crate::render::{Voice, human, json};
 
@@ -22,10 +22,19 @@ pub fn resume(args: &ResumeArgs, voice: Voice) -> Result<i32, Fault> {
 }
 
 fn run(command: &str, args: &ChosenArgs, wanted: Wanted, voice: Voice) -> Result<i32, Fault> {
-    let (results, told) = pause::pause(&chosen(args, voice)?, wanted)?;
+    if args.group.is_some() && !(args.label.is_empty() && args.status.is_empty()) {
+        let message = "--group is for the whole group here, and cannot be used with --label or --status";
+        return Err(
+            Fault::new(Code::Usage, message).hint(format!("bgctl {command} --help says what it takes"))
+        );
+    }
+    let Outcome { group, jobs: results, decided: told } = pause::pause(&chosen(args, voice)?, wanted)?;
     voice.events(&told.events);
     voice.warn(&told.warnings);
     let mut text = String::new();
+    if let Some(group) = &group {
+        text.push_str(&format!("{}\n", human::group_paused(group, wanted)));
+    }
     let mut code = 0;
     for one in &results {
         let line = human::paused(one, wanted);
@@ -44,8 +53,8 @@ fn run(command: &str, args: &ChosenArgs, wanted: Wanted, voice: Voice) -> Result
         // The first that is not 0, in the order asked.
         code = if code == 0 { own } else { code };
     }
-    voice.result(command, &text, &json::paused(&results, wanted), &told.warnings)?;
-    if results.is_empty() && args.jobs.is_empty() {
+    voice.result(command, &text, &json::paused(group.as_ref(), &results, wanted), &told.warnings)?;
+    if results.is_empty() && args.jobs.is_empty() && group.is_none() {
         voice.say(&format!("there is no job to {command}"));
     }
     Ok(code)

@@ -140,7 +140,7 @@ impl Tree<'_> {
         has(self.runs)
             || locate(variable, Path::new("/"))
                 .ok()
-                .and_then(|root| Folder::open(&root.join("runs")).ok().flatten())
+                .and_then(|(root, _)| Folder::open(&root.join("runs")).ok().flatten())
                 .is_some_and(|runs| has(&runs))
     }
 }

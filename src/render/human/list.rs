@@ -13,9 +13,10 @@ use anstyle::Style;
 const GAP: &str = "  ";
 
 /// The columns that are shown unless others are asked for.
-const USUAL: [Column; 9] = [
+const USUAL: [Column; 10] = [
     Column::Id,
     Column::Name,
+    Column::Group,
     Column::Status,
     Column::Age,
     Column::Time,
@@ -26,8 +27,8 @@ const USUAL: [Column; 9] = [
 ];
 
 /// Which of them go first where the terminal is too narrow for all; id and status stay.
-const LEAVE_FIRST: [Column; 6] =
-    [Column::Memory, Column::Cpu, Column::Age, Column::Exit, Column::Time, Column::Name];
+const LEAVE_FIRST: [Column; 7] =
+    [Column::Memory, Column::Cpu, Column::Age, Column::Exit, Column::Time, Column::Group, Column::Name];
 
 /// Widest column where the width is unknown: output that is not a terminal is not shortened.
 const WIDTH_MAX: usize = 4_096;
@@ -125,7 +126,7 @@ impl Strip {
 /// The usual columns that say something, and for which there is room.
 fn usual(entries: &[Entry], now: Timestamp, width: Option<usize>) -> Vec<Strip> {
     let can_be_missing =
-        |column| matches!(column, Column::Name | Column::Cpu | Column::Memory | Column::Exit);
+        |column| matches!(column, Column::Name | Column::Group | Column::Cpu | Column::Memory | Column::Exit);
     let mut strips: Vec<Strip> = USUAL
         .into_iter()
         .map(|column| Strip::new(column, entries, now))

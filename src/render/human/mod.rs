@@ -2,7 +2,9 @@
 
 mod cancel;
 mod candidates;
+mod config;
 mod dead;
+mod group;
 mod list;
 mod many;
 mod measure;
@@ -21,7 +23,9 @@ pub mod words;
 
 pub use cancel::{cancelled, cancelled_in_all, to_cancel};
 pub use candidates::candidates;
+pub use config::{mistake, no_mistakes, settings};
 pub use dead::{dead_cleared, dead_list, dead_shown};
+pub use group::{group_brief, group_changed, group_paused, groups};
 pub use list::{Look, left_out, list, no_jobs};
 pub use many::{foreseen_many, stage, started_many};
 pub use overview::overview;

@@ -1,5 +1,6 @@
 //! How things stand, on one screen.
 
+use super::group::group_brief;
 use super::measure::{count_of, cpu, memory};
 use super::screen::{HEADING, LABEL, Screen, WARNING, colour_of, columns, fit, pad};
 use super::words::{age, brief, jobs, run_time, seconds_between, special, title};
@@ -52,6 +53,7 @@ pub fn overview(overview: &Overview, now: Timestamp, screen: Screen) -> String {
     }
     head.extend(counts(overview, screen, width));
     head.push(fit(&slots(overview), width));
+    head.extend(groups(overview).map(|text| fit(&text, width)));
     let attention = attention(overview, screen, width);
     let tables = [running(overview, now), queued(overview, now), failed(overview, now)];
     let taken = head.len() + if attention.is_empty() { 0 } else { attention.len() + 1 };
@@ -115,6 +117,12 @@ fn slots(overview: &Overview) -> String {
     };
     let slots = count_of(overview.slots_max, "slot", "slots");
     format!("{} of {slots} held{services}", overview.slots_held)
+}
+
+/// The groups beside the default one.
+fn groups(overview: &Overview) -> Option<String> {
+    let others: Vec<String> = overview.groups.iter().skip(1).map(group_brief).collect();
+    (!others.is_empty()).then(|| format!("groups: {}", others.join("; ")))
 }
 
 /// Rows under a heading; the last column takes what the line has left.
@@ -270,6 +278,9 @@ fn advice(attention: &Attention) -> String {
     let what = match attention {
         Attention::Settings(message) => return message.clone(),
         Attention::DeadLetters(_) => "",
+        Attention::GroupPaused(group) => {
+            return format!("{group}: none of its jobs starts; bgctl resume --group {group}");
+        }
         Attention::Seen(Observed::Lost, _) => "no watcher, no process; bgctl tick writes it down",
         Attention::Seen(Observed::Rebooted, _) => "the machine restarted; bgctl tick writes it down",
         Attention::Seen(Observed::Unwatched, _) => "the watcher died; bgctl tick starts another",

@@ -108,6 +108,7 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
         "labels",
         Some(&job.spec.labels).filter(|all| !all.is_empty()).map(|all| safe::line(&all.join(", "))),
     );
+    add("group", job.spec.group.clone());
     add("command", Some(safe::line(&job.spec.display)));
     add("cwd", Some(safe::line(&job.spec.cwd.to_text())));
     add("stdin", stdin_words(job, now));

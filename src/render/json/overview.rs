@@ -1,6 +1,6 @@
 //! How things stand, as JSON.
 
-use super::{live, row, waits};
+use super::{group::group, live, row, waits};
 use crate::model::id::JobId;
 use crate::ops::overview::{Attention, Overview};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,7 @@ pub fn overview(overview: &Overview) -> Value {
                 "max": overview.slots_max,
                 "services": overview.services,
             },
+            "groups": overview.groups.iter().map(group).collect::<Vec<_>>(),
             "running": running.collect::<Vec<_>>(),
             "queued": queued.collect::<Vec<_>>(),
             "failed": overview.failed.iter()
@@ -38,6 +39,10 @@ pub fn overview(overview: &Overview) -> Value {
 
 fn attention(attention: &Attention) -> Value {
     let jobs: &[JobId] = attention.jobs().unwrap_or_default();
-    let message = if let Attention::Settings(message) = attention { Some(message) } else { None };
+    let message = match attention {
+        Attention::Settings(message) => Some(message),
+        Attention::GroupPaused(group) => Some(group),
+        _ => None,
+    };
     json!({ "kind": attention.kind(), "jobs": jobs, "message": message })
 }

@@ -180,15 +180,12 @@ fn broken_settings_stop_start_and_the_nearest_key_is_named() {
         ("[queue]\nmax_concurent = 3\n", "did you mean queue.max_concurrent?"),
         ("[worker]\ntimout = 3\n", "did you mean worker.timeout?"),
         ("[quene]\n", "did you mean queue?"),
-        (
-            "[limits]\n",
-            "there are the sections [queue], [worker], [dead_letters], [retention], [log], [groups]",
-        ),
+        ("[limits]\n", "there are the sections [store], [queue], [worker], "),
         ("[queue]\nmax_concurrent = -1\n", "queue.max_concurrent: expected a whole number"),
         ("[queue]\nmax_concurrent = \"two\"\n", "queue.max_concurrent: expected a whole number"),
         ("[worker]\ntimeout = \"soon\"\n", "worker.timeout: expected a duration"),
         ("queue = 3\n", "queue: expected a section"),
-        ("[queue\n", "line 1"),
+        ("[queue\n", ".toml:1:7: unclosed table"),
     ] {
         configure(&user, text);
         for arguments in [["start", "--", "true"], ["start", "--dry-run", "true"]] {

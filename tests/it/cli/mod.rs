@@ -3,11 +3,13 @@
 mod bad_input;
 mod batch;
 mod cancel;
+mod config;
 mod dead;
 mod described;
 mod environment;
 mod find;
 mod follow;
+mod group;
 mod json;
 mod list;
 mod logs;

@@ -25,13 +25,13 @@ fn every_usage_error_says_what_is_wrong_and_what_can_be_done() {
         (
             "wait",
             &format!(
-                "bgctl wait: which jobs?\n  {JOB}\n  or choose with --label LABEL, --status STATE or --all"
+                "bgctl wait: which jobs?\n  {JOB}\n  or choose with --label LABEL, --status STATE, --group NAME or --all"
             ),
         ),
         (
             "cancel",
             &format!(
-                "bgctl cancel: which jobs?\n  {JOB}\n  or choose with --label LABEL, --status STATE or --all"
+                "bgctl cancel: which jobs?\n  {JOB}\n  or choose with --label LABEL, --status STATE, --group NAME or --all"
             ),
         ),
         ("cancel --all ab", "--all cannot be used with JOB"),

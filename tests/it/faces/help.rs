@@ -123,6 +123,7 @@ fn prepared(name: &str) -> User {
         ("bin/cargo", "echo built"),
         ("bin/npm", "test \"$*\" = 'run dev' && echo listening on port 3000"),
         ("bin/git", "test \"$*\" = push && test -n \"$SSH_AUTH_SOCK\" && test -z \"$DEBUG\""),
+        ("bin/vi", "test -f \"$1\""),
         ("bin/pass", "echo DEPLOY_KEY=secret"),
         ("bin/crontab", "test \"$1\" != - || cat >crontab"),
         // Where there is none, what it would pick out is not looked at.
@@ -143,6 +144,7 @@ fn prepared(name: &str) -> User {
     std::fs::write(user.path("one.wav"), "").unwrap();
     std::fs::write(user.path("commands.txt"), "make -j4\n{\"argv\":[\"cargo\",\"build\"]}\n").unwrap();
     std::fs::write(user.path(".env"), "WORD=one\nDEBUG=1\n").unwrap();
+    user.ok(["group", "add", "gpu"]);
     let is_active = ACTIVE.contains(&name);
     let is_dead = name == DEAD;
     for job in ["build", "ab", "cd", "web", "worker"] {

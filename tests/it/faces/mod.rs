@@ -8,6 +8,7 @@ mod install;
 mod man;
 mod recipes;
 mod reference;
+mod settings;
 mod transcript;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use super::Lair;
 use crate::support::{User, kill, until};
 use bgctl::model::event::Event;
-use bgctl::model::{id::JobId, state::Change};
+use bgctl::model::{facts::Draft, group::GroupChange, id::JobId, state::Change};
 use bgctl::os::clock::{Clock, SystemClock};
 use bgctl::os::process::look;
 use bgctl::store::{Store, json::JsonStore, root::Root};
@@ -123,6 +123,37 @@ fn what_was_decided_while_nobody_watched_is_done_by_the_adopter() {
     until("the next one lets them go on", || none_stopped(&pids));
     user.ok(["cancel", &id]);
     user.all_gone();
+}
+
+#[test]
+fn a_group_whose_pause_was_written_down_and_told_to_nobody_comes_to_stand_still() {
+    let user = User::new();
+    let lair = Lair::new(&user);
+    user.ok(["group", "add", "gpu", "--slots", "2"]);
+    // Its watcher gives a sign of life every second, and looks into the index then.
+    let (id, pids) = job_of_three(&lair, &["--stale-after", "3s", "--group", "gpu"]);
+    let root = Root::open_or_create(&user.root()).unwrap();
+    let at = SystemClock.now();
+    let events = [
+        Event::Grouped { group: "gpu".to_owned(), change: GroupChange::Pause { at } },
+        Event::Changed { id: JobId::parse(&id).unwrap(), change: Change::Pause { at } },
+    ];
+    let decide = &mut |draft: &mut Draft| {
+        for event in &events {
+            draft.push(event.clone())?;
+        }
+        Ok(())
+    };
+    JsonStore::new(&root).transact(at, decide).unwrap();
+    until("all stand still", || all_stopped(&pids));
+    assert_eq!(user.ok(["pause", "--group", "gpu"]), "group gpu was paused already\n");
+    let queued = user.start(["--quiet", "--group", "gpu", "--", "true"]);
+    user.ok(["tick"]);
+    assert_eq!(user.status(&queued), "queued");
+    assert_eq!(user.ok(["resume", "--group", "gpu"]), format!("group gpu resumed\n{id} resumed\n"));
+    until("they go on", || none_stopped(&pids));
+    assert_eq!(user.wait(&queued), 0);
+    user.ok(["cancel", &id]);
 }
 
 #[test]

@@ -478,3 +478,42 @@ fn a_paused_group_starts_nothing_and_others_go_on() {
     world.group("gpu", &GroupChange::Resume);
     assert_eq!(world.states(), "g:running a:running");
 }
+
+#[test]
+fn a_paused_default_group_holds_services_back_too_and_other_groups_go_on() {
+    let mut world = World::new();
+    world.group("gpu", &GroupChange::Slots { slots: 1 });
+    world.group("default", &GroupChange::Pause { at: world.now });
+    world.submit("a");
+    world.submit_with("service", |job| job.spec.service = true);
+    world.submit_in("g", "gpu");
+    assert_eq!(world.states(), "a:queued service:queued g:running");
+    world.group("default", &GroupChange::Resume);
+    assert_eq!(world.states(), "a:running service:running g:running");
+}
+
+#[test]
+fn what_stands_still_of_a_group_keeps_its_slot() {
+    let mut world = World::new();
+    world.group("gpu", &GroupChange::Slots { slots: 1 });
+    world.submit_in("g1", "gpu");
+    world.submit_in("g2", "gpu");
+    world.change("g1", Change::Pause { at: world.now });
+    world.tick();
+    assert_eq!(world.states(), "g1:running g2:queued");
+}
+
+#[test]
+fn jobs_of_a_group_that_is_gone_run_on_and_those_that_wait_start_when_it_is_there_again() {
+    let mut world = World::new();
+    world.config.groups.insert("gpu".to_owned(), 1);
+    world.submit_in("g1", "gpu");
+    world.submit_in("g2", "gpu");
+    world.config.groups.clear();
+    world.ends("g1", Exit::Code(0));
+    world.tick();
+    assert_eq!(world.states(), "g1:completed g2:queued");
+    assert_eq!(world.waits("g2"), Some(Waits::ForGroup("gpu".to_owned())));
+    world.group("gpu", &GroupChange::Slots { slots: 1 });
+    assert_eq!(world.states(), "g1:completed g2:running");
+}

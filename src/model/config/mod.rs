@@ -1,0 +1,134 @@
+//! Settings: what they are, their built-in values, and the file that changes them.
+//!
+//! `table` has one entry for each key: its name, what it can be and what it does. Reading, showing, documenting and
+//! completing follow from it; the built-in values are those of [`Config::default`].
+
+mod mistake;
+mod read;
+mod table;
+
+pub use mistake::{Mistake, Mistakes, place_of};
+pub use read::{Loaded, read};
+pub use table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
+
+use super::limit::{Limits, Seconds};
+use super::retry::{ATTEMPTS_WITH_RETRY, Retry};
+use std::collections::BTreeMap;
+
+/// Every setting, with its built-in value where the file says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How the index is kept.
+    pub store: StoreSettings,
+    /// Jobs that run at the same time on one machine.
+    pub slots: usize,
+    /// How many jobs may wait.
+    pub queue: Queue,
+    /// Jobs of each group that run at the same time, by its name; not that of the default group.
+    pub groups: BTreeMap<String, usize>,
+    /// How often, and after which time, a job is tried again whose submission asks for that and does not say how.
+    pub retry: Retry,
+    /// How often the index is looked at where the system cannot tell of its changes.
+    pub poll_seconds: u64,
+    /// How a person is asked.
+    pub approval: Approval,
+    /// How many dead letters are kept, and for how long.
+    pub dead_letters: DeadLetters,
+    /// The limits of a job whose submission does not set them.
+    pub limits: Limits,
+    /// How long ended jobs are kept.
+    pub retention: Retention,
+    /// Size of the logs of all jobs; beyond it, the logs of those that ended first go.
+    pub log_bytes_total_max: Option<u64>,
+}
+
+/// How the index is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The form in which it is kept; there is only one yet.
+    pub kind: &'static str,
+    /// Longest wait for the index's lock.
+    pub lock_seconds_max: u64,
+}
+
+/// How many jobs may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The size of the queue.
+    pub jobs_max: usize,
+    /// Once more than this part of it is taken, a submission is refused.
+    pub threshold_percent: usize,
+    /// Most jobs of one batch.
+    pub batch_jobs_max: usize,
+}
+
+impl Queue {
+    /// How many may wait for a further submission to be taken.
+    pub fn threshold(&self) -> usize {
+        self.jobs_max.saturating_mul(self.threshold_percent) / 100
+    }
+}
+
+/// How a person is asked whether a job may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// How often is looked for an answer.
+    pub poll_seconds: u64,
+    /// How long an answer can be given; `None` is for ever.
+    pub ttl_seconds: Seconds,
+    /// How long before that end a warning is given; `None` gives none.
+    pub warning_seconds: Seconds,
+}
+
+/// How many dead letters are kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// Beyond this many, the oldest go.
+    pub jobs_max: usize,
+    /// Those that ended longer ago go; `None` keeps them.
+    pub age_seconds_max: Seconds,
+}
+
+/// How long ended jobs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Those that ended longer ago go; `None` keeps them.
+    pub age_seconds_max: Seconds,
+    /// Beyond this many, the oldest go.
+    pub jobs_max: usize,
+    /// None goes within this time of its end.
+    pub age_seconds_min: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            store: StoreSettings { kind: table::STORES[0], lock_seconds_max: 10 },
+            slots: 2,
+            queue: Queue { jobs_max: 100, threshold_percent: 80, batch_jobs_max: 100_000 },
+            groups: BTreeMap::new(),
+            retry: Retry { attempts_max: ATTEMPTS_WITH_RETRY, ..Retry::default() },
+            poll_seconds: 1,
+            approval: Approval {
+                poll_seconds: 30,
+                ttl_seconds: Some(24 * 3_600),
+                warning_seconds: Some(3_600),
+            },
+            dead_letters: DeadLetters { jobs_max: 1_000, age_seconds_max: Some(30 * 86_400) },
+            limits: Limits::default(),
+            retention: Retention {
+                age_seconds_max: Some(14 * 86_400),
+                jobs_max: 200,
+                age_seconds_min: 3_600,
+            },
+            log_bytes_total_max: Some(2 * 1024 * 1024 * 1024),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings file's text.
+    pub fn parse(text: &str) -> Result<Self, Mistakes> {
+        read(text).map(|loaded| loaded.config)
+    }
+}

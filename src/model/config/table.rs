@@ -1,0 +1,460 @@
+//! The table of settings: for each key its name, what it can be, what it does, and where its value is kept.
+
+use super::Config;
+use crate::model::{
+    limit::{ByteLimit, LOG_BYTES_MIN, Limit, SECONDS_MAX, Seconds, Source, format_bytes, format_seconds},
+    retry::ATTEMPTS_MAX,
+};
+use std::fmt;
+
+/// The section that has one section for each group.
+pub const GROUPS: &str = "groups";
+/// The only key of such a section.
+pub const SLOTS: Setting = Setting {
+    name: "slots",
+    kind: Kind::Count { least: 1, most: SLOTS_MAX },
+    about: "jobs of the group that run at the same time",
+    get: |_| Value::Count(1),
+    set: |_, _| {},
+};
+
+/// The forms in which the index can be kept, the built-in one first.
+pub(super) const STORES: [&str; 1] = ["json"];
+
+/// Most slots that can be set: far beyond what a machine runs well, far below what breaks.
+const SLOTS_MAX: u64 = 10_000;
+/// Most jobs that can be kept or queued.
+const JOBS_MAX: u64 = 1_000_000;
+/// Longest time between two looks: longer, and waiting would seem to hang.
+const POLL_SECONDS_MAX: u64 = 3_600;
+/// Longest wait for the lock: whoever holds it for longer does not let go.
+const LOCK_SECONDS_MAX: u64 = 3_600;
+
+/// A section of the file.
+#[derive(Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about.
+    pub about: &'static str,
+    /// Whether something reads it yet.
+    pub is_used: bool,
+    /// Its keys.
+    pub settings: &'static [Setting],
+}
+
+/// A key of the file.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name within its section.
+    pub name: &'static str,
+    /// What it can be.
+    pub kind: Kind,
+    /// What it does, as half a sentence.
+    pub about: &'static str,
+    /// Its value.
+    pub get: fn(&Config) -> Value,
+    /// Puts a value that its kind allows.
+    pub(super) set: fn(&mut Config, Value),
+}
+
+/// What a setting can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number within bounds.
+    Count {
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// A duration in whole seconds.
+    Duration {
+        /// The shortest.
+        least: u64,
+        /// The longest.
+        most: u64,
+        /// Whether it can be `none`.
+        or_none: bool,
+    },
+    /// A size of logs, or `none`.
+    Size,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+impl Kind {
+    /// A limit that may be nothing at all.
+    const ANY_TIME: Self = Self::Duration { least: 0, most: SECONDS_MAX, or_none: true };
+    /// A limit that leaves some time.
+    const SOME_TIME: Self = Self::Duration { least: 1, most: SECONDS_MAX, or_none: true };
+}
+
+/// In words, as they stand in the reference.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count { least, most } => write!(f, "whole number, {least} to {most}"),
+            Self::Duration { least, most, or_none } => {
+                f.write_str("duration")?;
+                match (*least, *most) {
+                    (0, SECONDS_MAX) => {}
+                    (least, SECONDS_MAX) => write!(f, ", at least {}", format_seconds(least))?,
+                    (least, most) => write!(f, ", {} to {}", format_seconds(least), format_seconds(most))?,
+                }
+                f.write_str(if *or_none { ", or none" } else { "" })
+            }
+            Self::Size => write!(f, "size, at least {}, or none", format_bytes(LOG_BYTES_MIN)),
+            Self::Word(words) => f.write_str(&words.join(", ")),
+        }
+    }
+}
+
+/// The value of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Count(u64),
+    /// A duration, or none.
+    Seconds(Seconds),
+    /// A size, or none.
+    Bytes(Option<u64>),
+    /// A word.
+    Word(&'static str),
+}
+
+/// As a person types it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Seconds(Some(seconds)) => f.write_str(&format_seconds(*seconds)),
+            Self::Bytes(Some(bytes)) => f.write_str(&exact_size(*bytes)),
+            Self::Seconds(None) | Self::Bytes(None) => f.write_str("none"),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+impl Value {
+    /// As it stands in the file.
+    pub fn to_toml(self) -> String {
+        match self {
+            Self::Count(count) => count.to_string(),
+            other => format!("\"{other}\""),
+        }
+    }
+}
+
+/// A size that reads back as itself: with the largest unit that divides it.
+fn exact_size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (1 << 30, "GiB"),
+        (1_000_000_000, "GB"),
+        (1 << 20, "MiB"),
+        (1_000_000, "MB"),
+        (1 << 10, "KiB"),
+        (1_000, "KB"),
+    ];
+    let unit = UNITS.into_iter().find(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size));
+    unit.map_or_else(|| bytes.to_string(), |(size, unit)| format!("{}{unit}", bytes / size))
+}
+
+/// The sections with fixed keys, in the order in which they are shown.
+pub const SECTIONS: [Section; 7] = [
+    Section {
+        name: "store",
+        about: "how the index is kept",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "kind",
+                kind: Kind::Word(&STORES),
+                about: "the form in which it is kept",
+                get: |config| Value::Word(config.store.kind),
+                set: |config, value| config.store.kind = word(value),
+            },
+            Setting {
+                name: "lock_timeout",
+                kind: Kind::Duration { least: 1, most: LOCK_SECONDS_MAX, or_none: false },
+                about: "how long a change waits for the index's lock, before it gives up with exit code 75",
+                get: |config| Value::Seconds(Some(config.store.lock_seconds_max)),
+                set: |config, value| {
+                    config.store.lock_seconds_max = seconds(value).unwrap_or(LOCK_SECONDS_MAX);
+                },
+            },
+        ],
+    },
+    Section {
+        name: "queue",
+        about: "how many jobs run and wait",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "max_concurrent",
+                kind: Kind::Count { least: 1, most: SLOTS_MAX },
+                about: "jobs that run at the same time on one machine: the slots of the default group",
+                get: |config| Value::Count(config.slots as u64),
+                set: |config, value| config.slots = count(value),
+            },
+            Setting {
+                name: "max_size",
+                kind: Kind::Count { least: 1, most: JOBS_MAX },
+                about: "the size of the queue",
+                get: |config| Value::Count(config.queue.jobs_max as u64),
+                set: |config, value| config.queue.jobs_max = count(value),
+            },
+            Setting {
+                name: "threshold_percent",
+                kind: Kind::Count { least: 1, most: 100 },
+                about: "once more than this part of it waits, start is refused with exit code 75",
+                get: |config| Value::Count(config.queue.threshold_percent as u64),
+                set: |config, value| config.queue.threshold_percent = count(value),
+            },
+            Setting {
+                name: "batch_max",
+                kind: Kind::Count { least: 1, most: JOBS_MAX },
+                about: "most jobs that one start can submit",
+                get: |config| Value::Count(config.queue.batch_jobs_max as u64),
+                set: |config, value| config.queue.batch_jobs_max = count(value),
+            },
+        ],
+    },
+    Section {
+        name: "worker",
+        about: "the limits of jobs, how they are tried again, and how others wait for them",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "timeout",
+                kind: Kind::SOME_TIME,
+                about: "run time of a job, after which it is ended; start --timeout",
+                get: |config| Value::Seconds(config.limits.timeout.seconds),
+                set: |config, value| config.limits.timeout = limit(value),
+            },
+            Setting {
+                name: "stale_after",
+                kind: Kind::SOME_TIME,
+                about: "silence of a job's watcher, after which the job is cancelled; start --stale-after",
+                get: |config| Value::Seconds(config.limits.stale_after.seconds),
+                set: |config, value| config.limits.stale_after = limit(value),
+            },
+            Setting {
+                name: "grace",
+                kind: Kind::ANY_TIME,
+                about: "time between asking processes to end and killing them; start --grace",
+                get: |config| Value::Seconds(config.limits.grace.seconds),
+                set: |config, value| config.limits.grace = limit(value),
+            },
+            Setting {
+                name: "retry_attempts",
+                kind: Kind::Count { least: 1, most: ATTEMPTS_MAX as u64 },
+                about: "attempts of a job that is started with --retry; start --attempts",
+                get: |config| Value::Count(config.retry.attempts_max.into()),
+                set: |config, value| {
+                    config.retry.attempts_max = u32::try_from(count(value)).unwrap_or(ATTEMPTS_MAX);
+                },
+            },
+            Setting {
+                name: "retry_delay",
+                kind: Kind::ANY_TIME,
+                about: "wait after the first attempt, which doubles with each further one; start --retry-delay",
+                get: |config| Value::Seconds(Some(config.retry.delay_seconds)),
+                set: |config, value| config.retry.delay_seconds = seconds(value).unwrap_or(0),
+            },
+            Setting {
+                name: "retry_max_delay",
+                kind: Kind::ANY_TIME,
+                about: "longest wait between two attempts; start --retry-max-delay",
+                get: |config| {
+                    Value::Seconds(Some(config.retry.delay_seconds_max).filter(|most| *most < SECONDS_MAX))
+                },
+                set: |config, value| config.retry.delay_seconds_max = seconds(value).unwrap_or(SECONDS_MAX),
+            },
+            Setting {
+                name: "poll_interval",
+                kind: Kind::Duration { least: 1, most: POLL_SECONDS_MAX, or_none: false },
+                about: "how often who waits looks at the index where the system cannot tell of its changes",
+                get: |config| Value::Seconds(Some(config.poll_seconds)),
+                set: |config, value| config.poll_seconds = seconds(value).unwrap_or(POLL_SECONDS_MAX),
+            },
+        ],
+    },
+    Section {
+        name: "approval",
+        about: "jobs that wait for a person's approval",
+        is_used: false,
+        settings: &[
+            Setting {
+                name: "poll_interval",
+                kind: Kind::Duration { least: 1, most: POLL_SECONDS_MAX, or_none: false },
+                about: "how often is looked for an answer",
+                get: |config| Value::Seconds(Some(config.approval.poll_seconds)),
+                set: |config, value| {
+                    config.approval.poll_seconds = seconds(value).unwrap_or(POLL_SECONDS_MAX);
+                },
+            },
+            Setting {
+                name: "default_ttl",
+                kind: Kind::SOME_TIME,
+                about: "how long a job waits for an answer, before it fails",
+                get: |config| Value::Seconds(config.approval.ttl_seconds),
+                set: |config, value| config.approval.ttl_seconds = seconds(value),
+            },
+            Setting {
+                name: "expiry_warning",
+                kind: Kind::ANY_TIME,
+                about: "how long before that a warning is given",
+                get: |config| Value::Seconds(config.approval.warning_seconds),
+                set: |config, value| config.approval.warning_seconds = seconds(value),
+            },
+        ],
+    },
+    Section {
+        name: "dead_letters",
+        about: "jobs whose attempts are used up, and which are kept to be looked at",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "max_jobs",
+                kind: Kind::Count { least: 0, most: JOBS_MAX },
+                about: "beyond so many dead letters, the oldest go",
+                get: |config| Value::Count(config.dead_letters.jobs_max as u64),
+                set: |config, value| config.dead_letters.jobs_max = count(value),
+            },
+            Setting {
+                name: "max_age",
+                kind: Kind::ANY_TIME,
+                about: "dead letters go after so long",
+                get: |config| Value::Seconds(config.dead_letters.age_seconds_max),
+                set: |config, value| config.dead_letters.age_seconds_max = seconds(value),
+            },
+        ],
+    },
+    Section {
+        name: "retention",
+        about: "how long ended jobs are kept, with their logs",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "max_age",
+                kind: Kind::ANY_TIME,
+                about: "ended jobs go after so long; prune --older-than",
+                get: |config| Value::Seconds(config.retention.age_seconds_max),
+                set: |config, value| config.retention.age_seconds_max = seconds(value),
+            },
+            Setting {
+                name: "max_jobs",
+                kind: Kind::Count { least: 0, most: JOBS_MAX },
+                about: "beyond so many ended jobs, the oldest go; prune --keep",
+                get: |config| Value::Count(config.retention.jobs_max as u64),
+                set: |config, value| config.retention.jobs_max = count(value),
+            },
+            Setting {
+                name: "min_age",
+                kind: Kind::ANY_TIME,
+                about: "none goes sooner after its end",
+                get: |config| Value::Seconds(Some(config.retention.age_seconds_min)),
+                set: |config, value| config.retention.age_seconds_min = seconds(value).unwrap_or(0),
+            },
+        ],
+    },
+    Section {
+        name: "log",
+        about: "the size of logs",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "max_bytes",
+                kind: Kind::Size,
+                about: "size of one job's log, beyond which its middle goes; start --log-max",
+                get: |config| Value::Bytes(config.limits.log.bytes),
+                set: |config, value| {
+                    config.limits.log = ByteLimit { bytes: bytes(value), source: Source::Config };
+                },
+            },
+            Setting {
+                name: "total_bytes_max",
+                kind: Kind::Size,
+                about: "size of all logs together, beyond which those of the jobs that ended first go",
+                get: |config| Value::Bytes(config.log_bytes_total_max),
+                set: |config, value| config.log_bytes_total_max = bytes(value),
+            },
+        ],
+    },
+];
+
+/// The section of that name.
+pub fn section(name: &str) -> Option<&'static Section> {
+    const TABLE: &[Section] = &SECTIONS;
+    TABLE.iter().find(|section| section.name == name)
+}
+
+/// The setting of that name, such as `queue.max_size`, and its section.
+pub fn setting(key: &str) -> Option<(&'static Section, &'static Setting)> {
+    let (name, key) = key.split_once('.')?;
+    let section = section(name)?;
+    Some((section, section.settings.iter().find(|setting| setting.name == key)?))
+}
+
+// A value is of its setting's kind: whoever read it has checked that.
+
+fn count(value: Value) -> usize {
+    if let Value::Count(count) = value { usize::try_from(count).unwrap_or(usize::MAX) } else { 0 }
+}
+
+fn seconds(value: Value) -> Seconds {
+    if let Value::Seconds(seconds) = value { seconds } else { None }
+}
+
+fn bytes(value: Value) -> Option<u64> {
+    if let Value::Bytes(bytes) = value { bytes } else { None }
+}
+
+fn word(value: Value) -> &'static str {
+    if let Value::Word(word) = value { word } else { "" }
+}
+
+fn limit(value: Value) -> Limit {
+    Limit { seconds: seconds(value), source: Source::Config }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_gives_back_what_was_put() {
+        for section in SECTIONS {
+            for setting in section.settings {
+                let value = match setting.kind {
+                    Kind::Count { most, .. } => Value::Count(most),
+                    Kind::Duration { .. } => Value::Seconds(Some(77)),
+                    Kind::Size => Value::Bytes(Some(LOG_BYTES_MIN + 1)),
+                    Kind::Word(words) => Value::Word(words[words.len() - 1]),
+                };
+                let mut config = Config::default();
+                (setting.set)(&mut config, value);
+                assert_eq!((setting.get)(&config), value, "{}.{}", section.name, setting.name);
+                let changed = |other: &Setting| (other.get)(&config) != (other.get)(&Config::default());
+                let changed =
+                    SECTIONS.iter().flat_map(|one| one.settings).filter(|other| changed(other)).count();
+                assert!(changed <= 1, "{}.{} changes others", section.name, setting.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_is_shown_so_that_it_reads_back_as_itself() {
+        for (bytes, shown) in [
+            (64 << 20, "64MiB"),
+            (3 << 29, "1536MiB"),
+            (2_000_000_000, "2GB"),
+            (70_001, "70001"),
+            (2 << 30, "2GiB"),
+        ] {
+            assert_eq!(Value::Bytes(Some(bytes)).to_string(), shown);
+            assert_eq!(crate::model::limit::parse_bytes_limit(shown), Ok(Some(bytes)));
+        }
+    }
+}

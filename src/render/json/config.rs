@@ -1,0 +1,56 @@
+//! The settings, as JSON.
+
+use crate::model::config::Value as Setting;
+use crate::ops::config::{Checked, File, Shown};
+use serde_json::{Value, json};
+
+/// The settings that hold: numbers, seconds, bytes or words; null where a limit is switched off.
+pub fn settings(shown: &Shown) -> Value {
+    let all =
+        shown.sections.iter().flat_map(|section| section.settings.iter().map(move |one| (section, one)));
+    let settings = all.map(|(section, one)| {
+        json!({
+            "key": format!("{}.{}", section.name, one.name),
+            "value": value(one.value),
+            "text": one.value.to_string(),
+            "from": if one.line.is_some() { "config" } else { "default" },
+            "line": one.line,
+            "used": section.is_used,
+        })
+    });
+    let settings: Vec<Value> = settings.collect();
+    let mut object = settings_file(&shown.file);
+    object["settings"] = settings.into();
+    object
+}
+
+fn value(value: Setting) -> Value {
+    match value {
+        Setting::Count(count) => count.into(),
+        Setting::Seconds(seconds) => seconds.into(),
+        Setting::Bytes(bytes) => bytes.into(),
+        Setting::Word(word) => word.into(),
+    }
+}
+
+/// Where the settings file is.
+pub fn settings_file(file: &File) -> Value {
+    json!({
+        "file": file.path.to_string_lossy(),
+        "exists": file.exists,
+        "root": file.root.to_string_lossy(),
+        "root_from": file.root_from,
+    })
+}
+
+/// What was found in it.
+pub fn checked_settings(checked: &Checked) -> Value {
+    let mistakes: Vec<Value> = checked
+        .mistakes
+        .iter()
+        .map(|one| json!({ "line": one.line, "column": one.column, "key": one.key, "message": one.problem }))
+        .collect();
+    let mut object = settings_file(&checked.file);
+    object["mistakes"] = mistakes.into();
+    object
+}
