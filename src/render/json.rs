@@ -2,16 +2,16 @@
 
 mod config;
 mod dead;
-mod many;
 mod group;
+mod many;
 mod overview;
 mod retry;
 mod status;
 
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
-pub use many::{foreseen_many, started_many, waited_many};
 pub use group::groups;
+pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;
