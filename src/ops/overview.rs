@@ -165,12 +165,14 @@ fn live(home: &Home, job: &Job) -> Option<Live> {
     Live::of(job, &processes(home, job).ok()?, home.clock.now())
 }
 
-/// Those that come next: what is due before what waits for its time, and that before what is paused.
+/// Those that come next: what stands in line in the order in which it gets a slot, before what waits for its time or for
+/// others, and that before what is paused.
 fn queued(home: &Home, facts: &Facts) -> Result<Vec<Queued>, Fault> {
     let now = home.clock.now();
     let places = places(facts, now);
     let mut heads: Vec<&Head> = facts.heads().filter(|head| head.status == Status::Queued).collect();
-    heads.sort_by_key(|head| (head.paused, head.not_before.filter(|at| *at > now)));
+    let place = |head: &Head| places.get(&head.id).copied().unwrap_or(usize::MAX);
+    heads.sort_by_key(|head| (head.paused, place(head), head.not_before.filter(|at| *at > now)));
     let mut queued = Vec::new();
     for head in heads.into_iter().take(QUEUED_MAX) {
         let waits = pick::why_it_waits(facts, &head.id, now, &home.config, &home.site)?;

@@ -96,7 +96,7 @@ const RECIPES: [World; 16] = [
     World { heading: "Tidying up", files: &[], then: "! bgctl status @" },
 ];
 
-const README: [World; 3] = [
+const README: [World; 4] = [
     World {
         heading: "",
         files: &[
@@ -122,6 +122,19 @@ const README: [World; 3] = [
             ("../before.sh", BEFORE_THE_TOUR),
         ],
         then: "test \"$(bgctl list --all --status completed --format '{name}' | wc -l)\" -ge 25",
+    },
+    World {
+        heading: "A queue",
+        files: &[
+            ("Makefile", "all:\n\t@echo made\ntest:\n\t@echo tested"),
+            ("deploy.sh", "echo deployed"),
+            ("hotfix.sh", "echo mended"),
+            ("fetch.sh", "test \"$BG_ATTEMPT\" = 2"),
+            ("report.sh", "echo reported"),
+            ("tidy.sh", "echo tidied"),
+            ("convert.sh", "test \"$1\" -gt 0"),
+        ],
+        then: "test \"$(bgctl list --all --status completed --format '{id}' | wc -l)\" = 28",
     },
 ];
 
