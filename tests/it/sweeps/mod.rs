@@ -27,6 +27,7 @@ mod budget;
 mod checker;
 mod fault;
 mod kill;
+mod leaving;
 mod scene;
 mod strace;
 mod sweep;
