@@ -28,7 +28,7 @@ mod checker;
 mod fault;
 mod kill;
 mod scene;
-mod strace;
+pub mod strace;
 mod sweep;
 
 pub use strace::can_trace;
