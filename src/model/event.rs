@@ -49,6 +49,17 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The job that it is about.
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            Self::Submitted { job } => Some(&job.id),
+            Self::Changed { id, .. } | Self::Edited { id, .. } | Self::Removed { id } => Some(id),
+            Self::Grouped { .. } => None,
+        }
+    }
+}
+
 /// What an event changes; each store has one.
 pub trait Ledger {
     /// Why a job cannot be read.

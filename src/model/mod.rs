@@ -22,6 +22,7 @@ pub mod priority;
 pub mod retry;
 pub mod spec;
 pub mod state;
+pub mod stream;
 pub mod unknown;
 pub mod wire;
 

@@ -1,7 +1,12 @@
 //! What went wrong, for whom, and which exit code says so. The one table of exit codes is here.
 
 use crate::exec::ExecError;
-use crate::model::{facts::Unreadable, id::JobId, job::Job};
+use crate::model::{
+    facts::Unreadable,
+    id::JobId,
+    job::Job,
+    stream::{Note, Refusal},
+};
 use crate::os::folder::FolderError;
 use crate::pass::PassError;
 use crate::plan::admit::Full;
@@ -107,6 +112,14 @@ impl Fault {
     #[must_use]
     pub fn of(self, id: &JobId) -> Self {
         Self { id: Some(id.clone()), ..self }
+    }
+}
+
+impl Reason {
+    /// The same as the stream tells it.
+    pub fn note(&self) -> Note {
+        let Self::QueueFull { full: Full { waiting, threshold, jobs_max }, .. } = *self;
+        Note::Refused { reason: Refusal::QueueFull, waiting, threshold, max_size: jobs_max }
     }
 }
 

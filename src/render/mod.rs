@@ -77,9 +77,19 @@ impl Voice {
         }
     }
 
+    /// Shows what happened and changed nothing to those who want to see events.
+    fn note(self, note: &crate::model::stream::Note) {
+        if self.verbose {
+            let _ = writeln!(io::stderr(), "event: {}", serde_json::to_string(note).unwrap_or_default());
+        }
+    }
+
     /// Says what went wrong and what to do next, on standard error and, for programs, as an object with the exit
     /// code, which for some commands is not the fault's own.
     pub fn fault(self, command: &str, fault: &Fault, exit_code: i32) {
+        if let Some(reason) = &fault.reason {
+            self.note(&reason.note());
+        }
         let _ = writeln!(io::stderr(), "bgctl: {}", safe::lines(&fault.message));
         let _ = write!(io::stderr(), "{}", human::candidates(&fault.candidates, SystemClock.now()));
         for line in fault.hint.iter().flat_map(|hint| hint.lines()) {

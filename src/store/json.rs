@@ -3,13 +3,18 @@
 //! A change is written beside the index, fsynced, renamed over it; the folder is fsynced after the lock is released
 //! and before anybody is told. Jobs that a change does not touch are copied as they stand, not parsed.
 
-use super::{Commit, Decide, Follow, Store, StoreError, environments, lock, root, root::Root};
+use super::{
+    Commit, Decide, Follow, Store, StoreError, environments, lock, root,
+    root::Root,
+    stream::{self, Telling},
+};
 use crate::model::{
     Timestamp,
     event::Event,
     facts::{Damage, Draft, Facts, Head, Unreadable},
     id::JobId,
     state::Status,
+    stream::{Line, Note},
 };
 use crate::os::doorbell::Doorbell;
 use std::collections::HashSet;
@@ -21,6 +26,9 @@ const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// How long a submission that failed waits for the lock before it leaves its traces to others.
 const FORGET_WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// How long somebody who has nothing to change waits for the lock to say so.
+const NOTE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The index as a JSON file in a root folder.
 #[derive(Debug)]
@@ -75,10 +83,16 @@ impl<'a> JsonStore<'a> {
         if draft.events().is_empty() {
             return Ok(Written::default());
         }
-        let (facts, events) = draft.into_parts();
+        let steps = draft.steps().to_vec();
+        let (mut facts, events) = draft.into_parts();
         for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
             environments::make_durable(self.root, &name)?;
         }
+        let mut telling = Telling::begin(self.root, facts.last_event(), now);
+        for (event, step) in events.iter().zip(steps) {
+            telling.event(event, step, event.job().and_then(|id| facts.parsed(id)));
+        }
+        facts.set_last_event(telling.last());
         let text = facts.to_text(now);
         if text.len() as u64 > INDEX_BYTES_MAX {
             let error = io::Error::new(io::ErrorKind::FileTooLarge, "it would be larger than 256 MiB");
@@ -92,7 +106,8 @@ impl<'a> JsonStore<'a> {
             .folder()
             .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
             .map_err(|error| self.system("write", error))?;
-        Ok(Written { unneeded: environments_let_go(&facts, &events), events, text })
+        let untold = telling.finish();
+        Ok(Written { unneeded: environments_let_go(&facts, &events), events, text, untold })
     }
 
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
@@ -171,7 +186,7 @@ impl Store for JsonStore<'_> {
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
-        let Written { events, text, unneeded } =
+        let Written { events, text, unneeded, untold } =
             lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
         if events.is_empty() {
             return Ok(Commit::default());
@@ -183,7 +198,21 @@ impl Store for JsonStore<'_> {
         if !unneeded.is_empty() {
             self.let_go(&unneeded);
         }
-        Ok(Commit { events, warning: None })
+        Ok(Commit { events, warning: untold })
+    }
+
+    fn note(&self, now: Timestamp, note: &Note) -> Option<String> {
+        let counted = || self.read().map_or(0, |facts| facts.last_event());
+        let told =
+            lock::locked(self.root.folder(), NOTE_WAIT_MAX, || stream::note(self.root, now, note, counted));
+        match told {
+            Ok(told) => self.root.once_untold(&told.err()?),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    fn told(&self, after: u64) -> Result<Vec<Line>, StoreError> {
+        stream::told_after(self.root, after)
     }
 
     fn make_durable(&self) -> Result<(), StoreError> {
@@ -202,26 +231,19 @@ struct Written {
     text: String,
     /// Environments that no job needs any more.
     unneeded: Vec<String>,
-}
-
-/// The job that an event is about.
-fn subject(event: &Event) -> Option<&JobId> {
-    match event {
-        Event::Submitted { job } => Some(&job.id),
-        Event::Changed { id, .. } | Event::Edited { id, .. } | Event::Removed { id } => Some(id),
-        Event::Grouped { .. } => None,
-    }
+    /// What the user should be told where the stream does not tell of it.
+    untold: Option<String>,
 }
 
 /// The environments that these events make needed after a power cut: those of jobs that wait, or may be tried again.
 fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, Damage> {
-    let changed: HashSet<&JobId> = events.iter().filter_map(subject).collect();
+    let changed: HashSet<&JobId> = events.iter().filter_map(Event::job).collect();
     let mut names: Vec<String> = Vec::new();
     for event in events {
         if matches!(event, Event::Removed { .. } | Event::Edited { .. }) {
             continue;
         }
-        let Some(head) = subject(event).and_then(|id| facts.head(id)) else { continue };
+        let Some(head) = event.job().and_then(|id| facts.head(id)) else { continue };
         let waits = matches!(head.status, Status::Queued | Status::WaitingApproval);
         let may_wait = head.retries
             && facts.job(&head.id)?.is_some_and(|job| {
@@ -242,7 +264,7 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
 
 /// The environments that no job needs any more since these events.
 fn environments_let_go(facts: &Facts, events: &[Event]) -> Vec<String> {
-    let changed: HashSet<&JobId> = events.iter().filter_map(subject).collect();
+    let changed: HashSet<&JobId> = events.iter().filter_map(Event::job).collect();
     let ended = facts.heads().filter(|head| head.status.has_ended() && changed.contains(&head.id));
     let mut names: Vec<&str> = ended.filter_map(|head| head.env.as_deref()).collect();
     names.sort_unstable();

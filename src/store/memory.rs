@@ -1,9 +1,10 @@
 //! The index in memory: for tests, and for programs that use the library without a disk.
 
-use super::{Commit, Decide, Follow, Store, StoreError};
+use super::{Commit, Decide, Follow, Store, StoreError, stream::EVENTS_BYTES_MAX};
 use crate::model::{
     Timestamp,
     facts::{Draft, Facts, Unreadable},
+    stream::{Line, Lines, Note, Tail},
 };
 use crate::os::{doorbell::poll_for, pipe::pipe_without_waiting};
 use rustix::event::{PollFd, PollFlags};
@@ -17,7 +18,45 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     facts: Mutex<Facts>,
+    stream: Mutex<Stream>,
     followers: Mutex<Vec<OwnedFd>>,
+}
+
+/// How much of the end of the stream is read to find the last line; none is nearly as long.
+const TAIL_BYTES: usize = 64 * 1024;
+
+/// The stream in memory.
+#[derive(Debug, Default)]
+struct Stream {
+    text: String,
+    /// Refusals that were counted and not told yet.
+    refused: u64,
+}
+
+impl Stream {
+    fn tail(&self) -> Tail {
+        let text = self.text.as_bytes();
+        Tail::of(&text[text.len().saturating_sub(TAIL_BYTES)..]).unwrap_or_default()
+    }
+
+    /// Lines behind those that are there. What was counted only comes first.
+    fn begin(&mut self, last_event: u64, now: Timestamp) -> Lines {
+        let tail = self.tail();
+        let mut lines = Lines::after(tail.last.max(last_event), now);
+        if let Some(note) = tail.refused().filter(|_| self.refused > 0) {
+            lines.note(note, std::mem::take(&mut self.refused));
+        }
+        lines
+    }
+
+    fn add(&mut self, lines: &Lines) {
+        if (self.text.len() + lines.text().len()) as u64 > EVENTS_BYTES_MAX {
+            let half = self.text.len() / 2;
+            let newline = self.text.as_bytes()[half..].iter().position(|byte| *byte == b'\n');
+            self.text.drain(..newline.map_or(self.text.len(), |newline| half + newline + 1));
+        }
+        self.text.push_str(lines.text());
+    }
 }
 
 impl Store for MemoryStore {
@@ -25,7 +64,7 @@ impl Store for MemoryStore {
         Ok(self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn transact(&self, _now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
+    fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let events = {
             let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
             let mut draft = Draft::new(facts.clone());
@@ -33,7 +72,17 @@ impl Store for MemoryStore {
                 path: PathBuf::from("memory"),
                 reason: Unreadable::Damaged(damage),
             })?;
-            let (changed, events) = draft.into_parts();
+            let steps = draft.steps().to_vec();
+            let (mut changed, events) = draft.into_parts();
+            if !events.is_empty() {
+                let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut lines = stream.begin(changed.last_event(), now);
+                for (event, step) in events.iter().zip(steps) {
+                    lines.event(event, step, event.job().and_then(|id| changed.parsed(id)));
+                }
+                changed.set_last_event(lines.last());
+                stream.add(&lines);
+            }
             *facts = changed;
             events
         };
@@ -43,6 +92,25 @@ impl Store for MemoryStore {
             followers.retain(|bell| !matches!(rustix::io::write(bell, &[1]), Err(rustix::io::Errno::PIPE)));
         }
         Ok(Commit { events, warning: None })
+    }
+
+    fn note(&self, now: Timestamp, note: &Note) -> Option<String> {
+        let last_event = self.facts.lock().unwrap_or_else(PoisonError::into_inner).last_event();
+        let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        if stream.tail().counts(note, now) {
+            stream.refused += 1;
+        } else {
+            let mut lines = Lines::after(stream.tail().last.max(last_event), now);
+            lines.note(note, 1 + std::mem::take(&mut stream.refused));
+            stream.add(&lines);
+        }
+        None
+    }
+
+    fn told(&self, after: u64) -> Result<Vec<Line>, StoreError> {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = stream.text.lines().filter_map(|line| Line::parse(line.as_bytes()));
+        Ok(lines.filter(|line| line.seq > after).collect())
     }
 
     fn make_durable(&self) -> Result<(), StoreError> {

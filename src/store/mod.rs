@@ -3,6 +3,9 @@
 //! Events are its currency: a transaction reads the facts, lets its caller decide on events, and makes all of
 //! them durable or none. A reader takes no lock and writes nothing. The lock is never held across a spawn, a
 //! wait, a prompt or the network.
+//!
+//! Beside the index is the stream, which tells what happened: a line for each event, numbered in the order of changes. It
+//! is bounded, and nothing depends on it. A number that is missing is an event that was not told.
 
 pub mod environments;
 pub mod json;
@@ -10,11 +13,13 @@ pub mod lock;
 pub mod logs;
 pub mod memory;
 pub mod root;
+pub mod stream;
 
 use crate::model::{
     Timestamp,
     event::Event,
     facts::{Damage, Draft, Facts, Unreadable},
+    stream::{Line, Note},
 };
 use crate::os::{doorbell::Doorbell, folder::FolderError};
 use std::io;
@@ -32,6 +37,13 @@ pub trait Store {
     /// A draft without events writes nothing. When `decide` fails, nothing is written. `now` is the instant that
     /// the index carries as that of its last change.
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError>;
+
+    /// Puts into the stream what happened and changed nothing. Many at once become one line that counts them: the index is
+    /// not written for them. Gives what the caller should be told where it cannot be written.
+    fn note(&self, now: Timestamp, note: &Note) -> Option<String>;
+
+    /// The lines of the stream after that number, as far as they are kept, in their order.
+    fn told(&self, after: u64) -> Result<Vec<Line>, StoreError>;
 
     /// Makes durable what can be read now, whoever wrote it.
     fn make_durable(&self) -> Result<(), StoreError>;

@@ -1,9 +1,9 @@
 //! The folder in which everything lives, and the names of what is in it.
 
-use super::StoreError;
+use super::{StoreError, stream::EVENTS};
 use crate::model::id::JobId;
 use crate::os::folder::Folder;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,7 @@ pub struct Root {
     folder: Folder,
     runs: OnceCell<Folder>,
     environments: OnceCell<Folder>,
+    has_said_untold: Cell<bool>,
 }
 
 /// Why there is no root.
@@ -73,7 +74,12 @@ impl Root {
     }
 
     fn of(folder: Folder) -> Self {
-        Self { folder, runs: OnceCell::new(), environments: OnceCell::new() }
+        Self {
+            folder,
+            runs: OnceCell::new(),
+            environments: OnceCell::new(),
+            has_said_untold: Cell::new(false),
+        }
     }
 
     /// The folder itself.
@@ -84,6 +90,17 @@ impl Root {
     /// The folder's path.
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What the user should be told about a stream that cannot be written; once, since it changes nothing.
+    pub(super) fn once_untold(&self, error: &std::io::Error) -> Option<String> {
+        let path = self.path().join(EVENTS);
+        (!self.has_said_untold.replace(true)).then(|| {
+            format!(
+                "could not write {}: {error}; bgctl works on, but the file misses what happened",
+                path.display()
+            )
+        })
     }
 
     /// The folder of run files.

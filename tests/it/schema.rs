@@ -17,6 +17,7 @@ struct Schema {
     object: Validator,
     listed: Validator,
     waited: Validator,
+    told: Validator,
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(&committed()));
@@ -44,7 +45,12 @@ impl Schema {
             let of = format!("#/$defs/{name}");
             compiled(&json!({ "$schema": schema["$schema"], "$ref": of, "$defs": schema["$defs"] }))
         };
-        Self { object: compiled(schema), listed: line("listed_job"), waited: line("waited_job") }
+        Self {
+            object: compiled(schema),
+            listed: line("listed_job"),
+            waited: line("waited_job"),
+            told: line("event_line"),
+        }
     }
 }
 
@@ -92,6 +98,14 @@ pub fn check<S: AsRef<OsStr>>(root: &Path, arguments: &[S], text: &str) {
         let closed = faults(choose(&CLOSED), &value.to_string());
         assert!(closed.is_empty(), "not described by docs/schema:\n{}\n{text}", closed.join("\n"));
     }
+}
+
+/// Holds the stream of that root against the schema.
+#[track_caller]
+pub fn check_events(root: &Path) {
+    let text = std::fs::read_to_string(root.join("events.jsonl")).unwrap();
+    let faults = faults(&CLOSED.told, &text);
+    assert!(faults.is_empty(), "not as docs/schema says:\n{}\n{text}", faults.join("\n"));
 }
 
 /// The fields of the jobs of an index that are described nowhere.

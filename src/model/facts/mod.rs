@@ -42,6 +42,8 @@ pub struct Facts {
     text: String,
     /// Features that the index requires of whoever writes it, and that this program does not know.
     foreign_features: Vec<String>,
+    /// The number of the last event that changed it; 0 where nobody has counted yet.
+    last_event: u64,
     /// Top-level fields that are not the jobs' and not ours, as they stood.
     others: Vec<(String, String)>,
     /// What it says of groups, by name.
@@ -76,6 +78,7 @@ impl Facts {
             foreign_features: unknown,
             entries: Vec::with_capacity(outline.jobs.len()),
             places: HashMap::with_capacity(outline.jobs.len()),
+            last_event: outline.last_event,
             others: outline.others,
             groups: outline.groups,
             text,
@@ -153,6 +156,24 @@ impl Facts {
         self.places.get(id).and_then(|place| self.entries[*place].as_ref()).map(|entry| &entry.head)
     }
 
+    /// A job that somebody needed whole.
+    pub fn parsed(&self, id: &JobId) -> Option<&Job> {
+        self.places
+            .get(id)
+            .and_then(|place| self.entries[*place].as_ref())
+            .and_then(|entry| entry.job.as_deref())
+    }
+
+    /// The number of the last event that changed the index. Two events never have the same.
+    pub fn last_event(&self) -> u64 {
+        self.last_event
+    }
+
+    /// Says how far events are counted.
+    pub fn set_last_event(&mut self, number: u64) {
+        self.last_event = number;
+    }
+
     /// What the index says of groups, by name.
     pub fn groups(&self) -> &BTreeMap<String, Group> {
         &self.groups
@@ -211,6 +232,9 @@ impl Facts {
         let features = self.features();
         if !features.is_empty() {
             text.push_str(&format!(",\n\"requires\":{}", serde_json::json!(features)));
+        }
+        if self.last_event > 0 {
+            text.push_str(&format!(",\n\"last_event\":{}", self.last_event));
         }
         for (name, value) in &self.others {
             let name = serde_json::Value::from(name.as_str());

@@ -37,6 +37,7 @@ pub struct Damage {
 
 pub(super) struct Outline<'a> {
     requires: Vec<String>,
+    last_event: u64,
     others: Vec<(String, &'a RawValue)>,
     groups: BTreeMap<String, Group>,
     jobs: Vec<&'a RawValue>,
@@ -45,6 +46,7 @@ pub(super) struct Outline<'a> {
 /// Where the parts of an index stand in its text.
 pub(super) struct Ranges {
     pub(super) requires: Vec<String>,
+    pub(super) last_event: u64,
     pub(super) others: Vec<(String, String)>,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) jobs: Vec<Range<usize>>,
@@ -59,6 +61,7 @@ impl Outline<'_> {
         };
         Ranges {
             requires: self.requires,
+            last_event: self.last_event,
             others: self.others.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect(),
             groups: self.groups,
             jobs: self.jobs.into_iter().map(range).collect(),
@@ -88,8 +91,13 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline<'de>, A::Error> {
         use serde::de::Error;
         let (mut version, mut jobs) = (None::<u64>, None);
-        let mut outline =
-            Outline { requires: Vec::new(), others: Vec::new(), groups: BTreeMap::new(), jobs: Vec::new() };
+        let mut outline = Outline {
+            requires: Vec::new(),
+            last_event: 0,
+            others: Vec::new(),
+            groups: BTreeMap::new(),
+            jobs: Vec::new(),
+        };
         while let Some(name) = map.next_key::<String>()? {
             match name.as_str() {
                 "version" if version.is_none() => {
@@ -105,6 +113,7 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
                 "jobs" if jobs.is_none() => jobs = Some(map.next_value::<Vec<&RawValue>>()?),
                 "version" | "jobs" => return Err(A::Error::custom(format!("{name} is there twice"))),
                 "updated_at" => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                "last_event" => outline.last_event = map.next_value::<Option<u64>>()?.unwrap_or(0),
                 "requires" => {
                     let raw: &RawValue = map.next_value()?;
                     outline.requires = serde_json::from_str(raw.get())

@@ -146,7 +146,12 @@ pub fn wait_for_room(
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     if when_full == WhenFull::Refuse || left == Some(Duration::ZERO) {
         let facts = home.store().read()?;
-        return Err(is_full(home, &facts, full, when_full));
+        let refused = is_full(home, &facts, full, when_full);
+        if let Some(reason) = &refused.reason {
+            // That it cannot be told changes nothing: it is refused, and that is said.
+            let _ = home.store().note(home.clock.now(), &reason.note());
+        }
+        return Err(refused);
     }
     waiting(full);
     let mut attendance = Attendance::new(home)?;

@@ -15,6 +15,7 @@ use bgctl::store::{
     json::JsonStore,
     lock,
     root::{INDEX, INDEX_TEMPORARY, LOCK, Root},
+    stream::EVENTS,
 };
 use serde_json::Value;
 
@@ -361,7 +362,7 @@ fn what_a_crashed_writer_left_is_swept_by_the_next_write() {
     std::fs::write(place.path().join(INDEX_TEMPORARY), "{\"version\":1,\"jo").unwrap();
     assert_eq!(found(&place).len(), 2, "a reader does not mind it");
     place.change(&submitted(1));
-    assert_eq!(place.names(), [INDEX, LOCK]);
+    assert_eq!(place.names(), [EVENTS, INDEX, LOCK]);
     assert_eq!(found(&place).len(), 3);
 }
 

@@ -1,6 +1,7 @@
 //! What every store must do: one suite, run over each of them. A new store gets a [`Place`] and a line here.
 
 mod json;
+mod stream;
 
 use bgctl::model::{
     Timestamp,
@@ -20,6 +21,12 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use crate::support::EVENT_MAX;
+use stream::{
+    a_new_job_is_told_by_whose_it_is_and_not_by_its_command, a_refusal_is_told_and_changes_nothing,
+    numbers_go_on_whoever_writes, refusals_at_once_are_counted,
+    the_stream_tells_each_event_and_how_it_moved_its_job, what_comes_after_a_number_is_told,
+    what_was_not_committed_is_not_told,
+};
 
 /// Where an index is kept. Each visit is what a process of its own would be.
 trait Place: Sync {
@@ -79,6 +86,13 @@ macro_rules! conformance {
             every_follower_wakes
             a_follower_stops_waiting_for_what_else_it_waits_for
             a_follower_that_is_gone_hinders_nobody
+            the_stream_tells_each_event_and_how_it_moved_its_job
+            a_new_job_is_told_by_whose_it_is_and_not_by_its_command
+            what_was_not_committed_is_not_told
+            numbers_go_on_whoever_writes
+            what_comes_after_a_number_is_told
+            a_refusal_is_told_and_changes_nothing
+            refusals_at_once_are_counted
         }
     };
     ($make:expr; $($rule:ident)*) => { $(

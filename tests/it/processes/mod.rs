@@ -5,6 +5,7 @@
 
 mod alarm;
 mod crowd;
+mod events;
 mod hygiene;
 mod leftovers;
 mod logs;

@@ -3,7 +3,7 @@
 //! The checker only reports; a test of its own (`checker`) shows that it reports each damage it is there for.
 
 use crate::support::User;
-use bgctl::model::{facts::Facts, id::JobId};
+use bgctl::model::{facts::Facts, id::JobId, stream::Line};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -42,6 +42,7 @@ impl<'a> Aftermath<'a> {
         self.index();
         self.executions();
         self.goes_on();
+        self.stream();
         self.files();
         self.complaints
     }
@@ -211,6 +212,24 @@ impl<'a> Aftermath<'a> {
         }
     }
 
+    /// The numbers of the stream only grow, none is beyond what the index counts, and the last events are told.
+    fn stream(&mut self) {
+        let Ok(text) = std::fs::read_to_string(self.user.root().join("events.jsonl")) else {
+            return self.complain("there is no stream of events");
+        };
+        let lines = text.lines().filter_map(|line| Line::parse(line.as_bytes()));
+        let numbers: Vec<u64> = lines.map(|line| line.seq).collect();
+        if !numbers.is_sorted_by(|one, next| one < next) {
+            self.complain(format!("the events are not in order: {numbers:?}"));
+        }
+        let index = std::fs::read_to_string(self.user.root().join("jobs.json")).unwrap_or_default();
+        let index: Value = serde_json::from_str(&index).unwrap_or_default();
+        let counted = index["last_event"].as_u64();
+        if numbers.last().copied() != counted {
+            self.complain(format!("the index counts {counted:?}, and the events are {numbers:?}"));
+        }
+    }
+
     /// Only files that the documentation names are left, and only those of jobs that are there.
     fn files(&mut self) {
         let ids: Vec<String> =
@@ -221,7 +240,9 @@ impl<'a> Aftermath<'a> {
         };
         let mut strange: Vec<String> = names("")
             .into_iter()
-            .filter(|name| !["jobs.json", "jobs.lock", "env", "runs"].contains(&name.as_str()))
+            .filter(|name| {
+                !["jobs.json", "jobs.lock", "events.jsonl", "env", "runs"].contains(&name.as_str())
+            })
             .collect();
         strange.extend(
             names("env").into_iter().filter(|name| {

@@ -35,8 +35,9 @@ impl Spent {
 
 #[test]
 fn a_start_writes_the_index_once_and_syncs_the_file_and_its_folder() {
-    /// Measured: 140, of which 14 write the environment down again.
-    const CALLS_MAX: usize = 150;
+    /// Measured: 153, of which 14 write the environment down again, and 7 tell the stream: it is opened and looked at, its
+    /// end is read, the limit on the size of files is asked, and it is written and closed.
+    const CALLS_MAX: usize = 158;
     if !can_trace() {
         return;
     }
@@ -48,8 +49,8 @@ fn a_start_writes_the_index_once_and_syncs_the_file_and_its_folder() {
 
 #[test]
 fn a_first_start_also_makes_its_folder_durable() {
-    /// Measured: 144.
-    const CALLS_MAX: usize = 155;
+    /// Measured: 157, of which 7 tell the stream.
+    const CALLS_MAX: usize = 164;
     if !can_trace() {
         return;
     }

@@ -152,6 +152,20 @@ fn a_temporary_file_that_outlives_the_next_write_is_reported() {
 }
 
 #[test]
+fn a_stream_that_is_out_of_order_or_behind_is_reported() {
+    let (user, _) = with_a_job();
+    let path = user.root().join("events.jsonl");
+    let told = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{}\n{told}", told.lines().nth(1).unwrap())).unwrap();
+    assert_reported(&user, Known::default(), "are not in order");
+    let (user, _) = with_a_job();
+    let path = user.root().join("events.jsonl");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert_reported(&user, Known::default(), "there is no stream");
+}
+
+#[test]
 #[should_panic(expected = "nothing was hit")]
 fn a_sweep_that_hits_nothing_fails() {
     Tally::default().assert_well();

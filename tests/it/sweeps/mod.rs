@@ -29,7 +29,7 @@ mod fault;
 mod kill;
 mod leaving;
 mod scene;
-mod strace;
+pub mod strace;
 mod sweep;
 
 pub use strace::can_trace;
