@@ -104,10 +104,10 @@ impl Job {
         summarize(outcome, ending, (timeout.seconds, timeout.source == Source::Default))
     }
 
-    /// Makes a change: the state is the transition function's, the count of attempts follows from it.
+    /// Makes a change: the state is the transition function's, the count of attempts and the sentence follow from it.
     pub fn change(&mut self, change: &Change) -> Decision {
-        let decision = self.state.next(change);
-        if let Decision::To(state) = &decision {
+        let mut decision = self.state.next(change);
+        if let Decision::To(state) = &mut decision {
             match change {
                 Change::Claim { .. } => self.attempt = self.attempt.saturating_add(1),
                 Change::GiveBack => self.attempt = self.attempt.saturating_sub(1),
@@ -115,12 +115,25 @@ impl Job {
                 Change::End { summary, .. } if state.status() == Status::Queued => {
                     self.note.clone_from(summary);
                 }
-                // The end has its own sentence.
-                _ if state.status().has_ended() => self.note = None,
                 _ => {}
+            }
+            if let State::Ended(end) = state {
+                self.tell_of_attempts(end);
+                self.note = None;
             }
             self.state = state.clone();
         }
         decision
+    }
+
+    /// What was cancelled between two attempts had run: its sentence says so, and how the last one went.
+    fn tell_of_attempts(&self, end: &mut End) {
+        let waited = matches!(self.state, State::Queued { .. }) && self.attempt > 0;
+        let Some(Ending { note: None, .. }) = end.ending.as_ref().filter(|_| waited) else { return };
+        let before = format!("cancelled before attempt {}", self.attempt + 1);
+        end.summary = Some(match &self.note {
+            Some(note) => format!("{before}; {note}"),
+            None => before,
+        });
     }
 }

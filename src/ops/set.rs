@@ -4,11 +4,9 @@ use super::{
     fault::{Code, Fault},
     find::{Among, find_all, home_of},
     given,
+    group::no_such_group,
     home::Home,
-    start::{
-        submit::{known_groups, no_group},
-        waited_for,
-    },
+    start::{submit::known_groups, waited_for},
 };
 use crate::exec::Executor;
 use crate::model::{
@@ -19,7 +17,6 @@ use crate::model::{
     id::JobId,
     job::Job,
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
-    nearest::nearest_word,
     priority::Priority,
     spec::JobSpec,
 };
@@ -192,9 +189,9 @@ fn after(request: &Request, job: &Job, facts: &Facts) -> Result<Option<Vec<Depen
 fn group(name: &str, facts: &Facts, home: &Home) -> Result<Option<String>, Fault> {
     let group = given::group(name)?;
     if pick::slots(facts, &home.config, name).is_none() {
-        let known = known_groups(facts, home);
-        let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
-        return Err(no_group(name, nearest));
+        let fault = no_such_group(name, &known_groups(facts, home));
+        let hint = fault.hint.clone().unwrap_or_default();
+        return Err(fault.hint(format!("{hint}; bgctl group add {name} --slots N makes one")));
     }
     Ok(group)
 }

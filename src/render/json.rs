@@ -17,7 +17,7 @@ pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;
 
 use crate::exec::Signalled;
-use crate::model::{claim::Claim, id::JobId, job::Job, limit::Limits, outcome::Ending};
+use crate::model::{claim::Claim, dependency::Until, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
     cancel::{CancelResult, Cancelled},
     fault::Reason,
@@ -336,7 +336,11 @@ pub fn set(results: &[Set]) -> Value {
     json!({ "jobs": jobs })
 }
 
-fn settable(job: &Job) -> [(&'static str, Value); 6] {
+fn waited_for(job: &Job, until: Until) -> Vec<&JobId> {
+    job.spec.after.iter().filter(|one| one.until == until).map(|one| &one.id).collect()
+}
+
+fn settable(job: &Job) -> [(&'static str, Value); 10] {
     let limits = &job.spec.limits;
     [
         ("name", json!(job.spec.name)),
@@ -345,6 +349,10 @@ fn settable(job: &Job) -> [(&'static str, Value); 6] {
         ("stale_after_seconds", json!(limits.stale_after.seconds)),
         ("grace_seconds", json!(limits.grace.seconds)),
         ("log_max_bytes", json!(limits.log.bytes)),
+        ("priority", json!(job.spec.priority)),
+        ("group", json!(job.spec.group)),
+        ("after", json!(waited_for(job, Until::Completed))),
+        ("after_end", json!(waited_for(job, Until::Ended))),
     ]
 }
 

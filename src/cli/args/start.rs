@@ -196,7 +196,7 @@ pub struct StartArgs {
     /// Return once a line of the output matches; if the job ends first, exit with its code
     #[arg(long, value_name = "REGEX", group = "waiting", conflicts_with = "follow")]
     pub ready: Option<String>,
-    /// Let --wait and --ready wait no longer than this, then exit with 121: 90, 30s, 1h30m
+    /// Wait no longer than this: --wait and --ready then exit with 121, --when-full wait with 75
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true)]
     pub within: Option<u64>,
     /// Print its output as it comes, and exit with its code

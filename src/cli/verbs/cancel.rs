@@ -2,7 +2,7 @@
 
 use super::{ask::is_wanted, chosen::chosen};
 use crate::cli::args::cancel::CancelArgs;
-use crate::model::id::JobId;
+use crate::model::{group, id::JobId};
 use crate::ops::{
     called::Called,
     cancel::{self, CancelResult},
@@ -19,8 +19,9 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
         no_wait: args.no_wait,
         signal: args.signal,
     };
-    let is_sweeping =
-        args.chosen.jobs.is_empty() && args.chosen.label.is_empty() && args.chosen.group.is_none();
+    // A label and a group were given to jobs by somebody; that they are active, or in no group, is true of any.
+    let is_named_group = args.chosen.group.as_deref().is_some_and(|name| name != group::DEFAULT);
+    let is_sweeping = args.chosen.jobs.is_empty() && args.chosen.label.is_empty() && !is_named_group;
     if is_sweeping && !args.yes {
         let (ids, names): (Vec<JobId>, Vec<Called>) = cancel::foresee(&request)?.into_iter().unzip();
         if !ids.is_empty() && !is_wanted("cancel", ids.len(), &human::to_cancel(&names))? {

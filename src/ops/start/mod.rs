@@ -177,10 +177,10 @@ pub fn is_full(home: &Home, facts: &Facts, full: &Full, when_full: WhenFull) -> 
     );
     let retry_after_seconds = retry_after_seconds(home, facts, full);
     let reason = Reason::QueueFull { full: *full, retry_after_seconds };
-    Fault { reason: Some(Box::new(reason)), ..Fault::new(Code::NotNow, message) }.hint(
-        "--when-full wait waits for room, --batch FILE takes many commands as one entry, \
-        queue.max_size in config.toml raises the limit",
-    )
+    let wait = if when_full == WhenFull::Refuse { "--when-full wait waits for room; " } else { "" };
+    Fault { reason: Some(Box::new(reason)), ..Fault::new(Code::NotNow, message) }.hint(format!(
+        "{wait}with room, --batch FILE takes many commands as one entry; queue.max_size in config.toml raises the limit"
+    ))
 }
 
 /// Shortest and longest time after which trying again is proposed, and what is proposed where nothing is known.

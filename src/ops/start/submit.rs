@@ -338,6 +338,6 @@ pub fn known_groups(facts: &Facts, home: &Home) -> Vec<String> {
 pub fn no_group(name: &str, nearest: Option<String>) -> Fault {
     let near = nearest.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
     Fault::new(Code::NotFound, format!("there is no group {name:?}")).hint(format!(
-        "{near}--create-group makes it with one slot, [groups.{name}] in config.toml with more"
+        "{near}--create-group makes it with one slot, bgctl group add {name} --slots N with more"
     ))
 }

@@ -3,7 +3,7 @@
 use super::measure::count_of;
 use super::screen::{HEADING, Screen, columns, pad};
 use super::words::{age, jobs};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, group};
 use crate::ops::{
     group::{GroupResult, Standing},
     pause::{GroupPaused, Wanted},
@@ -40,6 +40,7 @@ pub fn groups(standings: &[Standing], now: Timestamp, screen: Screen) -> String 
 fn from(one: &Standing) -> &'static str {
     match one.slots {
         None => "-",
+        Some(_) if one.name == group::DEFAULT => "queue.max_concurrent",
         Some(_) if one.by_settings => "settings",
         Some(_) => "index",
     }

@@ -3,7 +3,7 @@
 use super::group::group_brief;
 use super::measure::{count_of, cpu, memory};
 use super::screen::{HEADING, LABEL, Screen, WARNING, colour_of, columns, fit, pad};
-use super::words::{age, brief, jobs, run_time, seconds_between, special, title};
+use super::words::{age, brief, jobs, run_time, seconds_until, special, title};
 use crate::model::{Timestamp, id::JobId, job::Job, state::Status};
 use crate::ops::{
     list::{Live, Observed},
@@ -211,8 +211,8 @@ fn queued(overview: &Overview, now: Timestamp) -> Table {
     let row = |Queued { job, waits, .. }: &Queued| {
         let waits = match waits {
             Waits::Paused { since } => format!("paused {} ago", age(*since, now)),
-            Waits::Until(at) => format!("{} to go", brief(seconds_between(now, *at))),
-            Waits::ForRetry { at, .. } => format!("{} to retry", brief(seconds_between(now, *at))),
+            Waits::Until(at) => format!("{} to go", brief(seconds_until(now, *at))),
+            Waits::ForRetry { at, .. } => format!("{} to retry", brief(seconds_until(now, *at))),
             Waits::GroupPaused { .. } => "group paused".to_owned(),
             Waits::ForGroup(_) => "no such group".to_owned(),
             Waits::ForJobs(open) => format!("for {}", jobs(open.len())),

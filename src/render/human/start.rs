@@ -8,7 +8,7 @@ use crate::model::{
     state::Status,
 };
 use crate::ops::start::Submitted;
-use crate::plan::{WAKE_HORIZON, admit::Full, pick::Waits};
+use crate::plan::admit::Full;
 use crate::render::safe;
 
 /// Why a submitted job does not run at once.
@@ -20,10 +20,7 @@ pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
         return Some(end(&submitted.job));
     }
     let waits = submitted.waits.as_ref()?;
-    let text = format!("queued: {}", waiting_named(waits, &submitted.holders, now));
-    // Nothing of ours is there for so long: a pass from outside starts it.
-    let is_far = matches!(waits, Waits::Until(at) if *at - now > WAKE_HORIZON);
-    Some(if is_far { format!("{text}; bgctl tick, from cron, starts it then") } else { text })
+    Some(format!("queued: {}", waiting_named(waits, &submitted.holders, now)))
 }
 
 /// The key was taken.
@@ -33,7 +30,8 @@ fn existing(submitted: &Submitted, now: Timestamp) -> String {
         Status::Running => format!("is running, for {}", run_time(job, now)),
         Status::Queued => "is queued".to_owned(),
         Status::WaitingApproval => "waits for approval".to_owned(),
-        ended => format!("is {ended}"),
+        Status::Cancelled => "was cancelled".to_owned(),
+        ended => format!("has {ended}"),
     };
     let other = if submitted.differs { ", with another command" } else { "" };
     format!("{} has the key and {stands}{other}; nothing was started", job.id)

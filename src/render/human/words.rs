@@ -14,7 +14,7 @@ use crate::ops::{
     called::Called,
     list::{Observed, Row},
 };
-use crate::plan::pick::Waits;
+use crate::plan::{WAKE_HORIZON, pick::Waits};
 use crate::render::safe;
 use chrono::{Local, TimeDelta};
 
@@ -63,7 +63,7 @@ pub fn special(row: &Row, now: Timestamp) -> Vec<String> {
         && at > now
     {
         let what = if job.attempt > 0 { "again in" } else { "in" };
-        special.push(format!("{what} {}", brief(seconds_between(now, at))));
+        special.push(format!("{what} {}", brief(seconds_until(now, at))));
     }
     if job.spec.priority != Priority::Normal && job.status() == Status::Queued {
         special.push(job.spec.priority.to_string());
@@ -94,6 +94,11 @@ pub fn nothing_was_executed(job: &Job) -> bool {
 /// How long ago.
 pub fn age(since: Timestamp, now: Timestamp) -> String {
     brief(seconds_between(since, now))
+}
+
+/// Whole seconds until a later instant, begun ones included: what comes in 2.9 s comes in 3 s.
+pub fn seconds_until(now: Timestamp, at: Timestamp) -> u64 {
+    u64::try_from((at - now).num_milliseconds()).unwrap_or(0).div_ceil(1_000)
 }
 
 /// Whole seconds from one instant to a later one.
@@ -141,7 +146,7 @@ pub fn end(job: &Job) -> String {
     // "cancelled: cancelled" would say it twice.
     let status = job.status().to_string();
     let rest = job.summary().map(|summary| summary.strip_prefix(&status).unwrap_or(summary));
-    let rest = rest.map(|rest| rest.trim_start_matches("; ")).filter(|rest| !rest.is_empty());
+    let rest = rest.map(|rest| rest.trim_start_matches([';', ' '])).filter(|rest| !rest.is_empty());
     let summary = rest.map(|rest| format!(": {}", safe::line(rest))).unwrap_or_default();
     format!("{} {}{summary}", job.id, job.status())
 }
@@ -181,10 +186,15 @@ pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> Strin
             format!("it waits for the {end} of {which}")
         }
         Waits::ForRetry { at, attempt, attempts_max } => {
-            let time = brief(seconds_between(now, *at));
-            format!("its last attempt failed, attempt {attempt} of {attempts_max} comes in {time}")
+            let time = brief(seconds_until(now, *at));
+            format!(
+                "its last attempt failed, attempt {attempt} of {attempts_max} comes in {time}{}",
+                by_tick(*at, now)
+            )
         }
-        Waits::Until(at) => format!("it starts in {}, not before", brief(seconds_between(now, *at))),
+        Waits::Until(at) => {
+            format!("it starts in {}, not before{}", brief(seconds_until(now, *at)), by_tick(*at, now))
+        }
         Waits::ForPass => "nothing is in its way, bgctl tick starts it".to_owned(),
         Waits::ForSlot { held_by, ahead } => {
             let slots = match held_by.len() {
@@ -202,6 +212,11 @@ pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> Strin
             format!("{slots}, {ahead}")
         }
     }
+}
+
+/// Nothing of ours is there for so long: a pass from outside starts it.
+fn by_tick(at: Timestamp, now: Timestamp) -> &'static str {
+    if at - now > WAKE_HORIZON { "; bgctl tick, from cron, starts it then" } else { "" }
 }
 
 /// Things in a sentence: `a`, `a and b`, `a, b and c`.

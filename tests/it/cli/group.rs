@@ -184,7 +184,7 @@ fn the_settings_win_over_the_index_and_say_so() {
         lines,
         [
             "GROUP SLOTS FROM HELD QUEUED STATE",
-            "default 2 settings 0 0 open",
+            "default 2 queue.max_concurrent 0 0 open",
             "gpu 1 settings 0 0 open",
             "io 4 settings 0 0 open"
         ]
