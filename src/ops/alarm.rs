@@ -16,8 +16,11 @@ use std::time::Duration;
 /// times a second, and nothing that comes due meanwhile is missed.
 const CHANGES_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long is waited before a pass is made again that failed, or after which what is due still waits: at first, and at
-/// most.
+/// An alarm looks at the index for this part of its time at the most.
+const LOOK_SHARE_DIVISOR: u32 = 10;
+
+/// How long is waited before a pass is made again that failed, or after which what is due still waits: at first, and
+/// from when on it is not waited any more.
 const RETRY_INTERVAL_MIN: Duration = Duration::from_millis(100);
 const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
@@ -31,8 +34,11 @@ pub fn run(root: &Path) {
     let Ok(mut home) = Home::open_at(root, BrokenConfig::Warns) else { return };
     loop {
         let Ok(Some(held)) = alarm::acquire(&home.root) else { return };
-        while_needed(&mut home);
+        let left = while_needed(&mut home);
         drop(held);
+        if left == Left::InVain {
+            return;
+        }
         // Who committed something in between found the lock taken.
         if !home.store().read().is_ok_and(|facts| wanted(&home, &facts).is_some()) {
             return;
@@ -49,48 +55,62 @@ enum Wanted {
     At(Timestamp),
 }
 
+/// Why an alarm leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// Nothing is due soon.
+    Idle,
+    /// It could not do what it is there for, again and again: the next pass from outside tries it anew.
+    InVain,
+}
+
 fn wanted(home: &Home, facts: &Facts) -> Option<Wanted> {
+    // What this program must not change it cannot start.
+    if facts.writable().is_err() {
+        return None;
+    }
     let now = home.clock.now();
-    let starts = |head| pick::would_start(facts, head, now, &home.config, &home.site);
-    if facts.heads().any(starts) {
+    if pick::would_start_any(facts, facts.heads(), now, &home.config, &home.site) {
         return Some(Wanted::Pass);
     }
     due::next(facts, now).filter(|at| *at - now <= WAKE_HORIZON).map(Wanted::At)
 }
 
-fn while_needed(home: &mut Home) {
+fn while_needed(home: &mut Home) -> Left {
     let root = home.root.path().to_owned();
     // Made before the index is read, so that no change is missed.
-    let Ok(follow) = home.store().follow() else { return };
+    let Ok(follow) = home.store().follow() else { return Left::InVain };
     let mut rest = RETRY_INTERVAL_MIN;
-    while root.is_dir() {
+    while rest < RETRY_INTERVAL_MAX {
+        if !root.is_dir() {
+            return Left::InVain;
+        }
         home.config = home.current_config();
-        let Ok(facts) = home.store().read() else {
-            // Somebody may be mending it; what is due then is found then.
-            let _ = follow.wait(&[], Some(rest));
-            rest = (rest * 2).min(RETRY_INTERVAL_MAX);
-            if rest == RETRY_INTERVAL_MAX {
-                return;
-            }
-            continue;
-        };
-        match wanted(home, &facts) {
-            None => return,
-            Some(Wanted::At(at)) => {
+        let began = home.clock.monotonic();
+        let facts = home.store().read();
+        let took = home.clock.monotonic().saturating_sub(began);
+        match facts.as_ref().map(|facts| wanted(home, facts)) {
+            Ok(None) => return Left::Idle,
+            Ok(Some(Wanted::At(at))) => {
                 rest = RETRY_INTERVAL_MIN;
-                sleep_until(home, follow.as_ref(), at);
+                sleep_until(home, follow.as_ref(), at, took);
+                continue;
             }
-            Some(Wanted::Pass) => {
+            Ok(Some(Wanted::Pass)) => {
                 pass(home);
-                let again =
-                    home.store().read().map_or(true, |facts| wanted(home, &facts) == Some(Wanted::Pass));
-                if again {
-                    let _ = follow.wait(&[], Some(rest));
-                    rest = (rest * 2).min(RETRY_INTERVAL_MAX);
+                let still = |facts: &Facts| wanted(home, facts) == Some(Wanted::Pass);
+                if home.store().read().is_ok_and(|facts| !still(&facts)) {
+                    rest = RETRY_INTERVAL_MIN;
+                    continue;
                 }
             }
+            // Somebody may be mending it; what is due is found then.
+            Err(_) => {}
         }
+        let _ = follow.wait(&[], Some(rest));
+        rest *= 2;
     }
+    Left::InVain
 }
 
 /// A whole pass. What it launches is nobody's child here.
@@ -101,13 +121,14 @@ fn pass(home: &Home) {
     let _ = home.pass(&store, &executor).advance(Scope::Whole, &mut |_| Ok(()));
 }
 
-/// Sleeps until that time, until the clock is set, or until a while after the index has changed.
-fn sleep_until(home: &Home, follow: &dyn Follow, at: Timestamp) {
+/// Sleeps until that time, until the clock is set, or until a while after the index has changed: the longer, the longer a
+/// look at it `took`.
+fn sleep_until(home: &Home, follow: &dyn Follow, at: Timestamp, took: Duration) {
     let timer = Timer::at(at);
     let fds: Vec<_> = timer.descriptor().into_iter().collect();
     let limit = timer.limit(at, home.clock.now());
     let went_off = follow.wait(&fds, limit).map_or(true, |readable| readable.contains(&true));
     if !went_off {
-        let _ = wait_for_any(&fds, CHANGES_INTERVAL);
+        let _ = wait_for_any(&fds, CHANGES_INTERVAL.max(took * LOOK_SHARE_DIVISOR));
     }
 }

@@ -13,9 +13,9 @@ use crate::model::{
     job::Job,
     state::Status,
 };
-use crate::os::clock::{Clock, SystemClock};
+use crate::os::clock::Clock;
 use crate::pass::Pass;
-use crate::plan::{Scope, due, pick::would_start};
+use crate::plan::{Scope, due, pick::would_start_any};
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -117,13 +117,13 @@ impl<'a> Attendance<'a> {
         // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made, or its time has
         // come and nobody else waits for that.
         let site = &self.home.site;
-        let idle = waiting.into_iter().any(|head| would_start(facts, head, now, &config, site));
+        let idle = would_start_any(facts, waiting.into_iter(), now, &config, site);
         // A pass that changes nothing for good, such as a launch that fails again and again, must not wake itself.
         let rested = self.passed.is_none_or(|at| at.elapsed() >= UNWATCHED_MAX);
         if (lost || idle) && rested {
             self.unwatched.clear();
             self.passed = Some(Instant::now());
-            self.pass(&local, &config);
+            self.pass(&config);
             return Ok(UNWATCHED_INTERVAL);
         }
         if !self.unwatched.is_empty() {
@@ -135,9 +135,11 @@ impl<'a> Attendance<'a> {
     }
 
     /// A whole pass. What goes wrong now may go right the next time, so that the wait goes on; it is told once.
-    fn pass(&mut self, local: &Local<'_, SystemClock>, config: &Config) {
+    fn pass(&mut self, config: &Config) {
         let store = self.home.store();
-        let pass = Pass { store: &store, executor: local, clock: &self.home.clock, config };
+        // What it launches is nobody's child here: a wait can be long, and lets no ended child go.
+        let executor = Local { orphan_watchers: true, ..self.home.local() };
+        let pass = Pass { store: &store, executor: &executor, clock: &self.home.clock, config };
         let told = match pass.advance(Scope::Whole, &mut |_| Ok(())) {
             Ok(decided) => decided.warnings,
             Err(error) => vec![error.to_string()],

@@ -1,9 +1,7 @@
 //! How jobs are called where a sentence has to be short.
 
-use crate::model::{
-    facts::{Facts, Head},
-    id::JobId,
-};
+use crate::model::{facts::Facts, id::JobId};
+use std::collections::HashMap;
 
 /// Fewest characters of an id's random part: two would do today, and be ambiguous tomorrow.
 const PREFIX_CHARS_MIN: usize = 3;
@@ -19,24 +17,48 @@ pub struct Called {
 
 /// What each of these jobs is called.
 pub fn called(facts: &Facts, ids: &[JobId]) -> Vec<Called> {
+    let known = Known::of(facts);
     let call = |id: &JobId| Called {
-        name: facts.heads().find(|head| head.id == *id).and_then(|head| head.name.clone()),
-        short: short(facts, id),
+        name: facts.head(id).and_then(|head| head.name.clone()),
+        short: known.short(id),
     };
     ids.iter().map(call).collect()
 }
 
-/// The shortest beginning that names only this job, and is no other's name; else the whole id.
-fn short(facts: &Facts, id: &JobId) -> String {
-    let random = id.random_part();
-    let could_be = |head: &Head, text: &str| {
-        head.id.random_part().starts_with(text) || head.name.as_deref() == Some(text)
-    };
-    (PREFIX_CHARS_MIN..=random.len())
-        .map(|chars| &random[..chars])
-        .find(|text| !facts.heads().any(|head| head.id != *id && could_be(head, text)))
-        .unwrap_or(id.as_str())
-        .to_owned()
+/// What could be meant by a short word: the random parts of all jobs, in order, and their names.
+struct Known<'a> {
+    random_parts: Vec<&'a str>,
+    names: HashMap<&'a str, Vec<&'a JobId>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let mut random_parts: Vec<&str> = facts.heads().map(|head| head.id.random_part()).collect();
+        random_parts.sort_unstable();
+        let mut names: HashMap<&str, Vec<&JobId>> = HashMap::new();
+        for (name, head) in facts.heads().filter_map(|head| Some((head.name.as_deref()?, head))) {
+            names.entry(name).or_default().push(&head.id);
+        }
+        Self { random_parts, names }
+    }
+
+    /// The shortest beginning that names only this job, and is no other's name; else the whole id.
+    fn short(&self, id: &JobId) -> String {
+        let random = id.random_part();
+        let is_others_name =
+            |text: &str| self.names.get(text).is_some_and(|ids| ids.iter().any(|other| *other != id));
+        (PREFIX_CHARS_MIN..=random.len())
+            .map(|chars| &random[..chars])
+            .find(|text| self.begin_so(text) <= 1 && !is_others_name(text))
+            .unwrap_or(id.as_str())
+            .to_owned()
+    }
+
+    /// How many random parts begin so, 2 standing for more: in their order they stand beside each other.
+    fn begin_so(&self, text: &str) -> usize {
+        let first = self.random_parts.partition_point(|part| *part < text);
+        self.random_parts[first..].iter().take(2).take_while(|part| part.starts_with(text)).count()
+    }
 }
 
 #[cfg(test)]

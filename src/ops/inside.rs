@@ -11,6 +11,7 @@ use crate::exec::local::tree::MARK;
 use crate::model::{facts::Facts, id::JobId};
 use crate::os::clock::Clock;
 use crate::plan::pick::{self, Waits};
+use std::collections::HashSet;
 
 /// The job inside which this process runs, as its environment says.
 pub fn own_job() -> Option<JobId> {
@@ -36,7 +37,14 @@ pub fn circle(home: &Home, attendance: &Attendance<'_>, ids: &[JobId]) -> Result
         return Ok(None);
     }
     let now = home.clock.now();
+    // Of jobs of one group, the first that waits for a slot tells what any other would.
+    let mut seen: HashSet<Option<&str>> = HashSet::new();
     for id in ids {
+        let Some(head) = facts.head(id) else { continue };
+        let waits_for_slot = pick::is_due(facts, head, now) && !head.service;
+        if !waits_for_slot || !seen.insert(head.group.as_deref()) {
+            continue;
+        }
         let waits = pick::why_it_waits(facts, id, now, &home.config, &home.site)?;
         let Some(Waits::ForSlot { held_by, .. }) = waits else { continue };
         let (mut order, others): (Vec<JobId>, Vec<JobId>) =

@@ -19,7 +19,9 @@ use crate::os::clock::Clock;
 use crate::plan::{
     self, Action, Inputs, Scope,
     census::{Census, Sighting},
-    rescue, retain, shed,
+    rescue,
+    retain::{self, Keeping, Kept},
+    shed,
 };
 use crate::store::{
     Decide, Store, StoreError, environments, logs,
@@ -233,29 +235,36 @@ impl<C: Clock> Pass<'_, C> {
     ///
     /// In this order a crash leaves an entry without files, which the next pass removes, never files without an entry;
     /// and space is freed before the index is written, so that it works on a full disk.
+    ///
+    /// They were chosen without the lock: what a submission has begun to wait for since, or was given as the job of its
+    /// key, stays.
     pub fn remove(&self, root: &Root, ids: &[JobId]) -> Result<Decided, PassError> {
         // No file goes for an entry that this program must not remove.
+        let mut going = Vec::new();
+        self.store.transact(self.clock.now(), &mut |draft| {
+            going = still_going(draft.facts(), ids, self.clock.now());
+            Ok(())
+        })?;
         self.store
             .read()?
             .writable()
             .map_err(|reason| StoreError::Unreadable { path: root.path().join(INDEX), reason })?;
         let runs = root.runs()?;
-        for name in ids.iter().flat_map(run_file_names) {
+        for name in going.iter().flat_map(run_file_names) {
             runs.remove(&name).map_err(|error| StoreError::System {
                 doing: "remove",
                 path: runs.path().join(&name),
                 error,
             })?;
         }
-        let mut swept = Ok(0);
         let commit = self.store.transact(self.clock.now(), &mut |draft| {
-            for id in ids {
-                draft.push(Event::Removed { id: id.clone() })?;
+            for id in still_going(draft.facts(), &going, self.clock.now()) {
+                draft.push(Event::Removed { id })?;
             }
-            swept = environments::sweep(root, draft.facts());
             Ok(())
         })?;
-        swept?;
+        // Only now: an index that still names them must find them.
+        environments::tidy(root, self.store, &self.store.read()?, self.clock.now())?;
         Ok(Decided {
             events: commit.events,
             warnings: commit.warning.into_iter().collect(),
@@ -298,4 +307,14 @@ impl<C: Clock> Pass<'_, C> {
         };
         ids.into_iter().partition(|id| !lives(id))
     }
+}
+
+/// Of these ended jobs, those that nothing keeps as things are now. That one is a dead letter was known to who chose it.
+fn still_going(facts: &Facts, ids: &[JobId], now: Timestamp) -> Vec<JobId> {
+    let keeping = Keeping::of(facts, now);
+    let goes = |id: &&JobId| {
+        let head = facts.head(id);
+        head.is_some_and(|head| matches!(keeping.why(head), None | Some(Kept::DeadLetter)))
+    };
+    ids.iter().filter(goes).cloned().collect()
 }

@@ -49,7 +49,7 @@ pub fn enter(draft: &mut Draft, job: Job) -> Result<Admission, Damage> {
 
 /// The job that holds a key.
 pub fn holder_of_key<'a>(facts: &'a Facts, key: &str, now: Timestamp) -> Option<&'a Head> {
-    Holders::of(facts, now).0.get(key).and_then(|holder| facts.head(&holder.id))
+    Holders::of(facts, now).of_key(key).and_then(|id| facts.head(id))
 }
 
 /// The jobs that hold keys, by key: one that has not ended before one that has, and of these the newest.
@@ -74,6 +74,11 @@ impl Holders {
             }
         }
         Self(holders)
+    }
+
+    /// Who holds a key.
+    pub fn of_key(&self, key: &str) -> Option<&JobId> {
+        self.0.get(key).map(|holder| &holder.id)
     }
 
     /// Gives a job its key, where it has one; `Some`: that one has it already.

@@ -64,6 +64,10 @@ pub fn depend(draft: &mut Draft, inputs: &Inputs<'_>) -> Result<(), Damage> {
         let facts = draft.facts();
         let head = facts.head(&id).filter(|head| waits_for_others(head));
         let Some(note) = head.and_then(|head| why_in_vain(facts, head)) else { continue };
+        if facts.job(&id).is_err() {
+            // An entry that is damaged inside must not stop the others.
+            continue;
+        }
         let ending = Ending { why: Why::Dependency, at: inputs.now, signal: None, note: Some(note) };
         draft.push(Event::Changed { id: id.clone(), change: Change::Decide { ending } })?;
         open.extend(dependants.remove(&id).into_iter().flatten().rev());
@@ -78,6 +82,9 @@ fn waits_for_others(head: &Head) -> bool {
 fn why_in_vain(facts: &Facts, head: &Head) -> Option<String> {
     head.after.iter().find_map(|dependency| {
         let id = &dependency.id;
+        if *id == head.id {
+            return Some("it was to wait for itself".to_owned());
+        }
         match standing(facts, dependency) {
             Standing::Met | Standing::Open => None,
             Standing::Failed(Status::Cancelled) => Some(format!("{id}, which it waited for, was cancelled")),

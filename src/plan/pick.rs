@@ -27,23 +27,46 @@ pub fn pick(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -
 }
 
 fn next(facts: &Facts, inputs: &Inputs<'_>) -> Vec<JobId> {
-    let mut held: HashMap<&str, usize> = HashMap::new();
-    for job in holders(facts, inputs.site) {
-        *held.entry(group_of(job.spec.group.as_deref())).or_default() += 1;
-    }
+    let mut free = Free::of(facts, inputs.config, inputs.site);
     let mut next = Vec::new();
     for head in in_order(facts, inputs.now) {
-        let name = group_of(head.group.as_deref());
-        if !head.service {
-            let held = held.entry(name).or_default();
-            if *held >= slots(facts, inputs.config, name).unwrap_or(0) {
-                continue;
-            }
-            *held += 1;
+        // An entry that is damaged inside must not stop the others; who looks at it is told where the damage is.
+        if free.has_room_for(head) && facts.job(&head.id).is_ok() {
+            free.take_for(head);
+            next.push(head.id.clone());
         }
-        next.push(head.id.clone());
     }
     next
+}
+
+/// The free slots of each group, counted once for many questions.
+struct Free<'a> {
+    facts: &'a Facts,
+    config: &'a Config,
+    held: HashMap<&'a str, usize>,
+}
+
+impl<'a> Free<'a> {
+    fn of(facts: &'a Facts, config: &'a Config, site: &'a Site) -> Self {
+        let mut held: HashMap<&str, usize> = HashMap::new();
+        for job in holders(facts, site) {
+            *held.entry(group_of(job.spec.group.as_deref())).or_default() += 1;
+        }
+        Self { facts, config, held }
+    }
+
+    /// Whether a job would get a slot, or needs none.
+    fn has_room_for(&self, head: &Head) -> bool {
+        let name = group_of(head.group.as_deref());
+        let taken = self.held.get(name).copied().unwrap_or(0);
+        head.service || slots(self.facts, self.config, name).unwrap_or(0) > taken
+    }
+
+    fn take_for(&mut self, head: &'a Head) {
+        if !head.service {
+            *self.held.entry(group_of(head.group.as_deref())).or_default() += 1;
+        }
+    }
 }
 
 /// The jobs that could start now if they got a slot, in the order in which they get one.
@@ -95,14 +118,21 @@ pub fn is_due(facts: &Facts, head: &Head, now: Timestamp) -> bool {
         && depend::is_met(facts, head)
 }
 
-/// Whether the next pass would start a job.
-pub fn would_start(facts: &Facts, head: &Head, now: Timestamp, config: &Config, site: &Site) -> bool {
-    let group = head.group.as_deref();
-    let free = || {
-        let holding = holders_of(facts, site, group).count();
-        slots(facts, config, group_of(group)).unwrap_or(0) > holding
-    };
-    is_due(facts, head, now) && (head.service || free())
+/// Whether the next pass would start one of these jobs.
+pub fn would_start_any<'a>(
+    facts: &'a Facts,
+    mut heads: impl Iterator<Item = &'a Head>,
+    now: Timestamp,
+    config: &Config,
+    site: &Site,
+) -> bool {
+    let free = Free::of(facts, config, site);
+    heads.any(|head| {
+        head.status == Status::Queued
+            && free.has_room_for(head)
+            && is_due(facts, head, now)
+            && facts.job(&head.id).is_ok()
+    })
 }
 
 /// Why a queued job does not run.

@@ -7,7 +7,8 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(
     after_long_help = "Each becomes a new job with the same command, folder and settings; the new ids are printed in order. All are
-submitted at once or none, and count as one entry of the queue. What the original waited for is not waited for again.
+submitted at once or none, and count as one entry of the queue. Of jobs that are retried together, one waits for
+the other as before; else what the original waited for is not waited for again.
 A dead letter runs with the environment that it had, and is a dead letter no more; of any other job the environment
 is not kept, so that it runs with the one of here.
 

@@ -59,11 +59,11 @@ struct Wire {
     labels: Vec<String>,
     #[serde(default)]
     summary: Option<String>,
-    #[serde(default, skip_serializing_if = "Sources::are_default")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Sources::are_default")]
     limits_from: Sources,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     attempt: u32,
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "one", deserialize_with = "one_or_more", skip_serializing_if = "is_one")]
     max_attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_delay_seconds: Option<u64>,
@@ -105,13 +105,13 @@ struct Wire {
     exit: Option<Exit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     leftovers: Vec<Leftover>,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     leftovers_left: bool,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     best_effort: bool,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     env: Option<String>,
@@ -119,7 +119,7 @@ struct Wire {
     stdin: Option<Bytes>,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
     stdin_pipe: bool,
-    #[serde(default, skip_serializing_if = "is_default_policy")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default_policy")]
     on_leftovers: LeftoverPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<JobId>,
@@ -208,6 +208,11 @@ fn one() -> u32 {
     1
 }
 
+/// Null, as in a hand-made index, is what is usual.
+fn one_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    Option::deserialize(from).map(|number| number.unwrap_or_else(one))
+}
+
 fn is_false(flag: &bool) -> bool {
     !*flag
 }
@@ -268,6 +273,19 @@ mod tests {
         assert_eq!(written["colour"]["of"], "paint");
         assert_eq!(written["argv"], Value::Null, "a line stays a line");
         assert_eq!(serde_json::from_value::<Job>(written).unwrap(), job);
+    }
+
+    #[test]
+    fn null_is_nothing_where_nothing_can_be_said() {
+        let nulls = HAND_MADE.replace(
+            "\"labels\": [\"a\"],",
+            "\"labels\": [\"a\"], \"attempt\": null, \"max_attempts\": null, \"on_leftovers\": null, \"leftovers\": null, \
+            \"notes\": null, \"limits_from\": null, \"priority\": null, \"key\": null, \"after\": null, \"group\": null, \
+            \"batch\": null, \"retry_of\": null, \"retry_on\": null, \"dead_letter\": null,",
+        );
+        assert!(nulls.contains("max_attempts"));
+        let job: Job = serde_json::from_str(&nulls).unwrap();
+        assert_eq!(job, serde_json::from_str(HAND_MADE).unwrap());
     }
 
     #[test]

@@ -10,13 +10,14 @@ use super::{
     list::places,
     start::{
         Submitted, WhenFull,
-        submit::{self, Placed, Submission, has_its_key, submit},
+        submit::{self, Entry, Placed, Submission, has_its_key, submit},
         submitted_job, tell_why_it_waits, wait_for_room,
     },
 };
 use crate::exec::local::start::JOB_VARIABLES;
 use crate::model::{
-    facts::{Facts, Head},
+    dependency::{Dependency, Until},
+    facts::Facts,
     id::JobId,
     job::Job,
     state::Status,
@@ -29,7 +30,7 @@ use crate::os::{
 use crate::pass::{Decided, Pass};
 use crate::plan::{
     Action, Scope,
-    admit::{Full, holder_of_key},
+    admit::{Full, Holders},
 };
 use crate::store::Store;
 use edit::Edited;
@@ -109,11 +110,11 @@ pub fn retry(request: &Request, waiting: &mut dyn FnMut(&Full)) -> Result<Retrie
         if repetitions.is_empty() {
             return Ok(Retried { left, warnings: home.warnings.clone(), ..Retried::default() });
         }
-        let submission = submission(&repetitions, caller);
+        let mut submission = submission(&repetitions, caller);
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
-        match submit(&home, &pass, submission)? {
+        match submit(&home, &pass, &mut submission)? {
             submit::Submitted::Stands(placed, decided) => {
                 return told(&home, &pass, &facts, repetitions, &placed, decided)
                     .map(|retried| Retried { left, ..retried });
@@ -244,10 +245,12 @@ fn held_back(home: &Home, facts: &Facts, jobs: &[Job]) -> Vec<Left> {
     for job in jobs {
         last.extend(job.spec.key.as_ref().map(|key| (key.text.as_str(), &job.id)));
     }
+    let holders = Holders::of(facts, now);
     let holder = |job: &Job| -> Option<JobId> {
         let key = &job.spec.key.as_ref()?.text;
-        let active = holder_of_key(facts, key, now).filter(|head: &&Head| !head.status.has_ended());
-        let holder = active.map(|head| &head.id).or_else(|| last.get(key.as_str()).copied())?;
+        let active =
+            holders.of_key(key).filter(|id| facts.head(id).is_some_and(|head| !head.status.has_ended()));
+        let holder = active.or_else(|| last.get(key.as_str()).copied())?;
         (*holder != job.id).then(|| holder.clone())
     };
     jobs.iter().filter_map(|job| Some(Left { id: job.id.clone(), holder: holder(job)? })).collect()
@@ -284,15 +287,36 @@ fn has_not_ended(job: &Job) -> Fault {
 
 /// All new jobs as one submission. Several count as one entry of the queue, as a batch does.
 fn submission(repetitions: &[Repetition], caller: Inherited) -> Submission {
+    // What is repeated together waits for each other as it did.
+    let place_of = |id: &JobId| repetitions.iter().position(|one| one.original == *id);
+    let entry = |one: &Repetition| Entry {
+        after: one.awaited.iter().filter_map(|dep| Some((place_of(&dep.id)?, dep.until))).collect(),
+        ..one.entry.clone()
+    };
     let dead = repetitions.iter().filter(|one| one.is_dead_letter).map(|one| one.original.clone());
     Submission {
-        entries: repetitions.iter().map(|one| one.entry.clone()).collect(),
+        entries: repetitions.iter().map(entry).collect(),
         inherited: caller,
         not_before: None,
         is_batch: repetitions.len() > 1,
         makes_groups: false,
         retried: dead.collect(),
     }
+}
+
+/// A failure that the original waited for, and that its repetition does not wait for: somebody may count on it.
+fn not_awaited(before: &Facts, one: &Repetition, all: &[Repetition]) -> Option<String> {
+    let failed = |dependency: &&Dependency| {
+        dependency.until == Until::Completed
+            && before.head(&dependency.id).is_some_and(|head| head.status != Status::Completed)
+            && all.iter().all(|other| other.original != dependency.id)
+    };
+    let other = &one.awaited.iter().find(failed)?.id;
+    let id = &one.original;
+    Some(format!(
+        "{id} waited for {other}, which has not completed, and its retry does not wait for it; bgctl retry {other} {id} \
+        repeats both in their order"
+    ))
 }
 
 /// Acts upon what was decided, and tells how the new jobs stand. They are on disk: whatever goes wrong is a warning.
@@ -306,6 +330,7 @@ fn told(
 ) -> Result<Retried, Fault> {
     let mut warnings = home.warnings.clone();
     warnings.extend(decided.warnings.iter().cloned());
+    warnings.extend(repetitions.iter().filter_map(|one| not_awaited(before, one, &repetitions)));
     match pass.act(&decided.actions) {
         Ok(told) => warnings.extend(told),
         Err(error) => warnings.push(error.to_string()),

@@ -2,6 +2,7 @@
 
 use super::edit::Edited;
 use crate::model::{
+    dependency::Dependency,
     facts::{Facts, Head},
     id::JobId,
     job::Job,
@@ -33,6 +34,8 @@ pub struct Repetition {
     pub is_dead_letter: bool,
     /// Whether it runs with the environment of that job; otherwise with its submitter's.
     pub has_its_environment: bool,
+    /// What the original waited for.
+    pub awaited: Vec<Dependency>,
     /// What is submitted.
     pub entry: Entry,
 }
@@ -40,7 +43,7 @@ pub struct Repetition {
 /// Makes the repetition of a job ready, and checks that it could start.
 ///
 /// It is asked for as the original was, but for what belongs to that submission: when it was to start, what it waited
-/// for, the batch it came with. Only the environment of a dead letter is kept, so that others run with their submitter's.
+/// for (but of jobs that are repeated together one waits for the other as before), the batch it came with. Only the environment of a dead letter is kept, so that others run with their submitter's.
 /// `kept` are the environments that were read before.
 pub fn repetition(
     home: &Home,
@@ -51,6 +54,7 @@ pub fn repetition(
     kept: &mut HashMap<String, Inherited>,
 ) -> Result<Repetition, Fault> {
     let id = original.id.clone();
+    let awaited = original.spec.after.clone();
     let is_dead_letter = original.end().is_some_and(|end| end.dead_letter);
     let env = original.spec.env.clone().filter(|_| is_dead_letter);
     let has_its_environment = env.is_some();
@@ -83,7 +87,8 @@ pub fn repetition(
             .hint(format!("[groups.{group}] in config.toml makes it again")));
     }
     let input = kept_input(home, &id, &spec.stdin)?;
-    Ok(Repetition { original: id, is_dead_letter, has_its_environment, entry: Entry { spec, input } })
+    let entry = Entry { spec, input, after: Vec::new() };
+    Ok(Repetition { original: id, is_dead_letter, has_its_environment, awaited, entry })
 }
 
 /// The environment of a dead letter.

@@ -69,6 +69,11 @@ pub fn keep(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
     bytes(path.into_os_string(), "the input's path")
 }
 
+/// Where an input is kept.
+pub fn path(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
+    bytes(root.runs()?.path().join(input_name(id)).into_os_string(), "the input's path")
+}
+
 /// Keeps for a job what is kept for another one. Gives its path.
 pub fn copy(root: &Root, from: &JobId, to: &JobId) -> Result<Bytes, Fault> {
     let runs = root.runs()?;

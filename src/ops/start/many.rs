@@ -111,11 +111,11 @@ pub fn start(
     let asked = Asked::read(flags, many, &home.config, told)?;
     loop {
         told(Stage::Queue { jobs: asked.count() });
-        let (places, submission) = prepare(&home, flags, &asked)?;
+        let (places, mut submission) = prepare(&home, flags, &asked)?;
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
-        match submit(&home, &pass, submission)? {
+        match submit(&home, &pass, &mut submission)? {
             Submitted::Stands(all, decided) => {
                 let mut warnings = home.warnings.clone();
                 warnings.extend(decided.warnings.iter().cloned());
@@ -281,7 +281,8 @@ fn one_reader() -> Fault {
 fn prepare(home: &Home, flags: &Request, asked: &Asked) -> Result<(Vec<Place>, Submission), Fault> {
     let facts = home.store().read()?;
     let (all, inherited) = entries(&home.config, &facts, flags, asked)?;
-    let (places, entries) = all.into_iter().map(|(place, spec)| (place, Entry { spec, input: None })).unzip();
+    let (places, entries) =
+        all.into_iter().map(|(place, spec)| (place, Entry { spec, input: None, after: Vec::new() })).unzip();
     let submission = Submission {
         entries,
         inherited,

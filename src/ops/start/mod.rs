@@ -43,7 +43,7 @@ use crate::store::Store;
 use given::prepare;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use submit::{Entry, Kept, Placed, Submission, submit};
+use submit::{Entry, Kept, Placed, Submission, read_own, submit};
 
 /// A submitted job.
 #[derive(Debug)]
@@ -90,21 +90,42 @@ pub fn start(
         WhenFull::Wait { within: Some(within) } => Some(Instant::now() + within),
         _ => None,
     };
-    // Our own standard input can be read once only: there must be room before.
+    let mut own = None;
+    let started = start_in(&home, request, (when_full, deadline), &mut own, waiting);
+    // Nobody asks for it any more: it failed, or another job has the key.
+    if let Some(id) = own.filter(|own| !matches!(&started, Ok(started) if started.job.id == *own)) {
+        input::forget(&home.root, &id);
+    }
+    started
+}
+
+/// Submits a job; `own` is under which id our own standard input was read for it.
+fn start_in(
+    home: &Home,
+    request: &Request,
+    (when_full, deadline): (WhenFull, Option<Instant>),
+    own: &mut Option<JobId>,
+    waiting: &mut dyn FnMut(&Full),
+) -> Result<Submitted, Fault> {
     let own_input = request.stdin.as_deref() == Some(Path::new(input::OWN));
     loop {
-        // What is asked may change while it waits: files of variables, a folder that goes.
-        if own_input && let Err(full) = room(&home, request)? {
-            wait_for_room(&home, &full, when_full, deadline, waiting)?;
-            continue;
+        // Who reads from a pipe is not made to say all of it before he is refused.
+        if own_input && own.is_none() {
+            if let Err(full) = room(home, request)? {
+                wait_for_room(home, &full, when_full, deadline, waiting)?;
+                continue;
+            }
+            prepare(request, &home.config)?;
+            *own = Some(read_own(home)?);
         }
+        // What is asked may change while it waits: files of variables, a folder that goes.
         let (spec, inherited) = prepare(request, &home.config)?;
         let asked = spec.display.clone();
-        let after = dependencies(&home, request)?;
+        let after = dependencies(home, request)?;
         let spec = crate::model::spec::JobSpec { after, ..spec };
-        let input = own_input.then_some(Kept::Own);
-        let submission = Submission {
-            entries: vec![Entry { spec, input }],
+        let input = own.clone().map(Kept::Own);
+        let mut submission = Submission {
+            entries: vec![Entry { spec, input, after: Vec::new() }],
             inherited,
             not_before: request.not_before(home.clock.now()),
             is_batch: false,
@@ -114,16 +135,20 @@ pub fn start(
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
-        match submit(&home, &pass, submission)? {
+        let submitted = submit(home, &pass, &mut submission);
+        if let Some(Kept::Own(id)) = submission.entries.first().and_then(|entry| entry.input.as_ref()) {
+            *own = Some(id.clone());
+        }
+        match submitted? {
             submit::Submitted::Stands(placed, decided) => {
                 let Some(placed) = placed.into_iter().next() else {
                     return Err(Fault::new(Code::Failed, "nothing was submitted"));
                 };
-                return launch(&home, &pass, &placed, &asked, decided);
+                return launch(home, &pass, &placed, &asked, decided);
             }
             submit::Submitted::Full(full, decided) => {
                 pass.act(&decided.actions)?;
-                wait_for_room(&home, &full, when_full, deadline, waiting)?;
+                wait_for_room(home, &full, when_full, deadline, waiting)?;
             }
         }
     }

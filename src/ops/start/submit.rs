@@ -3,6 +3,7 @@
 use super::input;
 use crate::model::{
     Timestamp,
+    dependency::{Dependency, Until},
     event::Event,
     facts::{Draft, Facts},
     group::GroupChange,
@@ -14,6 +15,7 @@ use crate::model::{
 };
 use crate::ops::{
     fault::{Code, Fault},
+    find::no_such_job,
     home::Home,
 };
 use crate::os::{
@@ -57,15 +59,25 @@ pub struct Entry {
     pub spec: JobSpec,
     /// What is kept for it to read.
     pub input: Option<Kept>,
+    /// Others of this submission that it waits for, by their place in it, beside those that the specification names.
+    pub after: Vec<(usize, Until)>,
 }
 
 /// What is kept for a job to read.
 #[derive(Clone, Debug)]
 pub enum Kept {
-    /// Our own standard input, read now to its end.
-    Own,
+    /// What was read for it already, under this id, which the job gets where it is free.
+    Own(JobId),
     /// What is kept for another job.
     Of(JobId),
+}
+
+/// Reads our own standard input to its end, for a job that is about to be submitted. It can be read once only: whoever
+/// does not submit the job after all forgets it.
+pub fn read_own(home: &Home) -> Result<JobId, Fault> {
+    let id = draw(home.clock.now(), 1)?.remove(0);
+    input::keep(&home.root, &id)?;
+    Ok(id)
 }
 
 /// What became of one job.
@@ -86,15 +98,21 @@ pub enum Submitted {
     Full(Full, Decided),
 }
 
-/// Makes what the jobs need durable, then the jobs. What was decided has yet to be acted upon.
+/// Makes what the jobs need durable, then the jobs. What was decided has yet to be acted upon. What was read for a job
+/// stays, whatever comes of it; copies go with what was not submitted.
 pub fn submit(
     home: &Home,
     pass: &Pass<'_, SystemClock>,
-    mut submission: Submission,
+    submission: &mut Submission,
 ) -> Result<Submitted, Fault> {
     let mut ids = draw(home.clock.now(), submission.entries.len())?;
-    let result = keep_inputs(home, &mut submission, &ids)
-        .and_then(|()| submit_as_free(home, pass, &mut ids, &mut submission));
+    for (entry, id) in submission.entries.iter().zip(&mut ids) {
+        if let Some(Kept::Own(own)) = &entry.input {
+            id.clone_from(own);
+        }
+    }
+    let result =
+        keep_inputs(home, submission, &ids).and_then(|()| submit_as_free(home, pass, &mut ids, submission));
     if !matches!(&result, Ok(Submitted::Stands(placed, _)) if placed.iter().all(|one| one.created)) {
         let created: HashSet<JobId> = match &result {
             Ok(Submitted::Stands(placed, _)) => {
@@ -102,7 +120,9 @@ pub fn submit(
             }
             _ => HashSet::new(),
         };
-        let unused = |(id, entry): &(&JobId, &Entry)| entry.input.is_some() && !created.contains(id);
+        let unused = |(id, entry): &(&JobId, &Entry)| {
+            matches!(entry.input, Some(Kept::Of(_))) && !created.contains(id)
+        };
         for (id, _) in ids.iter().zip(&submission.entries).filter(unused) {
             input::forget(&home.root, id);
         }
@@ -128,7 +148,7 @@ fn keep_inputs(home: &Home, submission: &mut Submission, ids: &[JobId]) -> Resul
     for (entry, id) in submission.entries.iter_mut().zip(ids) {
         match &entry.input {
             None => {}
-            Some(Kept::Own) => entry.spec.stdin = Input::File(input::keep(&home.root, id)?),
+            Some(Kept::Own(own)) => entry.spec.stdin = Input::File(input::path(&home.root, own)?),
             Some(Kept::Of(other)) => entry.spec.stdin = Input::File(input::copy(&home.root, other, id)?),
         }
     }
@@ -152,6 +172,9 @@ fn submit_as_free(
             if entry.input.is_some() {
                 entry.spec.stdin = Input::File(input::rename(&home.root, id, other)?);
             }
+            if let Some(Kept::Own(own)) = &mut entry.input {
+                own.clone_from(other);
+            }
         }
         *ids = others;
     }
@@ -166,6 +189,8 @@ enum Found {
     Full(Full),
     /// A dead letter is none any more: somebody else has dealt with it.
     Settled(JobId),
+    /// A job that is to be waited for was removed meanwhile.
+    NoJob(JobId),
     /// The key of a job that is to be repeated is another's.
     KeyTaken {
         original: JobId,
@@ -219,6 +244,7 @@ fn submit_as(
         pass.act(&decided.actions)?;
         match found {
             Found::NoGroup { name, nearest } => return Err(no_group(&name, nearest)),
+            Found::NoJob(id) => return Err(no_such_job(id.as_str())),
             Found::Settled(id) => return Err(is_settled(&id)),
             Found::KeyTaken { original, holder } => return Err(has_its_key(&original, &holder)),
             Found::EnvironmentGone => {
@@ -233,7 +259,9 @@ fn submit_as(
 fn jobs(submission: &Submission, ids: &[JobId], captured: Option<&str>, now: Timestamp) -> Vec<Job> {
     let job = |(entry, id): (&Entry, &JobId)| {
         let env = entry.spec.env.as_deref().or(captured).map(str::to_owned);
-        let spec = JobSpec { env, ..entry.spec.clone() };
+        let mut spec = JobSpec { env, ..entry.spec.clone() };
+        let others = entry.after.iter().filter_map(|(place, until)| ids.get(*place).zip(Some(*until)));
+        spec.after.extend(others.map(|(id, until)| Dependency { id: id.clone(), until }));
         let mut job = Job::new(id.clone(), spec, now);
         job.state = queued(submission.not_before);
         job
@@ -272,6 +300,11 @@ fn place(
         }
     }
     let new = || jobs.iter().zip(&placed).filter(|(_, placed)| placed.created).map(|(job, _)| job);
+    let own: HashSet<&JobId> = jobs.iter().map(|job| &job.id).collect();
+    let is_there = |id: &JobId| facts.head(id).is_some() || own.contains(id);
+    if let Some(gone) = new().flat_map(|job| &job.spec.after).find(|one| !is_there(&one.id)) {
+        return Ok(Found::NoJob(gone.id.clone()));
+    }
     let missing: Vec<String> = missing_groups(facts, home, new());
     if let Some(name) = missing.first().filter(|_| !submission.makes_groups) {
         let known = known_groups(facts, home);

@@ -204,8 +204,10 @@ fn attempts(report: &Report, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
     for attempt in &report.attempts {
         let begin = attempt.started_at.map_or_else(|| "at an unknown time".to_owned(), local);
-        let time = attempt.started_at.map(|from| {
-            let time = brief(seconds_between(from, attempt.ended_at.unwrap_or(now)));
+        // One that is over and that nobody saw ending took nobody knows how long.
+        let until = attempt.ended_at.or(attempt.outcome.is_none().then_some(now));
+        let time = attempt.started_at.zip(until).map(|(from, until)| {
+            let time = brief(seconds_between(from, until));
             format!(", {time}")
         });
         let head = format!("{} of {max}: {begin}{}", attempt.number, time.unwrap_or_default());

@@ -520,3 +520,88 @@ fn a_job_in_a_shell_script_is_idempotent() {
     let output = command.output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1");
 }
+
+// What a look from outside found.
+
+#[test]
+fn an_input_that_was_read_is_not_lost_while_a_start_waits_for_room() {
+    let user = User::new();
+    configure(&user, "[queue]\nmax_concurrent = 1\nmax_size = 5\nthreshold_percent = 20\n");
+    let held = Held::start(&user, "it");
+    let words = user.fifo("words");
+    let script =
+        format!("exec '{BGCTL}' start --quiet --stdin - --when-full wait -- cat < '{}'", words.display());
+    let waiting = user.command("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    // It reads by now; meanwhile the queue fills.
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&words).unwrap();
+    until("it has begun to keep what it reads", || {
+        std::fs::read_dir(user.root().join("runs"))
+            .unwrap()
+            .flatten()
+            .any(|file| std::path::Path::new(&file.file_name()).extension().is_some_and(|end| end == "in"))
+    });
+    let others = [user.start(["true"]), user.start(["true"])];
+    std::io::Write::write_all(&mut writer, b"precious\n").unwrap();
+    drop(writer);
+    held.let_go(0);
+    let output = waiting.wait_with_output().unwrap();
+    let id = String::from_utf8(output.stdout).unwrap().trim_end().to_owned();
+    for id in others.iter().chain([&id]) {
+        assert_eq!(user.wait(id), 0);
+    }
+    assert_eq!(user.ok(["logs", &id]), "precious\n");
+}
+
+#[test]
+fn a_refused_start_keeps_nothing_of_its_input() {
+    let user = narrow();
+    let held = Held::start_with(&user, "it", "", &["--key", "k"]);
+    let script = format!("echo text | '{BGCTL}' start --quiet --key k --stdin - -- cat");
+    assert!(user.command("sh").args(["-c", &script]).status().unwrap().success());
+    let kept = std::fs::read_dir(user.root().join("runs")).unwrap().flatten();
+    let kept: Vec<_> = kept.filter(|file| file.file_name().to_string_lossy().ends_with(".in")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
+    held.let_go(0);
+}
+
+#[test]
+fn an_entry_that_is_damaged_inside_does_not_hold_up_the_others() {
+    let user = narrow();
+    let held = Held::start(&user, "it");
+    let (damaged, sound) = (user.start(["true"]), user.start(["true"]));
+    let text = std::fs::read_to_string(user.root().join("jobs.json")).unwrap();
+    let entry = format!("\"id\":\"{damaged}\"");
+    user.write_index(&text.replace(&entry, &format!("{entry},\"exit\":7")));
+    held.let_go(0);
+    assert_eq!(user.wait(&sound), 0);
+    let shown = user.run(["status", &damaged]);
+    assert_eq!(shown.code, 5);
+    assert!(shown.err.contains("line"), "{}", shown.err);
+}
+
+#[test]
+fn what_is_retried_together_waits_for_each_other_as_before() {
+    let user = User::new();
+    let first = user.start(["sh", "-c", "exit 3"]);
+    let second = user.start(["--after", &first, "--", "true"]);
+    assert_eq!(user.wait(&second), 125);
+    let again = user.ok(["retry", "--quiet", &second, &first]);
+    let again: Vec<&str> = again.lines().collect();
+    assert_eq!(user.wait(again[1]), 3);
+    assert_eq!(user.wait(again[0]), 125, "{}", user.ok(["status", again[0]]));
+    let alone = user.run(["retry", &second]);
+    assert!(alone.err.contains("its retry does not wait for it"), "{}", alone.err);
+    assert_eq!(user.wait(alone.out.trim_end()), 0);
+}
+
+#[test]
+fn what_is_waited_for_since_it_was_chosen_is_not_removed() {
+    let user = User::new();
+    let id = user.start(["true"]);
+    user.wait(&id);
+    let dependant = user.start(["--delay", "1h", "--after", &id, "--", "true"]);
+    let pruned = user.ok(["prune", "--all"]);
+    assert!(!pruned.contains(&id), "{pruned}");
+    assert_eq!(user.status(&id), "completed");
+    user.ok(["cancel", &dependant]);
+}

@@ -154,3 +154,15 @@ fn no_wake_up_is_lost_while_alarms_come_and_go() {
     until("no alarm is left", || user.alarm().is_none());
     user.all_gone();
 }
+
+#[test]
+fn an_alarm_whose_index_needs_a_newer_program_leaves() {
+    let user = User::new();
+    let id = user.start(["--delay", "2", "--", "true"]);
+    until("the alarm sleeps", || user.alarm().is_some());
+    let text = std::fs::read_to_string(user.root().join("jobs.json")).unwrap();
+    let (before, after) = text.split_once(",\n\"").unwrap();
+    user.write_index(&format!("{before},\n\"requires\":[\"moons\"],\n\"{after}"));
+    until("it leaves", || user.alarm().is_none());
+    assert_eq!(user.status(&id), "queued");
+}
