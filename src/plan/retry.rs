@@ -24,8 +24,12 @@ pub fn retry_at(job: &Job, outcome: &Outcome) -> Option<Timestamp> {
 }
 
 fn is_worth_another(retry: &Retry, job: &Job, outcome: &Outcome) -> bool {
-    let why = job.run().and_then(|run| run.ending.as_ref()).map(|ending| ending.why);
-    retry.codes.as_ref().is_none_or(|codes| codes.contains(exit_code(&outcome.exit, why)))
+    let code = code(job, outcome);
+    code != 0 && retry.codes.as_ref().is_none_or(|codes| codes.contains(code))
+}
+
+fn code(job: &Job, outcome: &Outcome) -> i32 {
+    exit_code(&outcome.exit, job.ending().map(|ending| ending.why))
 }
 
 /// The wait after so many attempts: it doubles with each, up to the longest, and is moved by up to a tenth.
@@ -54,7 +58,8 @@ fn jitter(text: &str, number: u32, most: i64) -> i64 {
 pub fn summarize(job: &Job, outcome: &Outcome, is_followed: bool) -> Option<String> {
     let summary = job.summarize(outcome);
     let (number, most) = (job.attempt, job.spec.retry.attempts_max);
-    let Some(words) = summary.filter(|_| most > 1) else { return job.summarize(outcome) };
+    let may_fail = most > 1 && code(job, outcome) != 0;
+    let Some(words) = summary.filter(|_| may_fail) else { return job.summarize(outcome) };
     Some(match is_followed {
         true => format!("attempt {number} of {most}: {words}"),
         false if number >= most => format!("{words}; that was the last of {most} attempts"),
@@ -139,6 +144,16 @@ mod tests {
     fn no_wait_is_too_long_to_be_counted() {
         let job = running("aaaaaa", retry(10_000, u64::MAX, u64::MAX), 9_999);
         assert!(wait(&job, Exit::Code(1)).is_none_or(|waited| waited > 0));
+    }
+
+    #[test]
+    fn a_success_is_followed_by_none_and_needs_no_count() {
+        let job = running("aaaaaa", retry(3, 5, 60), 1);
+        assert_eq!(wait(&job, Exit::Code(0)), None);
+        assert_eq!(wait(&job, Exit::NotExecuted), None);
+        let mut outcome = Outcome::bare(Exit::Code(0), at());
+        outcome.notes.push("a note".into());
+        assert_eq!(summarize(&job, &outcome, false).unwrap(), "a note");
     }
 
     #[test]

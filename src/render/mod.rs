@@ -52,13 +52,13 @@ impl Voice {
     /// Says something on standard error. That it cannot be said changes nothing.
     pub fn say(self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{text}");
+            tell(&format!("{text}\n"));
         }
     }
 
     /// Says that something failed, whoever wants quiet.
     pub fn fail(self, text: &str) {
-        let _ = writeln!(io::stderr(), "bgctl: {text}");
+        tell(&format!("bgctl: {text}\n"));
     }
 
     /// Says what the user should be told.
@@ -72,7 +72,7 @@ impl Voice {
     pub fn events(self, events: &[crate::model::event::Event]) {
         if self.verbose {
             for event in events {
-                let _ = writeln!(io::stderr(), "event: {}", serde_json::to_string(event).unwrap_or_default());
+                tell(&format!("event: {}\n", serde_json::to_string(event).unwrap_or_default()));
             }
         }
     }
@@ -80,7 +80,7 @@ impl Voice {
     /// Shows what happened and changed nothing to those who want to see events.
     fn note(self, note: &crate::model::stream::Note) {
         if self.verbose {
-            let _ = writeln!(io::stderr(), "event: {}", serde_json::to_string(note).unwrap_or_default());
+            tell(&format!("event: {}\n", serde_json::to_string(note).unwrap_or_default()));
         }
     }
 
@@ -90,15 +90,21 @@ impl Voice {
         if let Some(reason) = &fault.reason {
             self.note(&reason.note());
         }
-        let _ = writeln!(io::stderr(), "bgctl: {}", safe::lines(&fault.message));
-        let _ = write!(io::stderr(), "{}", human::candidates(&fault.candidates, SystemClock.now()));
+        tell(&format!("bgctl: {}\n", safe::lines(&fault.message)));
+        tell(&human::candidates(&fault.candidates, SystemClock.now()));
         for line in fault.hint.iter().flat_map(|hint| hint.lines()) {
-            let _ = writeln!(io::stderr(), "  {}", safe::line(line));
+            tell(&format!("  {}\n", safe::line(line)));
         }
         if self.json {
             print_fault(command, fault, exit_code);
         }
     }
+}
+
+/// Says something on standard error, in one write, so that what others write there does not come in between. That it cannot
+/// be said changes nothing.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Prints what went wrong as an object. That it cannot be printed changes nothing.
