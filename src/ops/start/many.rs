@@ -142,6 +142,7 @@ pub fn start(
         }
     }
 }
+            Submitted::NoGroup { entry, fault } => return Err(asked.refused(places[entry], fault)),
 
 /// What would be submitted. Changes nothing.
 pub fn foresee(flags: &Request, many: &Many, told: &mut dyn FnMut(Stage)) -> Result<Vec<Job>, Fault> {
