@@ -160,6 +160,8 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         Some("STATE") => arg.add(ArgValueCompleter::new(move |word: &OsStr| states(word, wanted))),
         Some("GROUP") => arg.add(ArgValueCompleter::new(groups)),
         Some("NAME") if long == "group" => arg.add(ArgValueCompleter::new(groups)),
+        // Elsewhere, --key gives a new one, or says what to sort by.
+        Some("KEY") if subcommand == "status" => arg.add(ArgValueCompleter::new(keys)),
         Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
@@ -236,6 +238,18 @@ fn names(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
         let Some(name) = job.spec.name.as_deref().filter(|name| begins(name, word)) else { continue };
         if !found.iter().any(|one| one.get_value() == name) {
             found.push(CompletionCandidate::new(name).help(Some(description(&job, name).into())));
+        }
+    }
+    found
+}
+
+/// Keys, the one used last first.
+fn keys(word: &OsStr) -> Vec<CompletionCandidate> {
+    let mut found: Vec<CompletionCandidate> = Vec::new();
+    for job in known(|head| head.key.is_some()) {
+        let Some(key) = job.spec.key.as_ref().map(|key| key.text.as_str()) else { continue };
+        if begins(key, word) && !found.iter().any(|one| one.get_value() == key) {
+            found.push(CompletionCandidate::new(key).help(Some(description(&job, key).into())));
         }
     }
     found

@@ -49,7 +49,7 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
     ("0", "Done; doing again what is done already counts as done."),
     ("1", "It failed; the message says why."),
     ("2", "The command line is wrong."),
-    ("3", "No such job, or several that could be meant."),
+    ("3", "No such job, group or key, or several jobs that could be meant."),
     ("4", "The state of the job does not allow that."),
     ("5", "The index is damaged, from a newer version, or not yours alone; nothing was written."),
     ("75", "Not now; trying again later can work."),
@@ -61,7 +61,7 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
 /// What the exit codes mean of `wait`, and of `start` where it waits.
 pub const EXIT_CODES_OF_WAIT: [(&str, &str); 7] = [
     ("121", "The time of --within is over, and it still goes on."),
-    ("122", "No such job, or a failure of bgctl itself."),
+    ("122", "No such job or group, or a failure of bgctl itself."),
     ("124", "The job timed out."),
     ("125", "It was cancelled, or its outcome is unknown."),
     ("130", "The wait was interrupted; the job goes on."),

@@ -23,7 +23,7 @@ pub enum Code {
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// No such job, or several.
+    /// No such job, group or key, or several jobs.
     NotFound = 3,
     /// The job's state does not allow that.
     WrongState = 4,

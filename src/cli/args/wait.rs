@@ -10,8 +10,8 @@ use clap::Args;
   2    the command line is wrong
   121  the time of --within is over, or nobody reads the lines of --json-lines
        any more, and it still goes on
-  122  no such job, none named on standard input, none that --any or --ready
-       could wait for, or a failure of bgctl itself
+  122  no such job or group, none named on standard input, none that --any or
+       --ready could wait for, or a failure of bgctl itself
   124  the job timed out
   125  it was cancelled, or its outcome is unknown
   130  the wait was interrupted; the job goes on

@@ -119,6 +119,7 @@ pub fn retry(request: &Request, waiting: &mut dyn FnMut(&Full)) -> Result<Retrie
                 return told(&home, &pass, &facts, repetitions, &placed, decided)
                     .map(|retried| Retried { left, ..retried });
             }
+            submit::Submitted::NoGroup { fault, .. } => return Err(fault),
             submit::Submitted::Full(full, decided) => {
                 pass.act(&decided.actions)?;
                 wait_for_room(&home, &full, request.when_full, deadline, waiting).map_err(|fault| {

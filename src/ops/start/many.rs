@@ -49,8 +49,15 @@ pub enum Stage {
         /// Of so many, where that is known.
         of: Option<u64>,
     },
-    /// The jobs are checked and queued.
-    Queue {
+    /// The jobs are checked.
+    Check {
+        /// So many are.
+        jobs: usize,
+        /// Of so many.
+        of: usize,
+    },
+    /// All of them are queued, in one step.
+    Write {
         /// So many.
         jobs: usize,
     },
@@ -110,8 +117,8 @@ pub fn start(
     };
     let asked = Asked::read(flags, many, &home.config, told)?;
     loop {
-        told(Stage::Queue { jobs: asked.count() });
-        let (places, mut submission) = prepare(&home, flags, &asked)?;
+        let (places, mut submission) = prepare(&home, flags, &asked, told)?;
+        told(Stage::Write { jobs: places.len() });
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
@@ -135,6 +142,7 @@ pub fn start(
                 }
                 return Ok(Started { jobs, starting, decided, warnings });
             }
+            Submitted::NoGroup { entry, fault } => return Err(asked.refused(places[entry], fault)),
             Submitted::Full(full, decided) => {
                 pass.act(&decided.actions)?;
                 wait_for_room(&home, &full, when_full, deadline, &mut |full| told(Stage::Wait(*full)))?;
@@ -149,7 +157,7 @@ pub fn foresee(flags: &Request, many: &Many, told: &mut dyn FnMut(Stage)) -> Res
     let config = home.as_ref().map(|home| home.config.clone()).unwrap_or_default();
     let asked = Asked::read(flags, many, &config, told)?;
     let facts = home.as_ref().map_or_else(|| Ok(Facts::default()), |home| home.store().read())?;
-    let (entries, _) = entries(&config, &facts, flags, &asked)?;
+    let (entries, _) = entries(&config, &facts, flags, &asked, told)?;
     let id =
         JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
     let now = SystemClock.now();
@@ -278,9 +286,14 @@ fn one_reader() -> Fault {
 }
 
 /// What is to be submitted, everything checked, and which place each job has.
-fn prepare(home: &Home, flags: &Request, asked: &Asked) -> Result<(Vec<Place>, Submission), Fault> {
+fn prepare(
+    home: &Home,
+    flags: &Request,
+    asked: &Asked,
+    told: &mut dyn FnMut(Stage),
+) -> Result<(Vec<Place>, Submission), Fault> {
     let facts = home.store().read()?;
-    let (all, inherited) = entries(&home.config, &facts, flags, asked)?;
+    let (all, inherited) = entries(&home.config, &facts, flags, asked, told)?;
     let (places, entries) =
         all.into_iter().map(|(place, spec)| (place, Entry { spec, input: None, after: Vec::new() })).unzip();
     let submission = Submission {
@@ -300,12 +313,15 @@ fn entries(
     facts: &Facts,
     flags: &Request,
     asked: &Asked,
+    told: &mut dyn FnMut(Stage),
 ) -> Result<(Vec<(Place, JobSpec)>, crate::os::inherited::Inherited), Fault> {
     let mut common = Common::of(flags, config)?;
     let mut known: HashMap<(Vec<String>, Vec<String>), Vec<Dependency>> = HashMap::new();
     let mut keys: HashMap<String, Place> = HashMap::new();
     let mut entries: Vec<(Place, JobSpec)> = Vec::with_capacity(asked.count());
+    let of = asked.count();
     asked.each(flags, |place, request| {
+        told(Stage::Check { jobs: entries.len(), of });
         let mut spec = || {
             if request.stdin.as_deref() == Some(Path::new(OWN)) {
                 return Err(one_reader());

@@ -146,6 +146,7 @@ fn start_in(
                 };
                 return launch(home, &pass, &placed, &asked, decided);
             }
+            submit::Submitted::NoGroup { fault, .. } => return Err(fault),
             submit::Submitted::Full(full, decided) => {
                 pass.act(&decided.actions)?;
                 wait_for_room(home, &full, when_full, deadline, waiting)?;

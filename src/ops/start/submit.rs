@@ -96,6 +96,13 @@ pub enum Submitted {
     Stands(Vec<Placed>, Decided),
     /// The queue is too full; nothing was submitted.
     Full(Full, Decided),
+    /// The group of this entry, counted from 0, is not there; nothing was submitted.
+    NoGroup {
+        /// Which entry.
+        entry: usize,
+        /// What is said of it.
+        fault: Fault,
+    },
 }
 
 /// Makes what the jobs need durable, then the jobs. What was decided has yet to be acted upon. What was read for a job
@@ -197,6 +204,7 @@ enum Found {
         holder: JobId,
     },
     NoGroup {
+        entry: usize,
         name: String,
         nearest: Option<String>,
     },
@@ -243,7 +251,9 @@ fn submit_as(
         // What the same pass claimed for others must still be launched.
         pass.act(&decided.actions)?;
         match found {
-            Found::NoGroup { name, nearest } => return Err(no_group(&name, nearest)),
+            Found::NoGroup { entry, name, nearest } => {
+                return Ok(Some(Submitted::NoGroup { entry, fault: no_group(&name, nearest) }));
+            }
             Found::NoJob(id) => return Err(no_such_job(id.as_str())),
             Found::Settled(id) => return Err(is_settled(&id)),
             Found::KeyTaken { original, holder } => return Err(has_its_key(&original, &holder)),
@@ -309,7 +319,9 @@ fn place(
     if let Some(name) = missing.first().filter(|_| !submission.makes_groups) {
         let known = known_groups(facts, home);
         let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
-        return Ok(Found::NoGroup { name: name.clone(), nearest });
+        let asks = |(job, placed): (&Job, &Placed)| placed.created && job.spec.group.as_ref() == Some(name);
+        let entry = jobs.iter().zip(&placed).position(asks).unwrap_or_default();
+        return Ok(Found::NoGroup { entry, name: name.clone(), nearest });
     }
     if new().any(|job| !job.spec.service)
         && let Err(full) = admit::room(facts, &home.config.queue)

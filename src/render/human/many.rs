@@ -18,13 +18,17 @@ pub fn stage(stage: &Stage) -> String {
             let bar = of.filter(|of| *of > 0).map(|of| format!("{} ", bar(*bytes, of))).unwrap_or_default();
             format!("{bar}{} read", count_of(*lines as usize, "line", "lines"))
         }
-        Stage::Queue { jobs } => format!("queueing {}", count_of(*jobs, "job", "jobs")),
+        Stage::Check { jobs, of } => {
+            format!("{} {jobs} of {} checked", bar(*jobs as u64, *of as u64), count_of(*of, "job", "jobs"))
+        }
+        Stage::Write { jobs } => format!("writing {}", count_of(*jobs, "job", "jobs")),
         Stage::Wait(why) => full(why),
     }
 }
 
 /// `[#####...............]  25%`
 fn bar(done: u64, of: u64) -> String {
+    let of = of.max(1);
     let done = done.min(of);
     let cells = (done * BAR_CELLS / of) as usize;
     let rest = BAR_CELLS as usize - cells;
@@ -70,5 +74,15 @@ mod tests {
         assert_eq!(bar(2, 8), "[#####...............]  25%");
         // A file can grow while it is read.
         assert_eq!(bar(9, 8), "[####################] 100%");
+    }
+
+    #[test]
+    fn each_stage_says_how_much_of_it_is_done() {
+        let read = |of| stage(&Stage::Read { lines: 1, bytes: 5, of });
+        assert_eq!(read(Some(10)), "[##########..........]  50% 1 line read");
+        assert_eq!(read(None), "1 line read");
+        let check = Stage::Check { jobs: 50_000, of: 100_000 };
+        assert_eq!(stage(&check), "[##########..........]  50% 50000 of 100000 jobs checked");
+        assert_eq!(stage(&Stage::Write { jobs: 100_000 }), "writing 100000 jobs");
     }
 }

@@ -202,7 +202,11 @@ fn whatever_is_wrong_with_a_line_says_which_line_it_is() {
 fn a_group_that_is_not_there_refuses_the_batch_and_can_be_made() {
     let user = User::new();
     write(&user, "batch", "true\n{\"argv\":[\"true\"],\"group\":\"gpu\"}\n");
-    assert!(refused(&user, &["start", "--batch", "batch"], 3).contains("there is no group \"gpu\""));
+    let said = "there is no group \"gpu\"; nothing was queued";
+    let err = refused(&user, &["start", "--batch", "batch"], 3);
+    assert!(err.starts_with(&format!("bgctl: batch, line 2: {said}\n")), "{err}");
+    let err = refused(&user, &["start", "--group", "gpu", "--array", "4-6", "--", "true"], 3);
+    assert!(err.starts_with(&format!("bgctl: array index 4: {said}\n")), "{err}");
     let ran = user.run(["start", "--group", "gpu", "--create-group", "--batch", "batch"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.err, "2 jobs: 1 started, 1 queued\n");

@@ -2,7 +2,7 @@
 
 use super::{Part, built, has_only, is_fresh, parts, parts_of, project};
 use crate::support::User;
-use bgctl::cli::args::SUBCOMMANDS;
+use bgctl::cli::args::{ALIASES, SUBCOMMANDS};
 use bgctl::cli::help;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
@@ -18,6 +18,11 @@ fn faces_the_man_pages_are_fresh() {
     has_only("docs/man", &pages.into_iter().map(|(name, _)| name).collect::<Vec<_>>());
 }
 
+/// The pages that have a text of their own; the others name the one that is shown in their place.
+fn written() -> impl Iterator<Item = (String, String)> {
+    pages().into_iter().filter(|(_, text)| !text.starts_with(".so "))
+}
+
 /// Name and text of each page.
 fn pages() -> Vec<(String, String)> {
     let command = built();
@@ -29,6 +34,9 @@ fn pages() -> Vec<(String, String)> {
     for (name, ..) in SUBCOMMANDS {
         let subcommand = command.find_subcommand(name).unwrap();
         pages.push((format!("bgctl-{name}.1"), page(subcommand)));
+    }
+    for (alias, name) in ALIASES {
+        pages.push((format!("bgctl-{alias}.1"), format!(".so man1/bgctl-{name}.1\n")));
     }
     pages
 }
@@ -225,7 +233,7 @@ fn the_pages_are_shown_without_a_warning() {
         ("man", &["--warnings=all", "-l"]),
         ("mandoc", &["-Wwarning"]),
     ] {
-        for (name, _) in pages().into_iter().filter(|(name, _)| name != "bg.1") {
+        for (name, _) in written() {
             match complaints(program, arguments, &project("docs/man").join(&name)) {
                 Some(said) => assert_eq!(said, "", "{program} on {name}"),
                 None => eprintln!("skipped: {program} is not installed"),
@@ -236,7 +244,7 @@ fn the_pages_are_shown_without_a_warning() {
 
 #[test]
 fn every_page_has_the_sections_that_readers_look_for() {
-    for (name, text) in pages().into_iter().filter(|(name, _)| name != "bg.1") {
+    for (name, text) in written() {
         let wanted =
             ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES"];
         for section in wanted {

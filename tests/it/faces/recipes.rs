@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 16] = [
+const RECIPES: [World; 19] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -56,13 +56,33 @@ const RECIPES: [World; 16] = [
     },
     World {
         heading: "A flaky upload",
-        files: &[("upload.sh", "test -e tried && exit; touch tried; echo refused; exit 7")],
-        then: "test \"$(bgctl list --name upload --format '{status}' | sort | tr '\\n' ' ')\" = 'completed failed '",
+        files: &[("upload.sh", "test \"$BG_ATTEMPT\" -gt 1 && echo sent && exit; echo could not connect; exit 7")],
+        then: "test \"$(bgctl list --name upload --format '{status} {attempt}')\" = 'completed 2'",
+    },
+    World {
+        heading: "What failed for good",
+        files: &[("mirror.sh", "test -e network && exit; echo no route to host; exit 7")],
+        then: "bgctl dead 2>&1 | grep 'no dead letter' && test \"$(bgctl list --all --name mirror --format '{status}' |
+        sort | tr '\\n' ' ')\" = 'completed failed '",
+    },
+    World {
+        heading: "One job, asked for from two places",
+        files: &[("index.sh", "echo made >>made")],
+        then: "test \"$(cat made)\" = made",
     },
     World {
         heading: "A pipeline",
-        files: &[("fetch.sh", "printf 'b\\na\\nb\\n' >words.txt")],
-        then: "grep -q '2 b' counts.txt",
+        files: &[
+            ("fetch.sh", "printf 'b\\na\\nb\\n' >words.txt"),
+            ("report.sh", "cp counts.txt report"),
+        ],
+        then: "grep -q '2 b' report && ! test -e words.txt",
+    },
+    World {
+        heading: "One GPU",
+        files: &[("train.sh", FOREVER), ("notes.sh", "echo noted")],
+        then: "test \"$(bgctl list --status active --format '{name} {status}' | sort | tr '\\n' ' ')\" = \
+               'train-a running train-b queued ' && ! bgctl group | grep paused",
     },
     World {
         heading: "The machine for yourself, over lunch",

@@ -118,6 +118,18 @@ fn the_random_part_of_an_id_is_enough() {
 }
 
 #[test]
+fn the_keys_that_jobs_have_or_had_are_offered_to_look_at_the_newest_first() {
+    let user = User::new();
+    three_jobs(&user);
+    for key in ["first", "second", "first"] {
+        user.wait(&user.start(["--quiet", "--service", "--key", key, "--", "true"]));
+    }
+    assert_eq!(offered(&user, "bash", &["bgctl", "status", "--key", ""]), ["first", "second"]);
+    assert_eq!(offered(&user, "fish", &["bgctl", "status", "--key", "s"]), ["second\tcompleted  true"]);
+    assert!(!offered(&user, "bash", &["bgctl", "start", "--key", ""]).contains(&"first".to_owned()));
+}
+
+#[test]
 fn what_stands_on_the_line_is_not_offered_again() {
     let user = User::new();
     let [running, queued, _] = three_jobs(&user);
