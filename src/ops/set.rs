@@ -192,7 +192,7 @@ fn after(request: &Request, job: &Job, facts: &Facts) -> Result<Option<Vec<Depen
 fn group(name: &str, facts: &Facts, home: &Home) -> Result<Option<String>, Fault> {
     let group = given::group(name)?;
     if pick::slots(facts, &home.config, name).is_none() {
-        let known = known_groups(facts, home);
+        let known = known_groups(facts, &home.config);
         let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
         return Err(no_group(name, nearest));
     }

@@ -28,7 +28,7 @@ use crate::ops::{
     send::{InputState, Sent},
     set::{Set, SetResult},
     signal::{SignalResult, Told},
-    start::Submitted,
+    start::{Foreseen, Submitted},
     status::claim_of,
     wait::{Waited, exit_code},
 };
@@ -213,10 +213,16 @@ pub fn submitted(submitted: &Submitted) -> Value {
 }
 
 /// What would be submitted.
-pub fn foreseen(foreseen: &Job) -> Value {
-    let mut value = job(foreseen);
+pub fn foreseen(foreseen: &Foreseen) -> Value {
+    let mut value = foreseen.jobs.first().map(job).unwrap_or_default();
     value["id"] = Value::Null;
-    json!({ "dry_run": true, "job": value })
+    let existing = foreseen.existing.first().and_then(Option::as_ref).map(|job| &job.id);
+    json!({
+        "dry_run": true,
+        "job": value,
+        "existing": existing,
+        "waits_for_room": foreseen.full.is_some(),
+    })
 }
 
 /// The end of a wait.

@@ -43,15 +43,21 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     if args.key_ttl.is_some() && args.key.is_none() && !args.unique && args.batch.is_none() {
         return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
     }
+    let when_full = if waits_for_room {
+        WhenFull::Wait { within: args.within.map(Duration::from_secs) }
+    } else {
+        WhenFull::Refuse
+    };
     if args.dry_run
         && let Some(many) = &request.many
     {
-        return many::foresee(&request, many, voice);
+        return many::foresee(&request, many, when_full, voice);
     }
     if args.dry_run {
-        let job = start::foresee(&request)?;
+        let foreseen = start::foresee(&request, when_full)?;
         let own_input = args.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
-        voice.result("start", &human::foreseen(&job, own_input), &json::foreseen(&job), &[])?;
+        let text = human::foreseen_one(&foreseen, own_input, SystemClock.now());
+        voice.result("start", &text, &json::foreseen(&foreseen), &[])?;
         return Ok(0);
     }
     if closed::standard_output() {
@@ -63,11 +69,6 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     }
     let pattern = args.ready.as_deref().map(Pattern::parse).transpose()?;
     let began = Instant::now();
-    let when_full = if waits_for_room {
-        WhenFull::Wait { within: args.within.map(Duration::from_secs) }
-    } else {
-        WhenFull::Refuse
-    };
     if let Some(many) = &request.many {
         return many::start(&request, many, when_full, args, voice);
     }
