@@ -19,7 +19,7 @@ pub use status::status;
 use crate::exec::Signalled;
 use crate::model::{claim::Claim, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
-    cancel::{CancelResult, Cancelled},
+    cancel::{self, CancelResult, Cancelled},
     fault::Reason,
     list::{Entry, Listed, Live, Row},
     pause::{GroupPaused, PauseResult, Paused, Wanted},
@@ -267,7 +267,7 @@ pub fn started(id: &JobId, mut waited: Value) -> Value {
 }
 
 /// Cancels.
-pub fn cancelled(results: &[Cancelled]) -> Value {
+pub fn cancelled(outcome: &cancel::Outcome) -> Value {
     let result = |one: &Cancelled| match &one.result {
         CancelResult::Done => "cancelled",
         CancelResult::EndedBefore | CancelResult::HadEnded => "had_ended",
@@ -279,10 +279,10 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
         CancelResult::Stuck(processes) => serde_json::to_value(processes).unwrap_or_default(),
         _ => json!([]),
     };
-    let jobs = results.iter().map(|one| {
+    let jobs = outcome.jobs.iter().map(|one| {
         json!({ "id": one.job.id, "status": one.job.status(), "result": result(one), "stuck": stuck(one) })
     });
-    json!({ "jobs": jobs.collect::<Vec<_>>() })
+    json!({ "jobs": jobs.collect::<Vec<_>>(), "dependants": outcome.dependants })
 }
 
 /// Pauses or resumes.

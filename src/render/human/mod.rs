@@ -22,7 +22,7 @@ mod tick;
 mod wait;
 pub mod words;
 
-pub use cancel::{cancelled, cancelled_in_all, to_cancel};
+pub use cancel::{cancelled, cancelled_in_all, cancelled_too, to_cancel};
 pub use candidates::candidates;
 pub use config::{mistake, no_mistakes, settings};
 pub use dead::{dead_cleared, dead_list, dead_shown};
