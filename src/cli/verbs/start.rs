@@ -100,7 +100,11 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         )
         .of(&id));
     }
-    if let Some(place) = human::place(&submitted, SystemClock.now()) {
+    // Of a job that ended at once, the wait for its end tells.
+    let is_told_later = submitted.created
+        && submitted.job.status().has_ended()
+        && (args.wait || args.follow || pattern.is_some());
+    if !is_told_later && let Some(place) = human::place(&submitted, SystemClock.now()) {
         voice.say(&place);
     }
     let code = if args.follow {

@@ -421,6 +421,19 @@ fn what_has_failed_already_cancels_at_once_and_the_start_says_so() {
 }
 
 #[test]
+fn a_start_that_waits_says_once_what_has_cancelled_it_already() {
+    let user = User::new();
+    let failed = user.start(["false"]);
+    user.wait(&failed);
+    for how in [&["--wait"][..], &["--follow"], &["--ready", "never"]] {
+        let ran = user.run(["start", "--after", &failed].iter().chain(how).chain(&["--", "true"]));
+        assert_eq!(ran.code, 125, "{how:?}: {}", ran.err);
+        let sentence = format!("cancelled: {failed}, which it waited for, failed");
+        assert_eq!(ran.err.matches(&sentence).count(), 1, "{how:?}: {}", ran.err);
+    }
+}
+
+#[test]
 fn unknown_jobs_and_circles_are_refused() {
     let user = User::new();
     let [one, two] = hold_both_slots(&user);
