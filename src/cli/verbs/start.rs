@@ -8,7 +8,7 @@ use super::{
 use crate::cli::args::start::{LeftoversArg, StartArgs, WhenFullArg};
 use crate::cli::usage;
 use crate::cli::verbs::logs::{self, copied, manner, sink};
-use crate::model::id::JobId;
+use crate::model::{id::JobId, priority::Priority};
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
@@ -42,6 +42,13 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     }
     if args.key_ttl.is_some() && args.key.is_none() && !args.unique && args.batch.is_none() {
         return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
+    }
+    // A line of a batch may say that it is none.
+    if args.service && args.batch.is_none() && (waits_for_room || request.priority != Priority::Normal) {
+        let flag = if waits_for_room { "--when-full wait" } else { "--priority" };
+        let message =
+            format!("a service needs no slot and never waits for one: {flag} does nothing with --service");
+        return Err(usage::refused("start", &message));
     }
     let when_full = if waits_for_room {
         WhenFull::Wait { within: args.within.map(Duration::from_secs) }

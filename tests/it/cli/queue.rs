@@ -66,6 +66,21 @@ fn a_priority_that_is_mistyped_is_usage() {
     assert!(said(&ran).contains("high"), "{}", ran.err);
 }
 
+#[test]
+fn what_does_nothing_for_a_service_is_refused() {
+    let user = User::new();
+    for (flag, value) in [("--when-full", "wait"), ("--priority", "high")] {
+        for more in [&[][..], &["--dry-run"]] {
+            let ran = user.run([&["start", "--service", flag, value], more, &["--", "true"]].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+            assert!(said(&ran).contains(flag), "{}", ran.err);
+            assert!(said(&ran).contains("does nothing with --service"), "{}", ran.err);
+        }
+    }
+    assert!(!user.root().exists());
+    user.ok(["start", "--dry-run", "--service", "--priority", "normal", "--", "true"]);
+}
+
 // Keys.
 
 #[test]
