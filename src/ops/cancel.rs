@@ -104,7 +104,7 @@ pub fn foresee(request: &Request) -> Result<Vec<(JobId, Called)>, Fault> {
 
 /// Cancels jobs, in the order asked; those inside them follow.
 pub fn cancel(request: &Request) -> Result<Outcome, Fault> {
-    let Some(home) = request.selection.home()? else { return Ok(Default::default()) };
+    let Some(home) = request.selection.home()? else { return Ok(Outcome::default()) };
     let facts = home.store().read()?;
     let ids = chosen(request, &facts)?;
     let had_ended: HashSet<JobId> =

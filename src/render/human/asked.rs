@@ -25,10 +25,9 @@ pub fn retries(retry: &Retry) -> Option<String> {
         return None;
     }
     let (delay, longest) = (retry.delay_seconds, retry.delay_seconds_max);
-    let doubling = match retry.attempts_max > 2 && delay > 0 && longest > delay {
-        true => format!(", doubling up to {}", format_seconds(longest)),
-        false => String::new(),
-    };
+    let doubles = retry.attempts_max > 2 && delay > 0 && longest > delay;
+    let doubling =
+        if doubles { format!(", doubling up to {}", format_seconds(longest)) } else { String::new() };
     let codes = retry.codes.as_ref().map(|codes| format!(", after exit codes {codes}"));
     Some(format!(
         "up to {} attempts, {} after the first{doubling}{}",
