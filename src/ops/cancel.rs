@@ -14,6 +14,7 @@ use crate::exec::{
 };
 use crate::model::{
     claim::Relation,
+    dependency::Until,
     event::{Applied, Event},
     facts::{Damage, Facts},
     id::JobId,
@@ -26,7 +27,7 @@ use crate::os::{clock::Clock, session};
 use crate::pass::Decided;
 use crate::plan::Scope;
 use crate::store::Store;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Beyond the grace, a watcher may take so long before it is taken for silent.
@@ -57,6 +58,17 @@ pub struct Cancelled {
     pub job: Job,
     /// How.
     pub result: CancelResult,
+}
+
+/// What became of a request.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Each job that it means.
+    pub jobs: Vec<Cancelled>,
+    /// The jobs that waited for their completion, and were cancelled with them.
+    pub dependants: Vec<JobId>,
+    /// What was decided, with what the user should be told.
+    pub told: Decided,
 }
 
 /// How a cancel went.
@@ -90,11 +102,13 @@ pub fn foresee(request: &Request) -> Result<Vec<(JobId, Called)>, Fault> {
     Ok(ids.into_iter().zip(names).collect())
 }
 
-/// Cancels jobs, in the order asked; those inside them follow. Gives also what was decided, with what the user should
-/// be told.
-pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
-    let Some(home) = request.selection.home()? else { return Ok(Default::default()) };
-    let ids = chosen(request, &home.store().read()?)?;
+/// Cancels jobs, in the order asked; those inside them follow.
+pub fn cancel(request: &Request) -> Result<Outcome, Fault> {
+    let Some(home) = request.selection.home()? else { return Ok(Outcome::default()) };
+    let facts = home.store().read()?;
+    let ids = chosen(request, &facts)?;
+    let had_ended: HashSet<JobId> =
+        facts.heads().filter(|head| head.status.has_ended()).map(|head| head.id.clone()).collect();
     let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
     let mut results: Vec<Cancelled> = Vec::new();
     // All are asked before one is waited for, so that their graces run at the same time.
@@ -117,7 +131,8 @@ pub fn cancel(request: &Request) -> Result<(Vec<Cancelled>, Decided), Fault> {
         }
         wave = commit(&home, &more, &Request { nested: false, ..request.clone() }, &mut told)?;
     }
-    Ok((results, told))
+    let dependants = dependants(&home.store().read()?, &results, had_ended)?;
+    Ok(Outcome { jobs: results, dependants, told })
 }
 
 /// The jobs that a request means by itself.
@@ -140,6 +155,36 @@ fn inside(facts: &Facts, outer: &[JobId]) -> Result<Vec<JobId>, Damage> {
         }
     }
     Ok(found)
+}
+
+/// The jobs that ended because one of these was cancelled, and those that ended because of them, and so on.
+fn dependants(facts: &Facts, results: &[Cancelled], had_ended: HashSet<JobId>) -> Result<Vec<JobId>, Damage> {
+    let mut cancelled: Vec<&JobId> =
+        results.iter().filter(|one| one.result == CancelResult::Done).map(|one| &one.job.id).collect();
+    if cancelled.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut waited: HashMap<&JobId, Vec<&JobId>> = HashMap::new();
+    for head in facts.heads().filter(|head| head.status == Status::Cancelled) {
+        for dependency in head.after.iter().filter(|one| one.until == Until::Completed) {
+            waited.entry(&dependency.id).or_default().push(&head.id);
+        }
+    }
+    let mut seen = had_ended;
+    seen.extend(results.iter().map(|one| one.job.id.clone()));
+    let mut found: HashSet<&JobId> = HashSet::new();
+    while let Some(id) = cancelled.pop() {
+        for other in waited.remove(id).unwrap_or_default() {
+            let job = if seen.insert(other.clone()) { facts.job(other)? } else { None };
+            let ending = job.as_ref().and_then(|job| job.end()).and_then(|end| end.ending.as_ref());
+            if ending.is_some_and(|ending| ending.why == Why::Dependency) {
+                found.insert(other);
+                cancelled.push(other);
+            }
+        }
+    }
+    // In the order of submission, as everywhere.
+    Ok(facts.heads().map(|head| &head.id).filter(|id| found.contains(id)).cloned().collect())
 }
 
 /// A job that was told to end.

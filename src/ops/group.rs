@@ -55,7 +55,7 @@ pub enum GroupResult {
 
 /// Every group: those of the settings, those of the index, and those that active jobs still name.
 pub fn standings(facts: &Facts, home: &Home) -> Vec<Standing> {
-    let mut names: BTreeSet<String> = known_groups(facts, home).into_iter().collect();
+    let mut names: BTreeSet<String> = known_groups(facts, &home.config).into_iter().collect();
     names.extend(facts.groups().keys().cloned());
     names.extend(facts.heads().filter(|head| !head.status.has_ended()).filter_map(|head| head.group.clone()));
     let mut standings: Vec<Standing> = names.iter().map(|name| standing(facts, home, name)).collect();
@@ -89,7 +89,7 @@ pub fn check_known(facts: &Facts, home: &Home, name: &str) -> Result<(), Fault> 
     let is_known = pick::slots(facts, &home.config, name).is_some()
         || facts.groups().contains_key(name)
         || facts.heads().any(|head| head.group.as_deref() == Some(name));
-    if is_known { Ok(()) } else { Err(no_such_group(name, &known_groups(facts, home))) }
+    if is_known { Ok(()) } else { Err(no_such_group(name, &known_groups(facts, &home.config))) }
 }
 
 /// There is no such group, where none can be made.
@@ -154,7 +154,7 @@ pub fn remove(name: &str) -> Result<(Standing, GroupResult, Decided), Fault> {
     refuse_of_settings(&home, name)?;
     change(&home, name, |facts| {
         if pick::slots(facts, &home.config, name).is_none() && !facts.groups().contains_key(name) {
-            return Err(no_such_group(name, &known_groups(facts, &home)));
+            return Err(no_such_group(name, &known_groups(facts, &home.config)));
         }
         let Standing { running, queued, .. } = standing(facts, &home, name);
         if running + queued > 0 {

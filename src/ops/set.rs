@@ -189,7 +189,7 @@ fn after(request: &Request, job: &Job, facts: &Facts) -> Result<Option<Vec<Depen
 fn group(name: &str, facts: &Facts, home: &Home) -> Result<Option<String>, Fault> {
     let group = given::group(name)?;
     if pick::slots(facts, &home.config, name).is_none() {
-        let fault = no_such_group(name, &known_groups(facts, home));
+        let fault = no_such_group(name, &known_groups(facts, &home.config));
         let hint = fault.hint.clone().unwrap_or_default();
         return Err(fault.hint(format!("{hint}; bgctl group add {name} --slots N makes one")));
     }

@@ -1,6 +1,7 @@
 //! Everything about a job.
 
 use super::{
+    called::{Called, called},
     fault::Fault,
     find::{Among, find_all, home_of},
     home::Home,
@@ -44,6 +45,8 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// Why it waits, while it is queued.
     pub waits: Option<Waits>,
+    /// What the jobs that it waits for are called.
+    pub awaited: Vec<Called>,
     /// Its place in the queue, from 1, where it stands in line for a slot.
     pub place: Option<usize>,
     /// The jobs that were submitted from inside it.
@@ -126,10 +129,16 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
             .chain(&job.spec.parent)
             .chain(&retries)
             .chain(&job.spec.retry_of)
+            .chain(job.spec.after.iter().map(|one| &one.id))
             .filter_map(|id| heads.get(id))
             .map(|head| (head.id.clone(), Mention { name: head.name.clone(), status: head.status }))
             .collect();
+        let awaited = match &waits {
+            Some(Waits::ForJobs(open)) => open.iter().map(|one| one.id.clone()).collect(),
+            _ => Vec::new(),
+        };
         let mut report = report(&home, job, &mut warnings)?;
+        report.awaited = called(&facts, &awaited);
         (report.waits, report.children, report.mentioned) = (waits, children, mentioned);
         report.retries = retries;
         report.place = places.get(&id).copied();
@@ -175,6 +184,7 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
     Ok(Report {
         attempts: attempts(&job, meta.as_ref(), &recorded),
         waits: None,
+        awaited: Vec::new(),
         place: None,
         children: Vec::new(),
         retries: Vec::new(),

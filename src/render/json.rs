@@ -19,7 +19,7 @@ pub use status::status;
 use crate::exec::Signalled;
 use crate::model::{claim::Claim, dependency::Until, id::JobId, job::Job, limit::Limits, outcome::Ending};
 use crate::ops::{
-    cancel::{CancelResult, Cancelled},
+    cancel::{self, CancelResult, Cancelled},
     fault::Reason,
     list::{Entry, Listed, Live, Row},
     pause::{GroupPaused, PauseResult, Paused, Wanted},
@@ -28,7 +28,7 @@ use crate::ops::{
     send::{InputState, Sent},
     set::{Set, SetResult},
     signal::{SignalResult, Told},
-    start::Submitted,
+    start::{Foreseen, Submitted},
     status::claim_of,
     wait::{Waited, exit_code},
 };
@@ -213,10 +213,16 @@ pub fn submitted(submitted: &Submitted) -> Value {
 }
 
 /// What would be submitted.
-pub fn foreseen(foreseen: &Job) -> Value {
-    let mut value = job(foreseen);
+pub fn foreseen(foreseen: &Foreseen) -> Value {
+    let mut value = foreseen.jobs.first().map(job).unwrap_or_default();
     value["id"] = Value::Null;
-    json!({ "dry_run": true, "job": value })
+    let existing = foreseen.existing.first().and_then(Option::as_ref).map(|job| &job.id);
+    json!({
+        "dry_run": true,
+        "job": value,
+        "existing": existing,
+        "waits_for_room": foreseen.full.is_some(),
+    })
 }
 
 /// The end of a wait.
@@ -261,7 +267,7 @@ pub fn started(id: &JobId, mut waited: Value) -> Value {
 }
 
 /// Cancels.
-pub fn cancelled(results: &[Cancelled]) -> Value {
+pub fn cancelled(outcome: &cancel::Outcome) -> Value {
     let result = |one: &Cancelled| match &one.result {
         CancelResult::Done => "cancelled",
         CancelResult::EndedBefore | CancelResult::HadEnded => "had_ended",
@@ -273,10 +279,10 @@ pub fn cancelled(results: &[Cancelled]) -> Value {
         CancelResult::Stuck(processes) => serde_json::to_value(processes).unwrap_or_default(),
         _ => json!([]),
     };
-    let jobs = results.iter().map(|one| {
+    let jobs = outcome.jobs.iter().map(|one| {
         json!({ "id": one.job.id, "status": one.job.status(), "result": result(one), "stuck": stuck(one) })
     });
-    json!({ "jobs": jobs.collect::<Vec<_>>() })
+    json!({ "jobs": jobs.collect::<Vec<_>>(), "dependants": outcome.dependants })
 }
 
 /// Pauses or resumes.

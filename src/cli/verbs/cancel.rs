@@ -30,12 +30,13 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
         // Those that were counted, whatever was started since.
         request.selection = Selection::Named(ids.iter().map(ToString::to_string).collect());
     }
-    let (results, told) = cancel::cancel(&request)?;
+    let outcome = cancel::cancel(&request)?;
+    let (results, told) = (&outcome.jobs, &outcome.told);
     voice.events(&told.events);
     voice.warn(&told.warnings);
     let mut text = String::new();
     let mut code = 0;
-    for one in &results {
+    for one in results {
         if matches!(one.result, CancelResult::Stuck(_) | CancelResult::OutOfReach(_)) {
             code = Code::Failed as i32;
             voice.fail(&human::cancelled(one));
@@ -44,11 +45,14 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
             text.push('\n');
         }
     }
-    voice.result("cancel", &text, &json::cancelled(&results), &told.warnings)?;
+    voice.result("cancel", &text, &json::cancelled(&outcome), &told.warnings)?;
     if results.is_empty() && args.chosen.jobs.is_empty() {
         voice.say(human::NONE_ACTIVE);
     } else if results.len() > 1 {
-        voice.say(&human::cancelled_in_all(&results));
+        voice.say(&human::cancelled_in_all(results));
+    }
+    if !outcome.dependants.is_empty() {
+        voice.say(&human::cancelled_too(outcome.dependants.len(), results.len()));
     }
     Ok(code)
 }

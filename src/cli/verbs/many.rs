@@ -13,6 +13,7 @@ use crate::ops::{
     },
     wait::OWN_FAILURE,
 };
+use crate::os::clock::{Clock, SystemClock};
 use crate::render::{Voice, human, json, progress::Progress};
 use std::time::Instant;
 
@@ -54,12 +55,13 @@ pub fn start(
 }
 
 /// Says what would be submitted.
-pub fn foresee(request: &Request, many: &Many, voice: Voice) -> Result<i32, Fault> {
+pub fn foresee(request: &Request, many: &Many, when_full: WhenFull, voice: Voice) -> Result<i32, Fault> {
     let mut line = Line::begin(voice);
-    let jobs = many::foresee(request, many, &mut |stage| line.show(stage));
+    let foreseen = many::foresee(request, many, when_full, &mut |stage| line.show(stage));
     drop(line);
-    let jobs = jobs?;
-    voice.result("start", &human::foreseen_many(&jobs), &json::foreseen_many(&jobs), &[])?;
+    let foreseen = foreseen?;
+    let text = human::foreseen_many(&foreseen, SystemClock.now());
+    voice.result("start", &text, &json::foreseen_many(&foreseen), &[])?;
     Ok(0)
 }
 

@@ -52,7 +52,8 @@ pub fn run(args: &RetryArgs, voice: Voice) -> Result<i32, Fault> {
     }
     if args.dry_run {
         let foreseen = retry::foresee(&request)?;
-        voice.result("retry", &human::retry_foreseen(&foreseen), &json::retry_foreseen(&foreseen), &[])?;
+        let text = human::retry_foreseen(&foreseen, SystemClock.now());
+        voice.result("retry", &text, &json::retry_foreseen(&foreseen), &[])?;
         tell_left(&foreseen.left, voice);
         tell_none(foreseen.jobs.is_empty() && foreseen.left.is_empty(), args, voice);
         return Ok(0);

@@ -8,7 +8,7 @@ use super::{
 use crate::cli::args::start::{LeftoversArg, StartArgs, WhenFullArg};
 use crate::cli::usage;
 use crate::cli::verbs::logs::{self, copied, manner, sink};
-use crate::model::id::JobId;
+use crate::model::{id::JobId, priority::Priority};
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
@@ -43,15 +43,28 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     if args.key_ttl.is_some() && args.key.is_none() && !args.unique && args.batch.is_none() {
         return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
     }
+    // A line of a batch may say that it is none.
+    if args.service && args.batch.is_none() && (waits_for_room || request.priority != Priority::Normal) {
+        let flag = if waits_for_room { "--when-full wait" } else { "--priority" };
+        let message =
+            format!("a service needs no slot and never waits for one: {flag} does nothing with --service");
+        return Err(usage::refused("start", &message));
+    }
+    let when_full = if waits_for_room {
+        WhenFull::Wait { within: args.within.map(Duration::from_secs) }
+    } else {
+        WhenFull::Refuse
+    };
     if args.dry_run
         && let Some(many) = &request.many
     {
-        return many::foresee(&request, many, voice);
+        return many::foresee(&request, many, when_full, voice);
     }
     if args.dry_run {
-        let job = start::foresee(&request)?;
+        let foreseen = start::foresee(&request, when_full)?;
         let own_input = args.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
-        voice.result("start", &human::foreseen(&job, own_input), &json::foreseen(&job), &[])?;
+        let text = human::foreseen_one(&foreseen, own_input, SystemClock.now());
+        voice.result("start", &text, &json::foreseen(&foreseen), &[])?;
         return Ok(0);
     }
     if closed::standard_output() {
@@ -63,11 +76,6 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     }
     let pattern = args.ready.as_deref().map(Pattern::parse).transpose()?;
     let began = Instant::now();
-    let when_full = if waits_for_room {
-        WhenFull::Wait { within: args.within.map(Duration::from_secs) }
-    } else {
-        WhenFull::Refuse
-    };
     if let Some(many) = &request.many {
         return many::start(&request, many, when_full, args, voice);
     }
@@ -99,7 +107,11 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         )
         .of(&id));
     }
-    if let Some(place) = human::place(&submitted, SystemClock.now()) {
+    // Of a job that ended at once, the wait for its end tells.
+    let is_told_later = submitted.created
+        && submitted.job.status().has_ended()
+        && (args.wait || args.follow || pattern.is_some());
+    if !is_told_later && let Some(place) = human::place(&submitted, SystemClock.now()) {
         voice.say(&place);
     }
     let code = if args.follow {

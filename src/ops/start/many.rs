@@ -5,19 +5,18 @@ use super::{
     array::Array,
     batch::{self, BadBatch, BadLine, Line},
     fields::BadField,
+    foresee::{Foreseen, Present},
     given::{Common, Request},
     input::OWN,
     submit::{Entry, Placed, Submission, Submitted, submit},
     wait_for_room, waited_for,
 };
-use crate::model::{
-    config::Config, dependency::Dependency, facts::Facts, id::JobId, job::Job, spec::JobSpec, state::queued,
-};
+use crate::model::{config::Config, dependency::Dependency, facts::Facts, id::JobId, spec::JobSpec};
 use crate::ops::{
     fault::{Code, Fault, without_number},
     home::{BrokenConfig, Home},
 };
-use crate::os::clock::{Clock, SystemClock};
+use crate::os::clock::Clock;
 use crate::pass::Decided;
 use crate::plan::{Action, Scope, admit::Full};
 use crate::store::Store;
@@ -151,21 +150,17 @@ pub fn start(
     }
 }
 
-/// What would be submitted. Changes nothing.
-pub fn foresee(flags: &Request, many: &Many, told: &mut dyn FnMut(Stage)) -> Result<Vec<Job>, Fault> {
-    let home = Home::open_existing(BrokenConfig::Stops)?;
-    let config = home.as_ref().map(|home| home.config.clone()).unwrap_or_default();
-    let asked = Asked::read(flags, many, &config, told)?;
-    let facts = home.as_ref().map_or_else(|| Ok(Facts::default()), |home| home.store().read())?;
-    let (entries, _) = entries(&config, &facts, flags, &asked, told)?;
-    let id =
-        JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
-    let now = SystemClock.now();
-    let job = |(_, spec): (Place, JobSpec)| {
-        let state = queued(flags.not_before(now));
-        Job { state, ..Job::new(id.clone(), spec, now) }
-    };
-    Ok(entries.into_iter().map(job).collect())
+/// What would be submitted, or what is there in its place. Changes nothing.
+pub fn foresee(
+    flags: &Request,
+    many: &Many,
+    when_full: WhenFull,
+    told: &mut dyn FnMut(Stage),
+) -> Result<Foreseen, Fault> {
+    let present = Present::read()?;
+    let asked = Asked::read(flags, many, &present.config, told)?;
+    let (entries, _) = entries(&present.config, &present.facts, flags, &asked, told)?;
+    present.foresee(flags, entries.into_iter().map(|(_, spec)| spec).collect(), when_full)
 }
 
 /// What is asked for, read and yet to be checked.

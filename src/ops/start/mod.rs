@@ -5,12 +5,14 @@ mod batch;
 pub(super) mod command;
 mod environment;
 pub mod fields;
+mod foresee;
 pub(super) mod given;
 pub(super) mod input;
 pub mod many;
 pub mod submit;
 mod variables;
 
+pub use foresee::{Foreseen, foresee};
 pub use given::Request;
 pub use many::Many;
 
@@ -257,22 +259,6 @@ pub fn waited_for(facts: &Facts, after: &[String], after_end: &[String]) -> Resu
         return Err(Fault::new(Code::Usage, format!("a job waits for {DEPENDENCIES_MAX} others at most")));
     }
     Ok(all)
-}
-
-/// What would be submitted. Changes nothing.
-pub fn foresee(request: &Request) -> Result<Job, Fault> {
-    let home = Home::open_existing(BrokenConfig::Stops)?;
-    let config = home.as_ref().map(|home| home.config.clone()).unwrap_or_default();
-    let (mut spec, _) = prepare(request, &config)?;
-    if let Some(home) = &home {
-        spec.after = dependencies(home, request)?;
-    }
-    let id =
-        JobId::parse("bg_00000000_dryrun").map_err(|error| Fault::new(Code::Failed, error.to_string()))?;
-    let now = SystemClock.now();
-    let mut job = Job::new(id, spec, now);
-    job.state = crate::model::state::queued(request.not_before(now));
-    Ok(job)
 }
 
 /// Acts upon what was decided, and tells how the job stands.

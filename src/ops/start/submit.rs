@@ -3,6 +3,7 @@
 use super::input;
 use crate::model::{
     Timestamp,
+    config::Config,
     dependency::{Dependency, Until},
     event::Event,
     facts::{Draft, Facts},
@@ -296,38 +297,15 @@ fn place(
     if let Some(id) = submission.retried.iter().find(is_settled) {
         return Ok(Found::Settled(id.clone()));
     }
-    let mut holders = Holders::of(facts, now);
-    let placed: Vec<Placed> = jobs
-        .iter()
-        .map(|job| match holders.give(job) {
-            Some(id) => Placed { id, created: false },
-            None => Placed { id: job.id.clone(), created: true },
-        })
-        .collect();
-    for (job, placed) in jobs.iter().zip(&placed).filter(|(_, placed)| !placed.created) {
-        if let Some(original) = &job.spec.retry_of {
-            return Ok(Found::KeyTaken { original: original.clone(), holder: placed.id.clone() });
-        }
-    }
-    let new = || jobs.iter().zip(&placed).filter(|(_, placed)| placed.created).map(|(job, _)| job);
-    let own: HashSet<&JobId> = jobs.iter().map(|job| &job.id).collect();
-    let is_there = |id: &JobId| facts.head(id).is_some() || own.contains(id);
-    if let Some(gone) = new().flat_map(|job| &job.spec.after).find(|one| !is_there(&one.id)) {
-        return Ok(Found::NoJob(gone.id.clone()));
-    }
-    let missing: Vec<String> = missing_groups(facts, home, new());
-    if let Some(name) = missing.first().filter(|_| !submission.makes_groups) {
-        let known = known_groups(facts, home);
-        let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
-        let asks = |(job, placed): (&Job, &Placed)| placed.created && job.spec.group.as_ref() == Some(name);
-        let entry = jobs.iter().zip(&placed).position(asks).unwrap_or_default();
-        return Ok(Found::NoGroup { entry, name: name.clone(), nearest });
-    }
-    if new().any(|job| !job.spec.service)
-        && let Err(full) = admit::room(facts, &home.config.queue)
-    {
+    let judged = judged(facts, &home.config, submission.makes_groups, jobs, now);
+    let Judged { placed, missing, full } = match judged {
+        Ok(judged) => judged,
+        Err(found) => return Ok(found),
+    };
+    if let Some(full) = full {
         return Ok(Found::Full(full));
     }
+    let new = || jobs.iter().zip(&placed).filter(|(_, placed)| placed.created).map(|(job, _)| job);
     for group in missing {
         draft.push(Event::Grouped { group, change: GroupChange::Slots { slots: 1 } })?;
     }
@@ -345,6 +323,72 @@ fn place(
     Ok(Found::Placed(placed))
 }
 
+/// What a submission comes to where nothing forbids it.
+#[derive(Debug)]
+pub struct Judged {
+    /// What becomes of each job.
+    pub placed: Vec<Placed>,
+    /// The groups that are not there and are to be made.
+    pub missing: Vec<String>,
+    /// Why it has to wait for room.
+    pub full: Option<Full>,
+}
+
+/// What the submission of these jobs would come to, as things stand.
+pub fn judge(
+    facts: &Facts,
+    config: &Config,
+    makes_groups: bool,
+    jobs: &[Job],
+    now: Timestamp,
+) -> Result<Judged, Fault> {
+    judged(facts, config, makes_groups, jobs, now).map_err(|found| match found {
+        Found::NoGroup { name, nearest, .. } => no_group(&name, nearest),
+        Found::NoJob(id) => no_such_job(id.as_str()),
+        Found::KeyTaken { original, holder } => has_its_key(&original, &holder),
+        _ => Fault::new(Code::Failed, "it could not be foreseen"),
+    })
+}
+
+fn judged(
+    facts: &Facts,
+    config: &Config,
+    makes_groups: bool,
+    jobs: &[Job],
+    now: Timestamp,
+) -> Result<Judged, Found> {
+    let mut holders = Holders::of(facts, now);
+    let placed: Vec<Placed> = jobs
+        .iter()
+        .map(|job| match holders.give(job) {
+            Some(id) => Placed { id, created: false },
+            None => Placed { id: job.id.clone(), created: true },
+        })
+        .collect();
+    for (job, placed) in jobs.iter().zip(&placed).filter(|(_, placed)| !placed.created) {
+        if let Some(original) = &job.spec.retry_of {
+            return Err(Found::KeyTaken { original: original.clone(), holder: placed.id.clone() });
+        }
+    }
+    let new = || jobs.iter().zip(&placed).filter(|(_, placed)| placed.created).map(|(job, _)| job);
+    let own: HashSet<&JobId> = jobs.iter().map(|job| &job.id).collect();
+    let is_there = |id: &JobId| facts.head(id).is_some() || own.contains(id);
+    if let Some(gone) = new().flat_map(|job| &job.spec.after).find(|one| !is_there(&one.id)) {
+        return Err(Found::NoJob(gone.id.clone()));
+    }
+    let missing: Vec<String> = missing_groups(facts, config, new());
+    if let Some(name) = missing.first().filter(|_| !makes_groups) {
+        let known = known_groups(facts, config);
+        let nearest = nearest_word(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let asks = |(job, placed): (&Job, &Placed)| placed.created && job.spec.group.as_ref() == Some(name);
+        let entry = jobs.iter().zip(&placed).position(asks).unwrap_or_default();
+        return Err(Found::NoGroup { entry, name: name.clone(), nearest });
+    }
+    let needs_room = new().any(|job| !job.spec.service);
+    let full = if needs_room { admit::room(facts, &config.queue).err() } else { None };
+    Ok(Judged { placed, missing, full })
+}
+
 /// Another job has the key of one that is to be repeated.
 pub fn has_its_key(id: &JobId, holder: &JobId) -> Fault {
     let message = format!("{holder} has the key of {id}, and a key is one job's; nothing was started");
@@ -359,10 +403,10 @@ pub fn is_settled(id: &JobId) -> Fault {
 }
 
 /// The groups of these jobs that are not there, each once.
-fn missing_groups<'a>(facts: &Facts, home: &Home, jobs: impl Iterator<Item = &'a Job>) -> Vec<String> {
+fn missing_groups<'a>(facts: &Facts, config: &Config, jobs: impl Iterator<Item = &'a Job>) -> Vec<String> {
     let mut missing: Vec<String> = Vec::new();
     for name in jobs.filter_map(|job| job.spec.group.as_deref()) {
-        if !missing.iter().any(|known| known == name) && pick::slots(facts, &home.config, name).is_none() {
+        if !missing.iter().any(|known| known == name) && pick::slots(facts, config, name).is_none() {
             missing.push(name.to_owned());
         }
     }
@@ -370,9 +414,9 @@ fn missing_groups<'a>(facts: &Facts, home: &Home, jobs: impl Iterator<Item = &'a
 }
 
 /// The names of all groups.
-pub fn known_groups(facts: &Facts, home: &Home) -> Vec<String> {
+pub fn known_groups(facts: &Facts, config: &Config) -> Vec<String> {
     let of_index = facts.groups().iter().filter(|(_, group)| group.slots.is_some()).map(|(name, _)| name);
-    let mut names: Vec<String> = home.config.groups.keys().chain(of_index).cloned().collect();
+    let mut names: Vec<String> = config.groups.keys().chain(of_index).cloned().collect();
     names.push(crate::model::group::DEFAULT.to_owned());
     names.sort();
     names.dedup();

@@ -36,6 +36,12 @@ pub fn cancelled(one: &Cancelled) -> String {
     }
 }
 
+/// What ended with them. `of` so many jobs it had waited for one.
+pub fn cancelled_too(dependants: usize, of: usize) -> String {
+    let (were, them) = (if dependants == 1 { "was" } else { "were" }, if of == 1 { "it" } else { "them" });
+    format!("{} that waited for {them} {were} cancelled, too", jobs(dependants))
+}
+
 /// How the cancels of several jobs went, in one line.
 pub fn cancelled_in_all(results: &[Cancelled]) -> String {
     let kind = |one: &Cancelled| match one.result {

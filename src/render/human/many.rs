@@ -1,8 +1,11 @@
 //! Many jobs in one submission.
 
-use super::{measure::count_of, start::full};
-use crate::model::job::Job;
-use crate::ops::start::many::{Stage, Started};
+use super::{asked::asked, measure::count_of, start::full, start::would_wait};
+use crate::model::{Timestamp, job::Job};
+use crate::ops::start::{
+    Foreseen,
+    many::{Stage, Started},
+};
 use crate::render::safe;
 
 /// Most jobs of a dry run that are shown.
@@ -53,15 +56,42 @@ pub fn started_many(started: &Started) -> String {
 }
 
 /// What would be submitted.
-pub fn foreseen_many(jobs: &[Job]) -> String {
-    let mut text = format!("would start {}:\n", count_of(jobs.len(), "job", "jobs"));
+pub fn foreseen_many(foreseen: &Foreseen, now: Timestamp) -> String {
+    let all = foreseen.jobs.iter().zip(&foreseen.existing);
+    let jobs: Vec<&Job> = all.filter(|(_, there)| there.is_none()).map(|(job, _)| job).collect();
+    let there = foreseen.jobs.len() - jobs.len();
+    let mut text = match jobs.len() {
+        0 => "would start nothing\n".to_owned(),
+        count => format!("would start {}:\n", count_of(count, "job", "jobs")),
+    };
     for job in jobs.iter().take(SHOWN_MAX) {
         text.push_str(&format!("  {}\n", safe::line(&job.spec.display)));
     }
     if jobs.len() > SHOWN_MAX {
         text.push_str(&format!("  and {} more\n", jobs.len() - SHOWN_MAX));
     }
+    if there > 0 {
+        text.push_str(&format!("{} there already, by key\n", count_of(there, "job is", "jobs are")));
+    }
+    let common = in_common(&jobs, foreseen, now);
+    if !common.is_empty() {
+        text.push_str(&format!("each of them: {}\n", common.join("; ")));
+    }
+    text.push_str(&foreseen.full.as_ref().map(would_wait).unwrap_or_default());
     text
+}
+
+/// What is asked of the queue for all of them.
+fn in_common(jobs: &[&Job], foreseen: &Foreseen, now: Timestamp) -> Vec<String> {
+    let mut lines = jobs.iter().map(|job| asked(job, &foreseen.names, &foreseen.groups, now));
+    let mut common = lines.next().unwrap_or_default();
+    for lines in lines {
+        if common.is_empty() {
+            break;
+        }
+        common.retain(|line| lines.contains(line));
+    }
+    common
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Outcomes as text for people, one file a subcommand.
 
+mod asked;
 mod cancel;
 mod candidates;
 mod config;
@@ -21,7 +22,7 @@ mod tick;
 mod wait;
 pub mod words;
 
-pub use cancel::{cancelled, cancelled_in_all, to_cancel};
+pub use cancel::{cancelled, cancelled_in_all, cancelled_too, to_cancel};
 pub use candidates::candidates;
 pub use config::{mistake, no_mistakes, settings};
 pub use dead::{dead_cleared, dead_list, dead_shown};
@@ -34,7 +35,7 @@ pub use prune::{kept, pruned, pruned_in_all};
 pub use retry::{retried, retry_foreseen, retry_left};
 pub use send::{sent, signal_advice, signalled};
 pub use set::set;
-pub use start::{foreseen, full, place};
+pub use start::{foreseen, foreseen_one, full, place};
 pub use status::status;
 pub use tick::foreseen_pass;
 pub use wait::{Awaited, Standing, circle, goes_on, late, services};

@@ -4,6 +4,7 @@ use super::start::{foreseen, place};
 use super::words::{jobs, listed};
 use crate::model::{Timestamp, id::JobId, job::Job, state::Status};
 use crate::ops::retry::{Foreseen, Left, Repeated, Retried};
+use std::collections::BTreeMap;
 
 /// What there is to say of new jobs, beside their ids: a line each.
 pub fn retried(retried: &Retried, now: Timestamp) -> Vec<String> {
@@ -53,10 +54,12 @@ pub fn retry_left(left: &Left) -> String {
 }
 
 /// What would be submitted.
-pub fn retry_foreseen(all: &Foreseen) -> String {
+pub fn retry_foreseen(all: &Foreseen, now: Timestamp) -> String {
+    let names = BTreeMap::new();
     let one = |(original, job): &(JobId, Job)| {
         let whose = if job.spec.env.is_some() { "its environment" } else { "the environment of here" };
-        format!("{}  as a retry of {original}, with {whose}\n", foreseen(job, false))
+        let would = foreseen(job, false, &names, &[], now);
+        format!("{would}  as a retry of {original}, with {whose}\n")
     };
     all.jobs.iter().map(one).collect()
 }

@@ -1,20 +1,26 @@
 //! A submission.
 
+use super::asked::asked;
 use super::words::{end, run_time, waiting_named};
 use crate::model::{
     Timestamp,
+    id::JobId,
     job::Job,
     spec::{Input, LeftoverPolicy},
     state::Status,
 };
-use crate::ops::start::Submitted;
+use crate::ops::{
+    called::Called,
+    start::{Foreseen, Submitted},
+};
 use crate::plan::admit::Full;
 use crate::render::safe;
+use std::collections::BTreeMap;
 
 /// Why a submitted job does not run at once.
 pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
     if !submitted.created {
-        return Some(existing(submitted, now));
+        return Some(format!("{}; nothing was started", existing(&submitted.job, submitted.differs, now)));
     }
     if submitted.job.status().has_ended() {
         return Some(end(&submitted.job));
@@ -24,8 +30,7 @@ pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
 }
 
 /// The key was taken.
-fn existing(submitted: &Submitted, now: Timestamp) -> String {
-    let job = &submitted.job;
+fn existing(job: &Job, differs: bool, now: Timestamp) -> String {
     let stands = match job.status() {
         Status::Running => format!("is running, for {}", run_time(job, now)),
         Status::Queued => "is queued".to_owned(),
@@ -33,8 +38,8 @@ fn existing(submitted: &Submitted, now: Timestamp) -> String {
         Status::Cancelled => "was cancelled".to_owned(),
         ended => format!("has {ended}"),
     };
-    let other = if submitted.differs { ", with another command" } else { "" };
-    format!("{} has the key and {stands}{other}; nothing was started", job.id)
+    let other = if differs { ", with another command" } else { "" };
+    format!("{} has the key and {stands}{other}", job.id)
 }
 
 /// Why a submission waits.
@@ -42,8 +47,39 @@ pub fn full(full: &Full) -> String {
     format!("the queue is full: {} wait; this goes on when {} do", full.waiting, full.threshold)
 }
 
-/// What would be submitted. `own_input`: whether it would be given our own standard input, which is not read now.
-pub fn foreseen(job: &Job, own_input: bool) -> String {
+/// What a wait for room would be.
+pub fn would_wait(full: &Full) -> String {
+    format!(
+        "it would wait for room first: {} wait, and it goes on when {} do\n",
+        full.waiting, full.threshold
+    )
+}
+
+/// What a submission would come to. `own_input`: whether it would be given our own standard input, which is not read
+/// now.
+pub fn foreseen_one(foreseen: &Foreseen, own_input: bool, now: Timestamp) -> String {
+    let mut text = String::new();
+    for (job, there) in foreseen.jobs.iter().zip(&foreseen.existing) {
+        text.push_str(&match there {
+            Some(there) => {
+                let differs = there.spec.display != job.spec.display;
+                format!("{}; nothing would be started\n", existing(there, differs, now))
+            }
+            None => self::foreseen(job, own_input, &foreseen.names, &foreseen.groups, now),
+        });
+    }
+    text.push_str(&foreseen.full.as_ref().map(would_wait).unwrap_or_default());
+    text
+}
+
+/// What would be submitted. `groups`: those that would be made.
+pub fn foreseen(
+    job: &Job,
+    own_input: bool,
+    names: &BTreeMap<JobId, Called>,
+    groups: &[String],
+    now: Timestamp,
+) -> String {
     let limits = job.spec.limits;
     let mut text = format!("would start: {}\n", safe::line(&job.spec.display));
     if let Some(name) = &job.spec.name {
@@ -65,6 +101,9 @@ pub fn foreseen(job: &Job, own_input: bool) -> String {
         "  timeout {}, stale after {}, grace {}, log at most {}\n",
         limits.timeout, limits.stale_after, limits.grace, limits.log
     ));
+    for line in asked(job, names, groups, now) {
+        text.push_str(&format!("  {line}\n"));
+    }
     if job.spec.service {
         text.push_str("  a service: outside the slots, until it is cancelled\n");
     }

@@ -1,18 +1,21 @@
 //! Everything about a job.
 
+use super::asked;
 use super::measure::{count_of, cpu, local, memory};
 use super::screen::{self, HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of, wrap};
 use super::words::{
-    age, brief, bytes, exit_words, moment, named, run_time, seconds_between, status_words, waiting,
+    age, brief, bytes, exit_words, moment, named, run_time, seconds_between, status_words, waiting_named,
 };
 use crate::exec::LiveProcess;
 use crate::model::{
     Timestamp,
     claim::{ExecutorName, Relation},
+    dependency::Until,
     id::JobId,
     job::Job,
     limit::{Source, format_bytes},
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why, signal_name},
+    priority::Priority,
     spec::{Input, LeftoverPolicy, quote},
     state::Status,
 };
@@ -66,6 +69,7 @@ fn wrapped((label, lines): &Entry, width: usize, screen: Screen) -> Entry {
         *label,
         "id" | "status"
             | "name"
+            | "key"
             | "command"
             | "cwd"
             | "stdin"
@@ -109,6 +113,10 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
         Some(&job.spec.labels).filter(|all| !all.is_empty()).map(|all| safe::line(&all.join(", "))),
     );
     add("group", job.spec.group.clone());
+    let priority = Some(job.spec.priority).filter(|priority| *priority != Priority::Normal);
+    add("priority", priority.map(|priority| priority.to_string()));
+    add("key", job.spec.key.as_ref().map(asked::key));
+    add("retries", asked::retries(&job.spec.retry));
     add("command", Some(safe::line(&job.spec.display)));
     add("cwd", Some(safe::line(&job.spec.cwd.to_text())));
     add("stdin", stdin_words(job, now));
@@ -168,18 +176,19 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     add("run time", job.started_at().map(|_| format!("{}{}", run_time(job, now), still.unwrap_or_default())));
     add("exit", job.end().map(|_| exit_words(job)));
     add("asked", run.filter(|run| run.asked_approval).map(|_| "for approval of what comes next".to_owned()));
-    add("waits", report.waits.as_ref().map(|waits| waiting(waits, now)));
+    add("waits", report.waits.as_ref().map(|waits| waiting_named(waits, &report.awaited, now)));
     add("waits", (job.status() == Status::WaitingApproval).then(|| "for a person's approval".to_owned()));
     match &report.waits {
         Some(Waits::Until(at) | Waits::ForRetry { at, .. }) => add("not before", Some(local(*at))),
-        Some(Waits::ForJobs(open)) => {
-            add("after", several(report, &open.iter().map(|one| one.id.clone()).collect::<Vec<_>>()));
-        }
         Some(Waits::ForSlot { held_by, ahead }) => {
             add("held by", several(report, held_by));
             add("ahead", several(report, ahead));
         }
         _ => {}
+    }
+    for (label, until) in [("after", Until::Completed), ("after end", Until::Ended)] {
+        let others = job.spec.after.iter().filter(|one| one.until == until);
+        add(label, several(report, &others.map(|one| one.id.clone()).collect::<Vec<_>>()));
     }
     let several_attempts = job.spec.retry.attempts_max > 1 || report.attempts.len() > 1;
     if several_attempts && !report.attempts.is_empty() {

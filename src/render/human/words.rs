@@ -162,12 +162,7 @@ pub fn moment(at: Timestamp, now: Timestamp) -> String {
     format!("{local} ({} ago)", age(at, now))
 }
 
-/// Why a job waits, and what comes before it.
-pub fn waiting(waits: &Waits, now: Timestamp) -> String {
-    waiting_named(waits, &[], now)
-}
-
-/// The same with the names of what holds the slots, as far as they are known.
+/// Why a job waits, and what comes before it, with the names of what it waits for as far as they are known.
 pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> String {
     match waits {
         Waits::Paused { since } => format!("it was paused {} ago", age(*since, now)),

@@ -1,8 +1,10 @@
 //! Many jobs in one submission.
 
 use super::job;
-use crate::model::job::Job;
-use crate::ops::start::many::{Place, Started};
+use crate::ops::start::{
+    Foreseen,
+    many::{Place, Started},
+};
 use serde_json::{Value, json};
 
 /// What became of them, in the order asked.
@@ -22,8 +24,9 @@ pub fn started_many(started: &Started) -> Value {
 }
 
 /// What would be submitted.
-pub fn foreseen_many(foreseen: &[Job]) -> Value {
+pub fn foreseen_many(foreseen: &Foreseen) -> Value {
     let jobs: Vec<Value> = foreseen
+        .jobs
         .iter()
         .map(|one| {
             let mut value = job(one);
@@ -31,7 +34,13 @@ pub fn foreseen_many(foreseen: &[Job]) -> Value {
             value
         })
         .collect();
-    json!({ "dry_run": true, "jobs": jobs })
+    let existing: Vec<_> = foreseen.existing.iter().map(|one| one.as_ref().map(|job| &job.id)).collect();
+    json!({
+        "dry_run": true,
+        "jobs": jobs,
+        "existing": existing,
+        "waits_for_room": foreseen.full.is_some(),
+    })
 }
 
 /// What came of the wait for their ends.

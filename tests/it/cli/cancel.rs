@@ -296,3 +296,29 @@ fn a_job_that_is_started_while_its_outer_one_is_being_ended_is_cancelled_too() {
     assert_eq!((ran.code, ran.out), (0, format!("{outer} cancelled\n{late} cancelled\n")));
     user.all_gone();
 }
+
+#[test]
+fn a_cancel_tells_of_the_jobs_that_waited_for_what_it_ends() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    let earlier = user.start(["--after", &held.id, "--", "true"]);
+    user.ok(["cancel", &earlier]);
+    let first = user.start(["--after", &held.id, "--", "true"]);
+    let second = user.start(["--after", &first, "--", "true"]);
+    let third = user.start(["--after", &second, "--", "true"]);
+    user.start(["--after-end", &third, "--", "true"]);
+    let waiting = user.run(["cancel", &second]);
+    assert_eq!(waiting.out, format!("{second} cancelled\n"));
+    assert_eq!(waiting.err, "1 job that waited for it was cancelled, too\n");
+    let fourth = user.start(["--after", &first, "--", "true"]);
+    let running = user.run(["cancel", "--json", &held.id]).json();
+    assert_eq!(running["dependants"], json!([first, fourth]));
+    let again = user.run(["cancel", "--json", &held.id]).json();
+    assert_eq!(again["dependants"], json!([]));
+    let held = Held::start(&user, "other");
+    for _ in 0..2 {
+        user.start(["--after", &held.id, "--", "true"]);
+    }
+    let running = user.run(["cancel", &held.id]);
+    assert_eq!(running.err, "2 jobs that waited for it were cancelled, too\n");
+}

@@ -71,7 +71,10 @@ fn start() {
 fn start_dry_run() {
     let user = User::new();
     let foreseen = object(&user, 0, &["start", "--dry-run", "--name", "n", "--", "echo", "a"]);
-    assert_eq!(names(&foreseen), ["command", "dry_run", "job", "version", "warnings"]);
+    assert_eq!(
+        names(&foreseen),
+        ["command", "dry_run", "existing", "job", "version", "waits_for_room", "warnings"]
+    );
     assert_eq!((&foreseen["dry_run"], &foreseen["job"]["id"]), (&json!(true), &Value::Null));
     assert_eq!(foreseen["job"]["argv"], json!(["echo", "a"]));
     assert_eq!(foreseen["job"]["name"], "n");
@@ -257,7 +260,7 @@ fn cancel() {
     let user = User::new();
     let [one, two] = hold_both_slots(&user);
     let asked = object(&user, 0, &["cancel", &one.id]);
-    assert_eq!(names(&asked), ["command", "jobs", "version", "warnings"]);
+    assert_eq!(names(&asked), ["command", "dependants", "jobs", "version", "warnings"]);
     assert_eq!(
         asked["jobs"],
         json!([{ "id": one.id, "status": "cancelled", "result": "cancelled", "stuck": [] }])

@@ -6,6 +6,7 @@ mod cancel;
 mod config;
 mod dead;
 mod described;
+mod dry_run;
 mod environment;
 mod find;
 mod follow;

@@ -75,6 +75,21 @@ fn a_priority_that_is_mistyped_is_usage() {
     assert!(said(&ran).contains("high"), "{}", ran.err);
 }
 
+#[test]
+fn what_does_nothing_for_a_service_is_refused() {
+    let user = User::new();
+    for (flag, value) in [("--when-full", "wait"), ("--priority", "high")] {
+        for more in [&[][..], &["--dry-run"]] {
+            let ran = user.run([&["start", "--service", flag, value], more, &["--", "true"]].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+            assert!(said(&ran).contains(flag), "{}", ran.err);
+            assert!(said(&ran).contains("does nothing with --service"), "{}", ran.err);
+        }
+    }
+    assert!(!user.root().exists());
+    user.ok(["start", "--dry-run", "--service", "--priority", "normal", "--", "true"]);
+}
+
 // Keys.
 
 #[test]
@@ -433,6 +448,19 @@ fn what_has_failed_already_cancels_at_once_and_the_start_says_so() {
     let ran = user.run(["start", "--after", &failed, "--", "true"]);
     assert_eq!(ran.code, 0);
     assert!(said(&ran).contains("cancelled") && said(&ran).contains("failed"), "{}", ran.err);
+}
+
+#[test]
+fn a_start_that_waits_says_once_what_has_cancelled_it_already() {
+    let user = User::new();
+    let failed = user.start(["false"]);
+    user.wait(&failed);
+    for how in [&["--wait"][..], &["--follow"], &["--ready", "never"]] {
+        let ran = user.run(["start", "--after", &failed].iter().chain(how).chain(&["--", "true"]));
+        assert_eq!(ran.code, 125, "{how:?}: {}", ran.err);
+        let sentence = format!("cancelled: {failed}, which it waited for, failed");
+        assert_eq!(ran.err.matches(&sentence).count(), 1, "{how:?}: {}", ran.err);
+    }
 }
 
 #[test]

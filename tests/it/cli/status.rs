@@ -472,3 +472,42 @@ fn a_job_that_is_named_twice_is_shown_once() {
     let shown = user.run(["status", "--json", &id, "n", "@"]).json();
     assert_eq!(shown["jobs"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_job_that_waits_is_shown_with_what_was_asked_of_the_queue() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "", &["--name", "build"]);
+    let other = user.start(["--name", "tidy", "--after", &held.id, "--", "true"]);
+    let flags = ["--priority", "high", "--attempts", "4", "--retry-delay", "3", "--retry-on", "7"];
+    let more = ["--key", "k", "--key-ttl", "1h", "--after", &held.id, "--after-end", &other];
+    let id = user.start(flags.iter().chain(&more).chain(&["--", "true"]));
+    let shown = user.ok(["status", &id]);
+    let random = |id: &str| id[id.len() - 6..].to_owned();
+    for line in [
+        "priority  high".to_owned(),
+        "key  k (kept 1h after the end)".to_owned(),
+        "retries  up to 4 attempts, 3s after the first, doubling up to 15m, after exit codes 7".to_owned(),
+        format!("after  {} build", random(&held.id)),
+        format!("after end  {} tidy", random(&other)),
+    ] {
+        assert!(shown.lines().any(|shown| shown.trim_start() == line), "{line}: {shown}");
+    }
+    let plain = user.ok(["status", &held.id]);
+    for label in ["priority", "key", "retries", "after"] {
+        assert!(!plain.lines().any(|line| line.trim_start().starts_with(&format!("{label}  "))), "{plain}");
+    }
+    held.let_go(0);
+    user.wait(&id);
+}
+
+#[test]
+fn a_job_that_waits_for_another_names_it() {
+    let user = User::new();
+    let held = Held::start_with(&user, "it", "", &["--name", "build"]);
+    let started = user.run(["start", "--after", &held.id, "--", "true"]);
+    let sentence = started.err.trim_end().strip_prefix("queued: ").unwrap().to_owned();
+    assert!(sentence.starts_with("it waits for the completion of build "), "{sentence}");
+    let shown = user.ok(["status", started.out.trim_end()]);
+    assert!(shown.lines().any(|line| line.trim_start() == format!("waits  {sentence}")), "{shown}");
+    held.let_go(0);
+}
