@@ -2,7 +2,6 @@
 
 use super::{Held, ago, entry, index_of};
 use crate::support::{BGCTL, User, until};
-use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -221,20 +220,4 @@ fn who_waits_for_the_lines_of_a_batch_sees_how_many_have_come() {
     let shown = terminal.shows();
     assert!(shown.contains("\n2 jobs: 2 started\n=0="), "{shown}");
     assert!(!shown.contains("read"), "{shown}");
-}
-
-#[test]
-fn who_waits_for_many_jobs_to_be_queued_sees_that_they_are_written() {
-    let user = User::new();
-    user.make_root();
-    let Some(terminal) = Terminal::open(&user, 80, 24) else { return };
-    let lock = std::fs::File::create(user.root().join("jobs.lock")).unwrap();
-    flock(&lock, FlockOperation::LockExclusive).unwrap();
-    terminal.types("\"$BGCTL\" start --array 1-3 -- true > ids; echo =$?=");
-    until("it shows what it does", || terminal.shows().contains("writing 3 jobs"));
-    flock(&lock, FlockOperation::Unlock).unwrap();
-    until("it ends", || terminal.shows().contains("=0="));
-    let shown = terminal.shows();
-    assert!(shown.contains("\n3 jobs: 2 started, 1 queued\n=0="), "{shown}");
-    assert!(!shown.contains("writing"), "{shown}");
 }
