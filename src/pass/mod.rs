@@ -19,7 +19,7 @@ use crate::os::clock::Clock;
 use crate::plan::{
     self, Action, Inputs, Scope,
     census::{Census, Sighting},
-    rescue,
+    pick, rescue,
     retain::{self, Keeping, Kept},
     shed,
 };
@@ -84,11 +84,17 @@ impl<C: Clock> Pass<'_, C> {
         };
         let now = self.clock.now();
         let mut actions = Vec::new();
+        let mut damaged = Vec::new();
         let commit = self.store.transact(now, &mut |draft| {
             first(draft)?;
-            actions = plan::advance(draft, &self.inputs(&census, now), scope)?;
+            let inputs = self.inputs(&census, now);
+            actions = plan::advance(draft, &inputs, scope)?;
+            damaged = pick::damaged(draft.facts(), &inputs);
             Ok(())
         })?;
+        warnings.extend(damaged.into_iter().map(|(id, damage)| {
+            format!("{id} is not started, as its entry of the index is damaged at {damage}")
+        }));
         if commit.events.is_empty() && !actions.is_empty() {
             // What is launched now was claimed by somebody who may not have come to make it durable.
             self.store.make_durable()?;

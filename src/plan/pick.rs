@@ -30,13 +30,21 @@ fn next(facts: &Facts, inputs: &Inputs<'_>) -> Vec<JobId> {
     let mut free = Free::of(facts, inputs.config, inputs.site);
     let mut next = Vec::new();
     for head in in_order(facts, inputs.now) {
-        // An entry that is damaged inside must not stop the others; who looks at it is told where the damage is.
+        // An entry that is damaged inside must not stop the others ([`damaged`]).
         if free.has_room_for(head) && facts.job(&head.id).is_ok() {
             free.take_for(head);
             next.push(head.id.clone());
         }
     }
     next
+}
+
+/// The entries that would be started now if they could be read whole, and where they are damaged.
+pub fn damaged(facts: &Facts, inputs: &Inputs<'_>) -> Vec<(JobId, Damage)> {
+    let free = Free::of(facts, inputs.config, inputs.site);
+    let heads = facts.heads().filter(|head| head.status == Status::Queued && free.has_room_for(head));
+    let due = heads.filter(|head| is_due(facts, head, inputs.now));
+    due.filter_map(|head| Some((head.id.clone(), facts.job(&head.id).err()?))).collect()
 }
 
 /// The free slots of each group, counted once for many questions.

@@ -1,7 +1,7 @@
 //! What was asked of the queue for a job: its urgency, its key, its attempts, what it waits for.
 
 use super::measure::local;
-use super::words::{brief, names, seconds_between};
+use super::words::{brief, names, seconds_until};
 use crate::model::{
     Timestamp, dependency::Until, id::JobId, job::Job, key::Key, limit::format_seconds, priority::Priority,
     retry::Retry, state::State,
@@ -62,7 +62,7 @@ pub fn asked(job: &Job, called: &BTreeMap<JobId, Called>, made: &[String], now: 
         }
     }
     if let State::Queued { not_before: Some(at), .. } = job.state {
-        lines.push(format!("not before {}, in {}", local(at), brief(seconds_between(now, at))));
+        lines.push(format!("not before {}, in {}", local(at), brief(seconds_until(now, at))));
     }
     lines
 }

@@ -37,7 +37,7 @@ fn a_dry_run_tells_who_has_the_key() {
     let asked = ["start", "--dry-run", "--key", "k", "--", "false"];
     assert_eq!(
         user.ok(asked),
-        format!("{id} has the key and is completed, with another command; nothing would be started\n")
+        format!("{id} has the key and has completed, with another command; nothing would be started\n")
     );
     let told = user.run(["start", "--dry-run", "--json", "--key", "k", "--", "true"]).json();
     assert_eq!((&told["existing"], &told["job"]["id"]), (&json!(id), &Value::Null));
