@@ -181,6 +181,12 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// It starts no earlier than then; without an instant, as soon as it gets a slot.
+    Reschedule {
+        /// When.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
     /// While it runs, it asks for approval of what comes next.
     AskApproval,
     /// A person approved.
@@ -277,6 +283,10 @@ fn next_of_queued(not_before: Option<Timestamp>, paused_at: Option<Timestamp>, c
         Change::Pause { at } => Decision::To(State::Queued { not_before, paused_at: Some(*at) }),
         Change::Resume if paused_at.is_none() => Decision::NoOp(IS_NOT_PAUSED),
         Change::Resume => Decision::To(queued(not_before)),
+        Change::Reschedule { not_before: then } if *then == not_before => Decision::NoOp("it is so already"),
+        Change::Reschedule { not_before } => {
+            Decision::To(State::Queued { not_before: *not_before, paused_at })
+        }
         Change::CloseInput { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::AskApproval => Decision::Refused("only a running job asks for approval"),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
@@ -307,6 +317,7 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
         Change::CloseInput { at } => {
             Decision::To(State::Running(Run { stdin_closed_at: Some(*at), ..run.clone() }))
         }
+        Change::Reschedule { .. } => Decision::Refused("it has begun"),
         Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
         Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
@@ -367,6 +378,7 @@ fn next_of_waiting(change: &Change) -> Decision {
         Change::Pause { .. } => Decision::Refused("it waits for approval"),
         Change::CloseInput { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::Resume => Decision::NoOp(IS_NOT_PAUSED),
+        Change::Reschedule { .. } => Decision::Refused("it waits for approval"),
         Change::AskApproval => Decision::NoOp("it waits for approval already"),
         Change::Approve => Decision::To(queued(None)),
         Change::Decline { at, note } => Decision::To(ended_unrun(Verdict::Cancelled, *at, note)),
@@ -382,7 +394,7 @@ fn next_of_ended(end: &End, change: &Change) -> Decision {
         Change::Claim { .. } | Change::AskApproval | Change::CloseInput { .. } => {
             Decision::Refused(HAS_ENDED)
         }
-        Change::Pause { .. } | Change::Resume => Decision::Refused(HAS_ENDED),
+        Change::Pause { .. } | Change::Resume | Change::Reschedule { .. } => Decision::Refused(HAS_ENDED),
         Change::GiveBack | Change::Decide { .. } | Change::End { .. } => Decision::NoOp(HAS_ENDED),
         Change::Approve | Change::Decline { .. } | Change::Expire { .. } => Decision::Refused(HAS_ENDED),
         Change::ClearDeadLetter if !end.dead_letter => Decision::NoOp("it is no dead letter"),

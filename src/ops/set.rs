@@ -10,6 +10,7 @@ use super::{
 };
 use crate::exec::Executor;
 use crate::model::{
+    Timestamp,
     dependency::Dependency,
     edit::Edit,
     event::{Applied, Event},
@@ -19,6 +20,7 @@ use crate::model::{
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
     priority::Priority,
     spec::JobSpec,
+    state::Change,
 };
 use crate::os::session;
 use crate::pass::Decided;
@@ -53,6 +55,8 @@ pub struct Request {
     pub after_end: Vec<String>,
     /// Jobs as typed, which it waits for no more.
     pub after_lost: Vec<String>,
+    /// Before when it does not start, or that nothing but a slot is waited for.
+    pub not_before: Option<Option<Timestamp>>,
 }
 
 /// What became of one job.
@@ -95,7 +99,7 @@ pub fn set(request: &Request) -> Result<(Vec<Set>, Decided), Fault> {
     let decided = pass.decide(Scope::Slots, &mut |draft| {
         // All or none: whoever mistyped the second job has not changed the first.
         results = match edits(draft, &request, &home, session.as_deref())? {
-            Ok(edits) => Ok(apply(draft, edits)?),
+            Ok(edits) => Ok(apply(draft, edits, &request)?),
             Err(fault) => Err(fault),
         };
         Ok(())
@@ -211,10 +215,22 @@ fn labels(request: &Request, spec: &JobSpec) -> Result<Vec<String>, Fault> {
     Ok(labels)
 }
 
-fn apply(draft: &mut Draft, edits: Vec<(Job, Edit)>) -> Result<Vec<Set>, Damage> {
+fn apply(draft: &mut Draft, edits: Vec<(Job, Edit)>, request: &Request) -> Result<Vec<Set>, Damage> {
     let mut results = Vec::new();
     for (before, edit) in edits {
-        let applied = draft.push(Event::Edited { id: before.id.clone(), edit })?;
+        // First what only a job that waits can bear: one that has begun is then not changed in part.
+        let reschedule = request.not_before.map(|not_before| Change::Reschedule { not_before });
+        let moved = match reschedule {
+            Some(change) => Some(draft.push(Event::Changed { id: before.id.clone(), change })?),
+            None => None,
+        };
+        let applied = match moved {
+            Some(refused @ Applied::Refused(_)) => refused,
+            moved => {
+                let applied = draft.push(Event::Edited { id: before.id.clone(), edit })?;
+                if moved == Some(Applied::Yes) { Applied::Yes } else { applied }
+            }
+        };
         let after = draft.facts().job(&before.id)?.unwrap_or_else(|| before.clone());
         let result = match applied {
             Applied::Yes => SetResult::Done,

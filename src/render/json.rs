@@ -17,7 +17,10 @@ pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;
 
 use crate::exec::Signalled;
-use crate::model::{claim::Claim, dependency::Until, id::JobId, job::Job, limit::Limits, outcome::Ending};
+use crate::model::{
+    Timestamp, claim::Claim, dependency::Until, id::JobId, job::Job, limit::Limits, outcome::Ending,
+    state::State,
+};
 use crate::ops::{
     cancel::{self, CancelResult, Cancelled},
     fault::Reason,
@@ -342,11 +345,15 @@ pub fn set(results: &[Set]) -> Value {
     json!({ "jobs": jobs })
 }
 
+fn not_before(job: &Job) -> Option<Timestamp> {
+    if let State::Queued { not_before, .. } = job.state { not_before } else { None }
+}
+
 fn waited_for(job: &Job, until: Until) -> Vec<&JobId> {
     job.spec.after.iter().filter(|one| one.until == until).map(|one| &one.id).collect()
 }
 
-fn settable(job: &Job) -> [(&'static str, Value); 10] {
+fn settable(job: &Job) -> [(&'static str, Value); 11] {
     let limits = &job.spec.limits;
     [
         ("name", json!(job.spec.name)),
@@ -357,6 +364,7 @@ fn settable(job: &Job) -> [(&'static str, Value); 10] {
         ("log_max_bytes", json!(limits.log.bytes)),
         ("priority", json!(job.spec.priority)),
         ("group", json!(job.spec.group)),
+        ("not_before", json!(not_before(job))),
         ("after", json!(waited_for(job, Until::Completed))),
         ("after_end", json!(waited_for(job, Until::Ended))),
     ]

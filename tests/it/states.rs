@@ -64,7 +64,7 @@ fn every_why() -> Vec<Why> {
 }
 
 /// The kinds of change. The match makes a new one a compile error here, and the test wants a row for each.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "claim",
     "give back",
     "decide",
@@ -78,6 +78,7 @@ const KINDS: [&str; 13] = [
     "resume",
     "clear dead letter",
     "close input",
+    "reschedule",
 ];
 
 fn kind(change: &Change) -> &'static str {
@@ -95,6 +96,7 @@ fn kind(change: &Change) -> &'static str {
         Change::Resume => KINDS[10],
         Change::ClearDeadLetter => KINDS[11],
         Change::CloseInput { .. } => KINDS[12],
+        Change::Reschedule { .. } => KINDS[13],
     }
 }
 
@@ -231,6 +233,8 @@ fn rows() -> Vec<Row> {
             [Run { stdin_closed_at: Some(at(4)), ..run() }],
             [Change::CloseInput { at: at(6) }],
         ),
+        row("reschedule", plain(), [Change::Reschedule { not_before: Some(at(50)) }]),
+        paused_row("reschedule while it is paused", [Change::Reschedule { not_before: Some(at(50)) }]),
         row("ask approval", [run()], [Change::AskApproval]),
         row("ask approval after asking for approval", [asked()], [Change::AskApproval]),
         row("approve", plain(), [Change::Approve]),

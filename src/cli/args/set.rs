@@ -1,7 +1,8 @@
 //! `bgctl set`: its arguments.
 
-use super::start::PriorityArg;
-use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit};
+use super::start::{PriorityArg, coming_time};
+use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit, within};
+use crate::model::Timestamp;
 use clap::{ArgGroup, Args};
 
 /// `bgctl set`
@@ -10,7 +11,7 @@ use clap::{ArgGroup, Args};
     override_usage = "bgctl set [OPTIONS] <JOB>...",
     group(ArgGroup::new("changes").required(true).multiple(true).args([
         "name", "no_name", "label", "no_label", "timeout", "stale_after", "grace", "log_max", "priority", "group",
-        "after", "after_end", "no_after",
+        "after", "after_end", "no_after", "delay", "at",
     ])),
     after_long_help = "Examples:
   bgctl set build --timeout 2h
@@ -65,6 +66,12 @@ pub struct SetArgs {
     /// Let it wait for this job no more; may be given several times
     #[arg(long, value_name = "JOB", help_heading = "Queue")]
     pub no_after: Vec<String>,
+    /// Start it no earlier than after this time, 0 for now: also the next attempt of what has failed
+    #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, conflicts_with = "at", help_heading = "Queue")]
+    pub delay: Option<u64>,
+    /// Start it no earlier than then: 15:00, '2026-11-21 14:30'
+    #[arg(long, value_name = "WHEN", value_parser = coming_time, help_heading = "Queue")]
+    pub at: Option<Timestamp>,
     /// How to speak
     #[command(flatten)]
     pub common: CommonArgs,

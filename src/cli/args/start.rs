@@ -243,7 +243,8 @@ pub enum WhenFullArg {
     Wait,
 }
 
-fn coming_time(text: &str) -> Result<Timestamp, String> {
+/// Reads a time that is to come.
+pub fn coming_time(text: &str) -> Result<Timestamp, String> {
     parse_coming_time(text, SystemClock.now())
 }
 

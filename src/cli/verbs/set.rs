@@ -1,12 +1,15 @@
 //! `bgctl set`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use crate::cli::args::set::SetArgs;
+use crate::model::Timestamp;
 use crate::ops::{
     fault::{Code, Fault},
     find::given,
     set::{self, SetResult},
 };
+use crate::os::clock::{Clock, SystemClock};
 use crate::render::{Voice, human, json};
+use chrono::TimeDelta;
 
 /// `bgctl set`
 pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
@@ -24,6 +27,7 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
         after: args.after.clone(),
         after_end: args.after_end.clone(),
         after_lost: args.no_after.clone(),
+        not_before: args.delay.map(later).or(args.at.map(Some)),
     };
     if request.jobs.is_empty() {
         voice.say(human::NONE_NAMED);
@@ -43,4 +47,10 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
     }
     voice.result("set", &text, &json::set(&results), &told.warnings)?;
     Ok(code)
+}
+
+/// So much later than now; none for at once.
+fn later(seconds: u64) -> Option<Timestamp> {
+    let span = i64::try_from(seconds).ok().filter(|seconds| *seconds > 0).and_then(TimeDelta::try_seconds);
+    SystemClock.now().checked_add_signed(span?)
 }

@@ -1,7 +1,8 @@
 //! What a change of a job changed.
 
+use super::measure::local;
 use super::words::end_status;
-use crate::model::job::Job;
+use crate::model::{job::Job, state::State};
 use crate::ops::set::{Set, SetResult};
 use crate::plan::pick;
 use crate::render::safe;
@@ -16,7 +17,9 @@ pub fn set(one: &Set) -> String {
             format!("{id} has ended ({}) and stays as it is", end_status(&one.after))
         }
         SetResult::HasBegun => {
-            format!("{id} has begun and stays as it is: priority, group and --after are for jobs that wait")
+            format!(
+                "{id} has begun and stays as it is: priority, group, start and --after are for jobs that wait"
+            )
         }
     }
 }
@@ -36,6 +39,7 @@ fn differences(before: &Job, after: &Job) -> Vec<String> {
     compare("labels", labels(before), labels(after), old.labels == new.labels);
     compare("priority", old.priority.to_string(), new.priority.to_string(), true);
     compare("group", group(before), group(after), true);
+    compare("start", starts(before), starts(after), true);
     compare("after", waited_for(before), waited_for(after), old.after == new.after);
     let (old, new) = (&old.limits, &new.limits);
     for (what, from, to) in [
@@ -55,6 +59,11 @@ fn name(job: &Job) -> String {
 
 fn group(job: &Job) -> String {
     pick::group_of(job.spec.group.as_deref()).to_owned()
+}
+
+fn starts(job: &Job) -> String {
+    let not_before = if let State::Queued { not_before, .. } = job.state { not_before } else { None };
+    not_before.map_or_else(|| "now".to_owned(), local)
 }
 
 fn waited_for(job: &Job) -> String {

@@ -70,6 +70,7 @@ fn event_words(event: &Event) -> String {
             Change::Pause { .. } => format!("pause {id}"),
             Change::CloseInput { .. } => format!("close the input of {id}"),
             Change::Resume => format!("let {id} go on"),
+            Change::Reschedule { .. } => format!("change when {id} starts"),
             Change::AskApproval | Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
                 format!("change the approval of {id}")
             }

@@ -633,3 +633,27 @@ fn what_is_waited_for_since_it_was_chosen_is_not_removed() {
     assert_eq!(user.status(&id), "completed");
     user.ok(["cancel", &dependant]);
 }
+
+#[test]
+fn the_next_attempt_of_what_has_failed_is_wanted_now() {
+    let user = User::new();
+    let id =
+        user.start(["--attempts", "2", "--retry-delay", "10m", "--", "sh", "-c", "test $BG_ATTEMPT = 2"]);
+    until("it waits for its second attempt", || user.status(&id) == "queued");
+    let changed = user.run(["set", "--json", &id, "--delay", "0"]).json();
+    assert_eq!(changed["jobs"][0]["changes"]["not_before"]["to"], Value::Null);
+    assert_eq!(user.wait(&id), 0);
+    let refused = user.run(["set", &id, "--delay", "1m", "--name", "late"]);
+    assert_eq!(refused.code, 4);
+    assert_eq!(user.job(&id)["name"], Value::Null, "nothing of it was changed");
+}
+
+#[test]
+fn a_waiting_job_is_put_off_and_brought_forward() {
+    let user = User::new();
+    let id = user.start(["--delay", "2h", "--", "true"]);
+    let put_off = user.ok(["set", &id, "--at", "2099-01-01 10:00"]);
+    assert!(put_off.contains("start 20") && put_off.contains("→ 2099-01-01 10:00:00"), "{put_off}");
+    user.ok(["set", &id, "--delay", "1"]);
+    until("it has run", || user.status(&id) == "completed");
+}

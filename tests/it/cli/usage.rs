@@ -38,7 +38,7 @@ fn every_usage_error_says_what_is_wrong_and_what_can_be_done() {
         ("list --limit 1 --limit 2", "--limit can be given only once"),
         (
             "set ab",
-            "bgctl set: there is nothing to change\n  one of: --name, --no-name, --label, --no-label, --timeout, --stale-after, --grace, --log-max, --priority, --group, --after, --after-end, --no-after",
+            "bgctl set: there is nothing to change\n  one of: --name, --no-name, --label, --no-label, --timeout, --stale-after, --grace, --log-max, --priority, --group, --after, --after-end, --no-after, --delay, --at",
         ),
         ("start", "there is no command to run\n  bgctl start -- make -j4"),
         ("start --within 3 true", "--within needs --wait, --ready or --when-full wait"),
