@@ -86,6 +86,8 @@ fn commit(home: &Home, context: &Context<'_, SystemClock>, id: &JobId, watched: 
                     continue;
                 }
             }
+            // Where the whole root was removed nobody will ever ask: there is nothing to wait for.
+            Err(_) if home.root.folder().is_removed() => return Decided::default(),
             Err(_) => {}
         }
         let _ = wait_readable(context.inbox, Some(interval));

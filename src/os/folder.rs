@@ -178,6 +178,11 @@ impl Folder {
         Ok(Some(bytes))
     }
 
+    /// Whether somebody removed the folder: it is open here, and nobody can reach it any more.
+    pub fn is_removed(&self) -> bool {
+        fstat(&self.fd).is_ok_and(|data| data.st_nlink == 0)
+    }
+
     /// Opens a file to read and write, making it where it is missing; writes go to its end if `append`.
     pub fn open_or_create_file(&self, name: &str, append: bool) -> io::Result<File> {
         let mut flags = FILE_FLAGS | OFlags::RDWR | OFlags::CREATE | OFlags::NONBLOCK;

@@ -1,7 +1,7 @@
 //! What cannot be judged from here is shown and left alone; what is not the job's is never signalled.
 
 use super::{claimed_here, job_id, now, record_of};
-use crate::support::{Ran, User, is_alive};
+use crate::support::{Ran, User, is_alive, until};
 use bgctl::os::process::Identity;
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
@@ -34,7 +34,7 @@ fn pid_reused(user: &User, innocent: &Innocent, cancel: bool) {
     assert_eq!(user.observed(&user.id()), "lost");
     let id = user.id();
     user.ok(if cancel { vec!["cancel", &id] } else { vec!["tick"] });
-    crate::support::until("it has ended", || user.indexed(&user.id())["status"] != "running");
+    until("it has ended", || user.indexed(&user.id())["status"] != "running");
     user.all_gone();
     assert!(is_alive(identity.pid), "the innocent process lives");
     assert_eq!(user.indexed(&user.id())["exit_code"], Value::Null);
@@ -54,7 +54,7 @@ fn a_session_that_got_a_jobs_pid_is_not_signalled() {
     let innocent = Innocent::new("setsid", &["cat"]);
     let pid = innocent.identity().pid;
     // A child of ours leads no group, so setsid does not fork.
-    crate::support::until("it has its own session", || super::session_of(pid) == Some(pid));
+    until("it has its own session", || super::session_of(pid) == Some(pid));
     pid_reused(&user, &innocent, false);
     let user = User::new();
     pid_reused(&user, &innocent, true);
@@ -264,4 +264,16 @@ fn a_job_is_run_and_ended_in_a_pid_namespace() {
     assert_eq!(ran.out.lines().next(), Some("3"), "{}", ran.err);
     assert!(ran.out.contains("cancelled"), "{}{}", ran.out, ran.err);
     user.all_gone();
+}
+
+#[test]
+fn a_watcher_whose_whole_root_was_removed_leaves_when_its_job_has_ended() {
+    let user = User::new();
+    let gate = user.fifo("gate");
+    let id = user.start_sh(&format!("read line < '{}'", gate.display()));
+    until("its command runs", || user.record(&id).iter().any(|line| line["line"] == "started"));
+    let watcher = user.recorded_pid(&id, "watcher");
+    std::fs::remove_dir_all(user.root()).unwrap();
+    std::fs::write(&gate, "go on\n").unwrap();
+    until("the watcher leaves", || !is_alive(watcher));
 }
