@@ -36,7 +36,6 @@ use crate::store::Store;
 use edit::Edited;
 use repeat::Repetition;
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -101,10 +100,7 @@ pub struct Left {
 /// Repeats jobs. `waiting` is told why nothing is submitted yet, before each wait for room.
 pub fn retry(request: &Request, waiting: &mut dyn FnMut(&Full)) -> Result<Retried, Fault> {
     let Some(home) = home_of(request)? else { return Ok(Retried::default()) };
-    let deadline = match request.when_full {
-        WhenFull::Wait { within: Some(within) } => Some(Instant::now() + within),
-        _ => None,
-    };
+    let deadline = request.when_full.deadline();
     loop {
         let Prepared { facts, repetitions, caller, left } = prepare(&home, request)?;
         if repetitions.is_empty() {

@@ -16,7 +16,7 @@ use crate::ops::{
     start::{
         command, given,
         input::checked_file,
-        submit::{Entry, Kept, is_settled},
+        submit::{Entry, KeptInput, is_settled},
     },
 };
 use crate::os::{inherited::Inherited, session};
@@ -117,10 +117,10 @@ fn own<'a>(
 }
 
 /// What is kept beside a job for it to read is copied; a file of its user has to be there still.
-fn kept_input(home: &Home, id: &JobId, stdin: &Input) -> Result<Option<Kept>, Fault> {
+fn kept_input(home: &Home, id: &JobId, stdin: &Input) -> Result<Option<KeptInput>, Fault> {
     let Input::File(path) = stdin else { return Ok(None) };
     if path.as_path() == home.root.run_file_path(&input_name(id)) {
-        return Ok(Some(Kept::Of(id.clone())));
+        return Ok(Some(KeptInput::Of(id.clone())));
     }
     checked_file(path.as_path()).map(|_| None)
 }

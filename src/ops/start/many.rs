@@ -25,7 +25,6 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Which jobs are asked for at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,10 +109,7 @@ pub fn start(
     told: &mut dyn FnMut(Stage),
 ) -> Result<Started, Fault> {
     let home = Home::open(BrokenConfig::Stops)?;
-    let deadline = match when_full {
-        WhenFull::Wait { within: Some(within) } => Some(Instant::now() + within),
-        _ => None,
-    };
+    let deadline = when_full.deadline();
     let asked = Asked::read(flags, many, &home.config, told)?;
     loop {
         let (places, mut submission) = prepare(&home, flags, &asked, told)?;

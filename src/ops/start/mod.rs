@@ -45,7 +45,7 @@ use crate::store::Store;
 use given::prepare;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use submit::{Entry, Kept, Placed, Submission, read_own, submit};
+use submit::{Entry, KeptInput, Placed, Submission, read_own, submit};
 
 /// A submitted job.
 #[derive(Debug)]
@@ -81,6 +81,16 @@ pub enum WhenFull {
     },
 }
 
+impl WhenFull {
+    /// Until when a submission that begins now waits; `None` without end, and for one that does not wait.
+    pub fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Wait { within: Some(within) } => Some(Instant::now() + within),
+            Self::Wait { within: None } | Self::Refuse => None,
+        }
+    }
+}
+
 /// Submits a job. `waiting` is told why it is not submitted yet, before each wait for room.
 pub fn start(
     request: &Request,
@@ -88,10 +98,7 @@ pub fn start(
     waiting: &mut dyn FnMut(&Full),
 ) -> Result<Submitted, Fault> {
     let home = Home::open(BrokenConfig::Stops)?;
-    let deadline = match when_full {
-        WhenFull::Wait { within: Some(within) } => Some(Instant::now() + within),
-        _ => None,
-    };
+    let deadline = when_full.deadline();
     let mut own = None;
     let started = start_in(&home, request, (when_full, deadline), &mut own, waiting);
     // Nobody asks for it any more: it failed, or another job has the key.
@@ -125,7 +132,7 @@ fn start_in(
         let asked = spec.display.clone();
         let after = dependencies(home, request)?;
         let spec = crate::model::spec::JobSpec { after, ..spec };
-        let input = own.clone().map(Kept::Own);
+        let input = own.clone().map(KeptInput::Own);
         let mut submission = Submission {
             entries: vec![Entry { spec, input, after: Vec::new() }],
             inherited,
@@ -138,7 +145,7 @@ fn start_in(
         let executor = home.local();
         let pass = home.pass(&store, &executor);
         let submitted = submit(home, &pass, &mut submission);
-        if let Some(Kept::Own(id)) = submission.entries.first().and_then(|entry| entry.input.as_ref()) {
+        if let Some(KeptInput::Own(id)) = submission.entries.first().and_then(|entry| entry.input.as_ref()) {
             *own = Some(id.clone());
         }
         match submitted? {

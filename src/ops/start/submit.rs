@@ -59,14 +59,14 @@ pub struct Entry {
     /// What is asked.
     pub spec: JobSpec,
     /// What is kept for it to read.
-    pub input: Option<Kept>,
+    pub input: Option<KeptInput>,
     /// Others of this submission that it waits for, by their place in it, beside those that the specification names.
     pub after: Vec<(usize, Until)>,
 }
 
 /// What is kept for a job to read.
 #[derive(Clone, Debug)]
-pub enum Kept {
+pub enum KeptInput {
     /// What was read for it already, under this id, which the job gets where it is free.
     Own(JobId),
     /// What is kept for another job.
@@ -115,7 +115,7 @@ pub fn submit(
 ) -> Result<Submitted, Fault> {
     let mut ids = draw(home.clock.now(), submission.entries.len())?;
     for (entry, id) in submission.entries.iter().zip(&mut ids) {
-        if let Some(Kept::Own(own)) = &entry.input {
+        if let Some(KeptInput::Own(own)) = &entry.input {
             id.clone_from(own);
         }
     }
@@ -129,7 +129,7 @@ pub fn submit(
             _ => HashSet::new(),
         };
         let unused = |(id, entry): &(&JobId, &Entry)| {
-            matches!(entry.input, Some(Kept::Of(_))) && !created.contains(id)
+            matches!(entry.input, Some(KeptInput::Of(_))) && !created.contains(id)
         };
         for (id, _) in ids.iter().zip(&submission.entries).filter(unused) {
             input::forget(&home.root, id);
@@ -156,8 +156,8 @@ fn keep_inputs(home: &Home, submission: &mut Submission, ids: &[JobId]) -> Resul
     for (entry, id) in submission.entries.iter_mut().zip(ids) {
         match &entry.input {
             None => {}
-            Some(Kept::Own(own)) => entry.spec.stdin = Input::File(input::path(&home.root, own)?),
-            Some(Kept::Of(other)) => entry.spec.stdin = Input::File(input::copy(&home.root, other, id)?),
+            Some(KeptInput::Own(own)) => entry.spec.stdin = Input::File(input::path(&home.root, own)?),
+            Some(KeptInput::Of(other)) => entry.spec.stdin = Input::File(input::copy(&home.root, other, id)?),
         }
     }
     Ok(())
@@ -180,7 +180,7 @@ fn submit_as_free(
             if entry.input.is_some() {
                 entry.spec.stdin = Input::File(input::rename(&home.root, id, other)?);
             }
-            if let Some(Kept::Own(own)) = &mut entry.input {
+            if let Some(KeptInput::Own(own)) = &mut entry.input {
                 own.clone_from(other);
             }
         }
