@@ -2,13 +2,14 @@
 
 use super::{
     edit::Edit,
-    group::{Group, GroupChange},
+    group::GroupChange,
     id::JobId,
     job::Job,
+    schedule::ScheduleChange,
     state::{Change, Decision},
+    tables::{TableChange, Tables},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One change of the index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,19 @@ pub enum Event {
         #[serde(flatten)]
         change: GroupChange,
     },
+    /// A schedule changed, or one of its times has come.
+    Scheduled {
+        /// Which.
+        schedule: String,
+        /// How.
+        #[serde(flatten)]
+        change: ScheduleChange,
+    },
+    /// The key of a job that has ended is forgotten: its time is over.
+    KeyExpired {
+        /// Which job.
+        id: JobId,
+    },
 }
 
 impl Event {
@@ -54,8 +68,11 @@ impl Event {
     pub fn job(&self) -> Option<&JobId> {
         match self {
             Self::Submitted { job } => Some(&job.id),
-            Self::Changed { id, .. } | Self::Edited { id, .. } | Self::Removed { id } => Some(id),
-            Self::Grouped { .. } => None,
+            Self::Changed { id, .. }
+            | Self::Edited { id, .. }
+            | Self::Removed { id }
+            | Self::KeyExpired { id } => Some(id),
+            Self::Grouped { .. } | Self::Scheduled { .. } => None,
         }
     }
 }
@@ -70,8 +87,8 @@ pub trait Ledger {
     fn insert(&mut self, job: Job);
     /// Forgets a job.
     fn remove(&mut self, id: &JobId);
-    /// The groups, by name.
-    fn groups_mut(&mut self) -> &mut BTreeMap<String, Group>;
+    /// What it says beside its jobs.
+    fn tables_mut(&mut self) -> &mut Tables;
 }
 
 /// What applying an event did.
@@ -95,14 +112,20 @@ pub fn apply<L: Ledger>(event: &Event, ledger: &mut L) -> Result<Applied, L::Err
             ledger.insert((**job).clone());
             Ok(Applied::Yes)
         }
-        Event::Changed { id, change } => Ok(match ledger.job_mut(id)? {
-            None => Applied::Refused("there is no such job"),
-            Some(job) => match job.change(change) {
-                Decision::To(_) => Applied::Yes,
-                Decision::NoOp(reason) => Applied::NoOp(reason),
-                Decision::Refused(reason) => Applied::Refused(reason),
-            },
-        }),
+        Event::Changed { id, change } => {
+            let Some(job) = ledger.job_mut(id)? else { return Ok(Applied::Refused("there is no such job")) };
+            let had_ended = job.status().has_ended();
+            match job.change(change) {
+                Decision::NoOp(reason) => return Ok(Applied::NoOp(reason)),
+                Decision::Refused(reason) => return Ok(Applied::Refused(reason)),
+                Decision::To(_) => {}
+            }
+            if !had_ended && job.status().has_ended() {
+                let ended = job.clone();
+                ledger.tables_mut().count_end(&ended);
+            }
+            Ok(Applied::Yes)
+        }
         Event::Edited { id, edit } => Ok(match ledger.job_mut(id)? {
             None => Applied::Refused("there is no such job"),
             Some(job) if job.status().has_ended() => Applied::Refused("it has ended already"),
@@ -125,26 +148,27 @@ pub fn apply<L: Ledger>(event: &Event, ledger: &mut L) -> Result<Applied, L::Err
             ledger.remove(id);
             Ok(Applied::Yes)
         }
-        Event::Grouped { group, change } => Ok(apply_to_group(group, change, ledger.groups_mut())),
+        Event::Grouped { group, change } => Ok(ledger.tables_mut().change_group(group, change).into()),
+        Event::Scheduled { schedule, change } => {
+            Ok(ledger.tables_mut().change_schedule(schedule, change).into())
+        }
+        Event::KeyExpired { id } => Ok(match ledger.job_mut(id)? {
+            None => Applied::NoOp("it is gone already"),
+            Some(job) if !job.status().has_ended() => Applied::Refused("it has not ended"),
+            Some(job) => match job.spec.key.take() {
+                Some(_) => Applied::Yes,
+                None => Applied::NoOp("it has no key"),
+            },
+        }),
     }
 }
 
-fn apply_to_group(name: &str, change: &GroupChange, groups: &mut BTreeMap<String, Group>) -> Applied {
-    let before = groups.get(name).cloned().unwrap_or_default();
-    let mut group = before.clone();
-    match change {
-        GroupChange::Slots { slots } => group.slots = Some(*slots),
-        GroupChange::Pause { at } => group.paused_at = group.paused_at.or(Some(*at)),
-        GroupChange::Resume => group.paused_at = None,
-        GroupChange::Remove => group = Group::default(),
+impl From<TableChange> for Applied {
+    fn from(change: TableChange) -> Self {
+        match change {
+            TableChange::Made => Self::Yes,
+            TableChange::WasSo => Self::NoOp("it is so already"),
+            TableChange::Refused(why) => Self::Refused(why),
+        }
     }
-    if group == before {
-        return Applied::NoOp("it is so already");
-    }
-    if group.is_empty() {
-        groups.remove(name);
-    } else {
-        groups.insert(name.to_owned(), group);
-    }
-    Applied::Yes
 }

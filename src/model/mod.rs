@@ -5,6 +5,7 @@
 //! the room `plan`.
 
 pub mod bytes;
+pub mod calendar;
 pub mod claim;
 pub mod config;
 pub mod dependency;
@@ -12,6 +13,7 @@ pub mod edit;
 pub mod event;
 pub mod facts;
 pub mod group;
+pub mod health;
 pub mod id;
 pub mod job;
 pub mod key;
@@ -20,9 +22,11 @@ pub mod nearest;
 pub mod outcome;
 pub mod priority;
 pub mod retry;
+pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod stream;
+pub mod tables;
 pub mod unknown;
 pub mod wire;
 

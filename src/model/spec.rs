@@ -100,6 +100,10 @@ pub struct JobSpec {
     pub variables: Vec<String>,
     /// The terminal session in which it was submitted; none without a terminal.
     pub session: Option<String>,
+    /// The schedule of which it is a run.
+    pub schedule: Option<String>,
+    /// What is executed when it has ended, whatever its end; no part of the job.
+    pub on_end: Option<Vec<Bytes>>,
 }
 
 impl JobSpec {
@@ -127,6 +131,8 @@ impl JobSpec {
             service: false,
             variables: Vec::new(),
             session: None,
+            schedule: None,
+            on_end: None,
         }
     }
 }

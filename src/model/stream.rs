@@ -7,6 +7,7 @@
 use super::{
     Timestamp,
     event::Event,
+    health::Health,
     job::Job,
     state::{State, Status},
 };
@@ -102,14 +103,15 @@ impl Lines {
     }
 
     /// Adds the line of an event. `job` is whom it is about, as it is now.
-    pub fn event(&mut self, event: &Event, step: Step, job: Option<&Job>) {
+    /// `health` is how what it belongs to has gone so far.
+    pub fn event(&mut self, event: &Event, step: Step, job: Option<&Job>, health: Option<&Health>) {
         let mut line = self.next();
         let told = match event {
             Event::Submitted { job } => submitted(job),
             _ => serde_json::to_value(event).unwrap_or_default(),
         };
         let Value::Object(mut told) = told else { return };
-        for name in ["event", "id", "group"] {
+        for name in ["event", "schedule", "id", "group"] {
             if let Some(value) = told.shift_remove(name) {
                 line.insert(name.to_owned(), value);
             }
@@ -127,8 +129,12 @@ impl Lines {
                 line.insert("labels".to_owned(), json!(job.spec.labels));
             }
         }
+        if let Some(schedule) = job.and_then(|job| job.spec.schedule.as_ref()) {
+            line.insert("schedule".to_owned(), json!(schedule));
+        }
         // The time of the line stands for that of the change.
         told.shift_remove("at");
+        told.shift_remove("definition");
         // The end of an attempt says what is to be should it be the job's, and what should it not.
         if step.is != Some(Status::Failed) {
             told.shift_remove("dead_letter");
@@ -140,6 +146,10 @@ impl Lines {
             told.shift_remove("summary");
         }
         line.extend(told);
+        let has_just_ended = step.is.is_some_and(Status::has_ended) && step.was != step.is;
+        if let Some(health) = health.filter(|_| has_just_ended) {
+            line.insert("health".to_owned(), told_of(health));
+        }
         self.add(line);
     }
 
@@ -164,6 +174,15 @@ impl Lines {
         self.text.push_str(&Value::Object(line).to_string());
         self.text.push('\n');
     }
+}
+
+/// What the end of a run tells of those before it.
+fn told_of(health: &Health) -> Value {
+    let mut told = json!({"runs": health.runs, "failures_in_row": health.failures_in_row});
+    if let Some(at) = health.last_success_at {
+        told["last_success_at"] = json!(at);
+    }
+    told
 }
 
 /// What is told of a new job: whose it is, and where it belongs.
@@ -248,7 +267,7 @@ mod tests {
 
     fn lines(from: u64, count: u64) -> String {
         let mut lines = Lines::after(from, at(0));
-        (0..count).for_each(|_| lines.event(&Event::Removed { id: id() }, Step::default(), None));
+        (0..count).for_each(|_| lines.event(&Event::Removed { id: id() }, Step::default(), None, None));
         lines.text().to_owned()
     }
 

@@ -3,11 +3,15 @@
 //! It is there only while something waits for a time that is near: a retry's delay, a start that was put off. One is
 //! there at a time; `exec/local/alarm.rs` tells how none is missed.
 
-use super::home::{BrokenConfig, Home};
+use super::{
+    home::{BrokenConfig, Home},
+    schedule::file,
+};
 use crate::exec::local::alarm;
 use crate::model::{Timestamp, facts::Facts};
 use crate::os::{clock::Clock, detach, timer::Timer, timer::wait_for_any};
-use crate::plan::{Scope, WAKE_HORIZON, due, pick};
+use crate::pass::Pass;
+use crate::plan::{Scope, WAKE_HORIZON, due, pick, recur};
 use crate::store::{Follow, Store};
 use std::path::Path;
 use std::time::Duration;
@@ -70,7 +74,9 @@ fn wanted(home: &Home, facts: &Facts) -> Option<Wanted> {
         return None;
     }
     let now = home.clock.now();
-    if pick::would_start_any(facts, facts.heads(), now, &home.config, &home.site) {
+    if pick::would_start_any(facts, facts.heads(), now, &home.config, &home.site)
+        || recur::is_any_due(facts, now)
+    {
         return Some(Wanted::Pass);
     }
     due::next(facts, now).filter(|at| *at - now <= WAKE_HORIZON).map(Wanted::At)
@@ -118,7 +124,10 @@ fn pass(home: &Home) {
     let store = home.store();
     let mut executor = home.local();
     executor.orphan_watchers = true;
-    let _ = home.pass(&store, &executor).advance(Scope::Whole, &mut |_| Ok(()));
+    let definitions = file::definitions(home).ok().filter(|_| home.has_sound_config());
+    let definitions = definitions.as_ref().map(|(definitions, _)| definitions);
+    let pass = Pass { definitions, ..home.pass(&store, &executor) };
+    let _ = pass.advance(Scope::Whole, &mut |_| Ok(()));
 }
 
 /// Sleeps until that time, until the clock is set, or until a while after the index has changed: the longer, the longer a

@@ -139,7 +139,8 @@ impl<'a> Attendance<'a> {
         let store = self.home.store();
         // What it launches is nobody's child here: a wait can be long, and lets no ended child go.
         let executor = Local { orphan_watchers: true, ..self.home.local() };
-        let pass = Pass { store: &store, executor: &executor, clock: &self.home.clock, config };
+        let pass =
+            Pass { store: &store, executor: &executor, clock: &self.home.clock, config, definitions: None };
         let told = match pass.advance(Scope::Whole, &mut |_| Ok(())) {
             Ok(decided) => decided.warnings,
             Err(error) => vec![error.to_string()],

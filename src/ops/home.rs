@@ -42,6 +42,8 @@ pub struct Home {
     pub clock: SystemClock,
     /// What the user should be told.
     pub warnings: Vec<String>,
+    /// Whether the settings file could be read; else the built-in settings hold.
+    has_sound_config: bool,
 }
 
 /// Where the root of this process is.
@@ -73,10 +75,12 @@ impl Home {
 
     fn of(root: Root, broken: BrokenConfig) -> Result<Self, Fault> {
         let mut warnings = Vec::new();
+        let mut has_sound_config = true;
         let config = match settings(&root).map_err(Fault::from) {
             Ok(loaded) => loaded.config,
             Err(fault) if broken == BrokenConfig::Stops => return Err(fault),
             Err(fault) => {
+                has_sound_config = false;
                 warnings.push(format!("the built-in settings hold until this is mended: {}", fault.message));
                 Config::default()
             }
@@ -84,7 +88,12 @@ impl Home {
         let site = site::here().map_err(|error| {
             Fault::new(Code::Failed, format!("could not tell this machine and boot: {error}"))
         })?;
-        Ok(Self { root, config, site, clock: SystemClock, warnings })
+        Ok(Self { root, config, site, clock: SystemClock, warnings, has_sound_config })
+    }
+
+    /// Whether the settings are those of the file.
+    pub fn has_sound_config(&self) -> bool {
+        self.has_sound_config
     }
 
     /// The settings as the file has them now; a broken file leaves those that were read before.
@@ -121,7 +130,7 @@ impl Home {
 
     /// A pass over that store with that executor.
     pub fn pass<'a>(&'a self, store: &'a JsonStore<'a>, executor: &'a dyn Executor) -> Pass<'a, SystemClock> {
-        Pass { store, executor, clock: &self.clock, config: &self.config }
+        Pass { store, executor, clock: &self.clock, config: &self.config, definitions: None }
     }
 }
 

@@ -22,6 +22,7 @@ pub mod pause;
 pub mod prune;
 pub mod ready;
 pub mod retry;
+pub mod schedule;
 pub mod select;
 pub mod send;
 pub mod set;

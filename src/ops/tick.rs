@@ -3,40 +3,102 @@
 use super::{
     fault::Fault,
     home::{BrokenConfig, Home},
+    schedule::file,
 };
-use crate::model::claim::ExecutorName;
+use crate::model::{
+    claim::ExecutorName,
+    event::Event,
+    health::{LastRun, RunResult},
+    schedule::{RETENTION, ScheduleChange},
+};
 use crate::os::clock::Clock;
-use crate::pass::Decided;
-use crate::plan::Scope;
-use crate::store::{Store, environments};
+use crate::pass::{Decided, PassError};
+use crate::plan::{Action, Scope};
+use crate::store::{Store, environments, root::LAST_TICK};
 
-/// Makes a whole pass with retention, or says what it would do.
+/// Makes a whole pass with what recurs, or says what it would do.
 pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
     // Where there is no root, there is nothing to do.
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else { return Ok(Decided::default()) };
-    let store = home.store();
-    let executor = home.executor(executor);
-    let pass = home.pass(&store, executor.as_ref());
-    let mut decided = if dry_run { pass.foresee()? } else { pass.advance(Scope::Whole, &mut |_| Ok(()))? };
-    let ids = pass.retained_no_longer()?;
-    if dry_run {
-        decided.events.extend(ids.into_iter().map(|id| crate::model::event::Event::Removed { id }));
-    } else if !ids.is_empty() {
-        let removed = pass.remove(&home.root, &ids)?;
-        decided.events.extend(removed.events);
-        decided.warnings.extend(removed.warnings);
-    }
-    // Logs of jobs that stay; those of jobs that went are gone.
-    match if dry_run { pass.too_much(&home.root) } else { pass.shed(&home.root) } {
-        Ok(ids) => decided.emptied_logs = ids,
-        Err(error) => decided.warnings.push(error.to_string()),
-    }
-    if !dry_run
-        && let Err(error) =
-            store.read().and_then(|facts| environments::tidy(&home.root, &store, &facts, home.clock.now()))
-    {
-        decided.warnings.push(error.to_string());
-    }
+    let mut decided = tick_at(&home, executor, dry_run)?;
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
     Ok(decided)
+}
+
+/// The same for whoever has the root open.
+pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
+    let store = home.store();
+    let executor = home.executor(executor);
+    // What cannot be defined is no reason to leave the rest alone.
+    let (definitions, mut warnings) = match file::definitions(home) {
+        Ok((definitions, warnings)) => (home.has_sound_config().then_some(definitions), warnings),
+        Err(error) => (None, vec![error.to_string()]),
+    };
+    let pass =
+        crate::pass::Pass { definitions: definitions.as_ref(), ..home.pass(&store, executor.as_ref()) };
+    let mut decided = if dry_run { pass.foresee()? } else { pass.advance(Scope::Tick, &mut |_| Ok(()))? };
+    if dry_run {
+        if decided.actions.contains(&Action::Retain) {
+            let ids = pass.retained_no_longer()?;
+            decided.events.extend(ids.into_iter().map(|id| Event::Removed { id }));
+        }
+        decided.emptied_logs = pass.too_much(&home.root)?;
+    } else {
+        if decided.actions.contains(&Action::Retain) {
+            retain(home, &mut decided)?;
+        }
+        // Logs of jobs that stay; those of jobs that went are gone.
+        match pass.shed(&home.root) {
+            Ok(ids) => decided.emptied_logs = ids,
+            Err(error) => decided.warnings.push(error.to_string()),
+        }
+        let tidied =
+            store.read().and_then(|facts| environments::tidy(&home.root, &store, &facts, home.clock.now()));
+        decided.warnings.extend(tidied.err().map(|error| error.to_string()));
+        note_tick(home);
+    }
+    warnings.append(&mut decided.warnings);
+    decided.warnings = warnings;
+    Ok(decided)
+}
+
+/// Lets go what retention lets go, and says what came of it.
+pub fn retain(home: &Home, decided: &mut Decided) -> Result<(), Fault> {
+    let store = home.store();
+    let executor = home.local();
+    let pass = home.pass(&store, &executor);
+    let began = home.clock.monotonic();
+    let removed = pass
+        .retained_no_longer()
+        .and_then(|ids| if ids.is_empty() { Ok(Decided::default()) } else { pass.remove(&home.root, &ids) });
+    let took_ms = home.clock.monotonic().saturating_sub(began).as_millis().try_into().unwrap_or(u64::MAX);
+    let run = run_of(home, &removed);
+    let change = ScheduleChange::Did { run, took_ms };
+    let told = store.transact(home.clock.now(), &mut |draft| {
+        draft.push(Event::Scheduled { schedule: RETENTION.to_owned(), change: change.clone() }).map(drop)
+    });
+    let removed = removed?;
+    decided.events.extend(removed.events);
+    decided.warnings.extend(removed.warnings);
+    let told = told?;
+    decided.events.extend(told.events);
+    decided.warnings.extend(told.warning);
+    Ok(())
+}
+
+fn run_of(home: &Home, removed: &Result<Decided, PassError>) -> LastRun {
+    let (result, note) = match removed {
+        Ok(removed) => {
+            let count = removed.events.iter().filter(|event| matches!(event, Event::Removed { .. })).count();
+            let jobs = if count == 1 { "job" } else { "jobs" };
+            (RunResult::Succeeded, format!("{count} ended {jobs} removed"))
+        }
+        Err(error) => (RunResult::Failed, error.to_string()),
+    };
+    LastRun { id: None, at: home.clock.now(), result, note: Some(note) }
+}
+
+/// Leaves a trace of this tick, for whoever asks whether anything ticks. It costs no write of the index.
+fn note_tick(home: &Home) {
+    let _ = home.root.folder().touch(LAST_TICK);
 }

@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 const FOLDER_FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -195,6 +196,16 @@ impl Folder {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file"));
         }
         Ok(usable(fd, mode))
+    }
+
+    /// Makes an empty file where there is none, and marks it as modified now.
+    pub fn touch(&self, name: &str) -> io::Result<()> {
+        self.open_or_create_file(name, false)?.set_modified(SystemTime::now())
+    }
+
+    /// When a file was last modified; `None`: it is not there.
+    pub fn modified(&self, name: &str) -> io::Result<Option<SystemTime>> {
+        self.open_file(name)?.map(|file| file.metadata()?.modified()).transpose()
     }
 
     /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see.

@@ -9,17 +9,22 @@ use crate::model::{
     claim::ExecutorName,
     config::Config,
     event::Event,
-    facts::{Draft, Facts},
+    facts::{Damage, Draft, Facts},
     id::JobId,
     job::Job,
     outcome::Outcome,
     state::{Change, Status},
 };
-use crate::os::clock::Clock;
+use crate::os::{
+    clock::Clock,
+    ids::{IdSource, RandomIds},
+};
 use crate::plan::{
-    self, Action, Inputs, Scope,
+    self, Action, Inputs, NewIds, Plan, Scope,
     census::{Census, Sighting},
-    pick, rescue,
+    pick,
+    recur::Definitions,
+    rescue,
     retain::{self, Keeping, Kept},
     shed,
 };
@@ -38,7 +43,27 @@ pub struct Pass<'a, C> {
     pub clock: &'a C,
     /// The settings in force.
     pub config: &'a Config,
+    /// The schedules that the settings file defines; none where nobody looked.
+    pub definitions: Option<&'a Definitions>,
 }
+
+/// Ids from the system's random numbers.
+#[derive(Debug)]
+struct FreshIds;
+
+impl NewIds for FreshIds {
+    fn new_id(&self, now: Timestamp) -> JobId {
+        loop {
+            // Every text that is drawn makes an id.
+            if let Ok(id) = JobId::new(now, &RandomIds.draw()) {
+                return id;
+            }
+        }
+    }
+}
+
+/// Adds events to a draft, and names actions that follow from them; called with the lock held.
+pub type DecideWith<'a> = dyn FnMut(&mut Draft, &Inputs<'_>) -> Result<Vec<Action>, Damage> + 'a;
 
 /// What was decided and stands.
 #[derive(Debug, Default)]
@@ -75,23 +100,31 @@ impl<C: Clock> Pass<'_, C> {
 
     /// Takes the census if the scope asks for it, commits `first` and the plan in one write.
     pub fn decide(&self, scope: Scope, first: &mut Decide<'_>) -> Result<Decided, PassError> {
+        self.decide_with(scope, &mut |draft, _| first(draft).map(|()| Vec::new()))
+    }
+
+    /// The same for whoever decides with what the plan is made from, and has actions of his own.
+    pub fn decide_with(&self, scope: Scope, first: &mut DecideWith<'_>) -> Result<Decided, PassError> {
         // The holds live until the commit stands: nobody else judges these jobs meanwhile.
         let mut warnings = Vec::new();
-        let (census, _holds) = if scope == Scope::Whole {
+        let (census, _holds) = if scope.is_whole() {
             self.census(&self.store.read()?, &mut warnings)
         } else {
             (Census::new(), Vec::new())
         };
         let now = self.clock.now();
-        let mut actions = Vec::new();
+        let mut plan = Plan::default();
         let mut damaged = Vec::new();
         let commit = self.store.transact(now, &mut |draft| {
-            first(draft)?;
             let inputs = self.inputs(&census, now);
-            actions = plan::advance(draft, &inputs, scope)?;
+            let own = first(draft, &inputs)?;
+            plan = plan::advance(draft, &inputs, scope);
+            plan.actions.splice(0..0, own);
             damaged = pick::damaged(draft.facts(), &inputs);
             Ok(())
         })?;
+        let Plan { actions, warnings: trouble } = plan;
+        warnings.extend(trouble);
         warnings.extend(damaged.into_iter().map(|(id, damage)| {
             format!("{id} is not started, as its entry of the index is damaged at {damage}")
         }));
@@ -115,8 +148,9 @@ impl<C: Clock> Pass<'_, C> {
             }
         }
         let mut draft = Draft::new(facts);
-        let actions = plan::advance(&mut draft, &self.inputs(&census, self.clock.now()), Scope::Whole)
-            .map_err(|damage| StoreError::Unreadable { path: INDEX.into(), reason: damage.into() })?;
+        let inputs = self.inputs(&census, self.clock.now());
+        let Plan { actions, warnings: trouble } = plan::advance(&mut draft, &inputs, Scope::Tick);
+        warnings.extend(trouble);
         let (_, events) = draft.into_parts();
         Ok(Decided { events, actions, warnings, ..Decided::default() })
     }
@@ -128,6 +162,8 @@ impl<C: Clock> Pass<'_, C> {
             config: self.config,
             site: self.executor.site(),
             executor: self.executor.name(),
+            ids: &FreshIds,
+            definitions: self.definitions,
         }
     }
 
@@ -200,6 +236,8 @@ impl<C: Clock> Pass<'_, C> {
             Action::Poke { id } => (self.executor.poke(&id).map(|_| Launch::Watched), id),
             Action::Launch { id } => (self.executor.launch(&id), id),
             Action::Evict { id } => (self.executor.evict(&id).and_then(|()| self.executor.launch(&id)), id),
+            // It needs files: whoever ticks does it.
+            Action::Retain => return,
             Action::Wake { .. } => {
                 if let Err(error) = self.executor.arm() {
                     warnings

@@ -6,10 +6,12 @@
 
 pub mod admit;
 pub mod census;
+pub mod chance;
 pub mod depend;
 pub mod due;
 pub mod expire;
 pub mod pick;
+pub mod recur;
 pub mod rescue;
 pub mod retain;
 pub mod retry;
@@ -24,6 +26,7 @@ use crate::model::{
 };
 use census::Census;
 use chrono::TimeDelta;
+use recur::Definitions;
 use serde::Serialize;
 
 /// What a plan is made from, beside the facts.
@@ -39,6 +42,16 @@ pub struct Inputs<'a> {
     pub site: &'a Site,
     /// What would run the jobs that are picked.
     pub executor: ExecutorName,
+    /// Where the ids of runs come from.
+    pub ids: &'a dyn NewIds,
+    /// What the settings file defines; none where nobody looked.
+    pub definitions: Option<&'a Definitions>,
+}
+
+/// Where ids come from.
+pub trait NewIds: std::fmt::Debug {
+    /// An id for a job that is submitted then; it may be taken.
+    fn new_id(&self, now: Timestamp) -> JobId;
 }
 
 /// What follows once the events are stored.
@@ -65,6 +78,8 @@ pub enum Action {
         /// When that is.
         at: Timestamp,
     },
+    /// Remove the ended jobs whose time is over, and say what came of it.
+    Retain,
 }
 
 /// Which policies apply beside those that always do.
@@ -74,26 +89,56 @@ pub enum Scope {
     Slots,
     /// Everything that can be judged.
     Whole,
+    /// That, and the recurring jobs that are built in: a tick.
+    Tick,
+}
+
+impl Scope {
+    /// Whether everything is judged that can be.
+    pub fn is_whole(self) -> bool {
+        self != Self::Slots
+    }
+}
+
+/// What ought to happen beside the events of the draft.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What follows once the events are stored.
+    pub actions: Vec<Action>,
+    /// Policies that could not do all of their part, and why. The others did theirs.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// An error of one policy is its own: what it has decided so far stands, and the others go on.
+    fn heed(&mut self, doing: &str, decided: Result<(), Damage>) {
+        if let Err(damage) = decided {
+            self.warnings.push(format!("could not {doing}: the index is damaged at {damage}"));
+        }
+    }
 }
 
 /// How long before something is due somebody has to be there who waits for it. What is due later, a pass from outside
 /// looks after in time: cron makes one every minute.
 pub const WAKE_HORIZON: TimeDelta = TimeDelta::seconds(90);
 
-/// Lets every policy add its part: rescue what was lost, expire what is late, cancel what waits in vain, pick what runs
-/// next, and see that what is due soon is not forgotten.
+/// Lets every policy add its part: rescue what was lost, expire what is late, submit what recurs, cancel what waits in vain,
+/// pick what runs next, and see that what is due soon is not forgotten.
 ///
 /// Retention is apart ([`retain`]): files go before the entries that name them.
-pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Result<Vec<Action>, Damage> {
+pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Plan {
+    let mut plan = Plan::default();
     let mut actions = Vec::new();
-    if scope == Scope::Whole {
-        rescue::rescue(draft, inputs, &mut actions)?;
-        expire::expire(draft, inputs, &mut actions)?;
+    if scope.is_whole() {
+        plan.heed("rescue what was lost", rescue::rescue(draft, inputs, &mut actions));
+        plan.heed("end what is silent", expire::expire(draft, inputs, &mut actions));
     }
-    depend::depend(draft, inputs)?;
-    pick::pick(draft, inputs, &mut actions)?;
+    plan.heed("start what recurs", recur::recur(draft, inputs, scope, &mut actions));
+    plan.heed("cancel what waits in vain", depend::depend(draft, inputs));
+    plan.heed("start what waits", pick::pick(draft, inputs, &mut actions));
     if let Some(at) = due::next(draft.facts(), inputs.now).filter(|at| *at - inputs.now <= WAKE_HORIZON) {
         actions.push(Action::Wake { at });
     }
-    Ok(actions)
+    plan.actions = actions;
+    plan
 }

@@ -8,7 +8,7 @@ use crate::model::{
     limit::Seconds,
 };
 use chrono::TimeDelta;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Which ended jobs may go. Active jobs never do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,11 @@ pub fn by_hand(
     let keeping = Keeping::of(facts, now);
     let rule = Rule::asked(&config.retention, wish);
     let asked = || facts.heads().filter(|head| head.status.has_ended() && is_asked(head));
-    let mut ids = go(asked().filter(|head| keeping.why(head).is_none()), now, &rule);
+    let free = || asked().filter(|head| keeping.why(head).is_none());
+    let surplus = surplus_runs(free(), config.recurring.runs_kept);
+    let is_surplus: HashSet<&JobId> = surplus.iter().collect();
+    let mut ids = go(free().filter(|head| !is_surplus.contains(&head.id)), now, &rule);
+    ids.splice(0..0, surplus.iter().cloned());
     let late = late_dead_letters(asked(), &keeping, now, config);
     let would_go: HashSet<JobId> = go(asked(), now, &rule).into_iter().collect();
     let kept = asked()
@@ -132,6 +136,25 @@ pub fn by_hand(
         .collect();
     ids.extend(late);
     Gone { ids, kept }
+}
+
+/// Of the ended runs of each schedule, those beyond the newest so many, oldest end first. A run is protected by nobody's
+/// wish to ask for it, and those of a schedule of seconds would soon be all that is kept.
+fn surplus_runs<'a>(ended: impl Iterator<Item = &'a Head>, kept: usize) -> Vec<JobId> {
+    let mut of_schedules: HashMap<&str, Vec<&Head>> = HashMap::new();
+    for head in ended {
+        if let Some(name) = &head.schedule {
+            of_schedules.entry(name).or_default().push(head);
+        }
+    }
+    let mut surplus: Vec<&Head> = Vec::new();
+    for mut runs in of_schedules.into_values() {
+        runs.sort_by_key(|head| head.ended_at);
+        runs.truncate(runs.len().saturating_sub(kept));
+        surplus.extend(runs);
+    }
+    surplus.sort_by_key(|head| (head.ended_at, &head.id));
+    surplus.into_iter().map(|head| head.id.clone()).collect()
 }
 
 /// The dead letters among these ended jobs whose own time is over.
@@ -233,6 +256,8 @@ mod tests {
             retries: false,
             dead_letter: false,
             pipe: false,
+            schedule: None,
+            hooked: false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Retries: whether an attempt that failed is followed by another, and when.
 
+use super::chance;
 use crate::model::{
     Timestamp,
     job::Job,
@@ -40,18 +41,8 @@ fn delay(job: &Job, attempts: u32) -> TimeDelta {
     let doubled = 1_u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX);
     let seconds = retry.delay_seconds.saturating_mul(doubled).min(retry.delay_seconds_max);
     let milliseconds = i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX / 200);
-    let per_mille = jitter(job.id.as_str(), attempts, JITTER_PERCENT * 10);
+    let per_mille = chance::spread(job.id.as_str(), attempts.into(), JITTER_PERCENT * 10);
     TimeDelta::try_milliseconds(milliseconds + milliseconds / 1_000 * per_mille).unwrap_or(TimeDelta::MAX)
-}
-
-/// A number from `-most` to `most` that follows from a text and a number (FNV-1a, 64 bits).
-fn jitter(text: &str, number: u32, most: i64) -> i64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0000_0100_0000_01b3;
-    let bytes = text.bytes().chain(number.to_le_bytes());
-    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
-    // The high bits are mixed best.
-    i64::try_from((hash >> 33) % (2 * most.unsigned_abs() + 1)).unwrap_or(most) - most
 }
 
 /// The sentence about an attempt's outcome, with the attempt where there may be several.

@@ -1,6 +1,6 @@
 //! Captured environments: content-addressed, so that a thousand jobs of one shell share one file.
 //!
-//! A file lives as long as a job that can still run, or a dead letter, names it; its values go with the last one. It is durable as soon as
+//! A file lives as long as a job that can still run, a dead letter or a schedule names it; its values go with the last one. It is durable as soon as
 //! it is needed after a power cut: before the index names it for a job that waits, or that may be tried again. A job that
 //! starts at once and has no other attempt never needs it then, and its submission is not held up by the disk.
 
@@ -93,9 +93,15 @@ fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
     serde_json::from_slice(&content).map_err(io::Error::other)
 }
 
-/// Whether a job that can still run, or a dead letter, names an environment.
+/// Whether a job that can still run, a dead letter or a schedule names an environment.
 pub fn is_needed(facts: &Facts, name: &str) -> bool {
     facts.heads().any(|head| needs_its_own(head) && head.env.as_deref() == Some(name))
+        || of_schedules(facts).any(|needed| needed == name)
+}
+
+/// The environments of runs that are yet to come.
+fn of_schedules(facts: &Facts) -> impl Iterator<Item = &str> {
+    facts.schedules().values().filter_map(|schedule| schedule.env())
 }
 
 /// Whether a job's environment is kept: it can still run, or be retried as it was.
@@ -109,7 +115,8 @@ pub fn unneeded(root: &Root, facts: &Facts) -> Result<Vec<String>, StoreError> {
     let folder = root.environments()?;
     let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
     let active = facts.heads().filter(|head| needs_its_own(head));
-    let named: HashSet<&str> = active.filter_map(|head| head.env.as_deref()).collect();
+    let named: HashSet<&str> =
+        active.filter_map(|head| head.env.as_deref()).chain(of_schedules(facts)).collect();
     let is_unneeded = |file: &str| match file.split_once('.') {
         Some((hash, "json")) => is_environment_name(hash) && !named.contains(hash),
         Some((hash, rest)) => is_environment_name(hash) && is_abandoned(rest),

@@ -13,6 +13,7 @@ use crate::model::{
     event::Event,
     facts::{Damage, Draft, Facts, Head, Unreadable},
     id::JobId,
+    schedule::{ScheduleChange, Task},
     state::Status,
     stream::{Line, Note},
 };
@@ -90,7 +91,8 @@ impl<'a> JsonStore<'a> {
         }
         let mut telling = Telling::begin(self.root, facts.last_event(), now);
         for (event, step) in events.iter().zip(steps) {
-            telling.event(event, step, event.job().and_then(|id| facts.parsed(id)));
+            let job = event.job().and_then(|id| facts.parsed(id));
+            telling.event(event, step, job, job.and_then(|job| facts.tables().health_of(job)));
         }
         facts.set_last_event(telling.last());
         let text = facts.to_text(now);
@@ -166,8 +168,8 @@ impl<'a> JsonStore<'a> {
             Event::Submitted { job } => has(&job.id),
             Event::Changed { id, .. } | Event::Edited { id, .. } => has(id),
             Event::Removed { id } => !has(id),
-            // A group is written whole with whatever came with it; alone it can be asked for again.
-            Event::Grouped { .. } => false,
+            // A group or a schedule is written whole with whatever came with it; alone it can be asked for again.
+            Event::Grouped { .. } | Event::Scheduled { .. } | Event::KeyExpired { .. } => false,
         }))
     }
 }
@@ -235,12 +237,18 @@ struct Written {
     untold: Option<String>,
 }
 
-/// The environments that these events make needed after a power cut: those of jobs that wait, or may be tried again.
+/// The environments that these events make needed after a power cut: those of jobs that wait, or may be tried again, and of
+/// schedules.
 fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, Damage> {
     let changed: HashSet<&JobId> = events.iter().filter_map(Event::job).collect();
     let mut names: Vec<String> = Vec::new();
     for event in events {
-        if matches!(event, Event::Removed { .. } | Event::Edited { .. }) {
+        if let Event::Scheduled { change: ScheduleChange::Put { definition, .. }, .. } = event
+            && let Task::Run(spec) = &definition.task
+        {
+            names.extend(spec.env.clone());
+        }
+        if matches!(event, Event::Removed { .. } | Event::Edited { .. } | Event::KeyExpired { .. }) {
             continue;
         }
         let Some(head) = event.job().and_then(|id| facts.head(id)) else { continue };

@@ -78,7 +78,8 @@ impl Store for MemoryStore {
                 let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
                 let mut lines = stream.begin(changed.last_event(), now);
                 for (event, step) in events.iter().zip(steps) {
-                    lines.event(event, step, event.job().and_then(|id| changed.parsed(id)));
+                    let job = event.job().and_then(|id| changed.parsed(id));
+                    lines.event(event, step, job, job.and_then(|job| changed.tables().health_of(job)));
                 }
                 changed.set_last_event(lines.last());
                 stream.add(&lines);

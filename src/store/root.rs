@@ -17,6 +17,8 @@ pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
 pub const LOCK: &str = "jobs.lock";
 /// The lock of the process that waits for what comes due; never deleted.
 pub const ALARM_LOCK: &str = "alarm.lock";
+/// Empty; it was modified at the last tick.
+pub const LAST_TICK: &str = "last_tick";
 /// The settings.
 pub const CONFIG: &str = "config.toml";
 /// The folder of run files.

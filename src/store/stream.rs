@@ -16,6 +16,7 @@ use super::{StoreError, root::Root};
 use crate::model::{
     Timestamp,
     event::Event,
+    health::Health,
     job::Job,
     stream::{Line, Lines, Note, Step, Tail},
 };
@@ -73,8 +74,9 @@ impl<'a> Telling<'a> {
     }
 
     /// Adds an event. `job` is whom it is about, as it is now.
-    pub fn event(&mut self, event: &Event, step: Step, job: Option<&Job>) {
-        self.lines.event(event, step, job);
+    /// `health` is how what it belongs to has gone so far.
+    pub fn event(&mut self, event: &Event, step: Step, job: Option<&Job>, health: Option<&Health>) {
+        self.lines.event(event, step, job, health);
     }
 
     /// The number of the last event.

@@ -3,10 +3,12 @@
 //! `table` has one entry for each key: its name, what it can be and what it does. Reading, showing, documenting and
 //! completing follow from it; the built-in values are those of [`Config::default`].
 
+mod defined;
 mod mistake;
 mod read;
 mod table;
 
+pub use defined::{Defined, SCHEDULES, SESSIONS};
 pub use mistake::{Mistake, Mistakes, place_of};
 pub use read::{Loaded, read};
 pub use table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
@@ -36,6 +38,12 @@ pub struct Config {
     pub dead_letters: DeadLetters,
     /// The limits of a job whose submission does not set them.
     pub limits: Limits,
+    /// How recurring jobs are kept going.
+    pub recurring: Recurring,
+    /// The schedules that the file defines, by name, as they stand there.
+    pub schedules: BTreeMap<String, Defined>,
+    /// The sessions that are kept alive, by name, as they stand there.
+    pub sessions: BTreeMap<String, Defined>,
     /// How long ended jobs are kept.
     pub retention: Retention,
     /// Size of the logs of all jobs; beyond it, the logs of those that ended first go.
@@ -89,6 +97,25 @@ pub struct DeadLetters {
     pub age_seconds_max: Seconds,
 }
 
+/// How recurring jobs are kept going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recurring {
+    /// After the first failure of a run, the next one comes after so long.
+    pub restart_seconds: u64,
+    /// With each further failure in a row that wait is multiplied with this.
+    pub restart_factor: u64,
+    /// The longest wait.
+    pub restart_seconds_max: u64,
+    /// Up to so many percent of the wait it is moved by chance.
+    pub restart_jitter_percent: u64,
+    /// Of the ended runs of a schedule, the newest so many stay.
+    pub runs_kept: usize,
+    /// How often keys are forgotten whose time is over.
+    pub idempotency_cleanup_seconds: u64,
+    /// How often ended jobs go whose time is over.
+    pub retention_seconds: u64,
+}
+
 /// How long ended jobs are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -116,6 +143,17 @@ impl Default for Config {
             },
             dead_letters: DeadLetters { jobs_max: 1_000, age_seconds_max: Some(30 * 86_400) },
             limits: Limits::default(),
+            recurring: Recurring {
+                restart_seconds: 10,
+                restart_factor: 2,
+                restart_seconds_max: 3_600,
+                restart_jitter_percent: 10,
+                runs_kept: 20,
+                idempotency_cleanup_seconds: 3_600,
+                retention_seconds: 3_600,
+            },
+            schedules: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             retention: Retention {
                 age_seconds_max: Some(14 * 86_400),
                 jobs_max: 200,

@@ -1,6 +1,7 @@
 //! Reading the settings file: every mistake with its line, and where each value that holds was written.
 
 use super::Config;
+use super::defined::{Defined, SCHEDULES, SESSIONS};
 use super::mistake::{Mistake, Mistakes, place_of};
 use super::table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
 use crate::model::{
@@ -57,10 +58,15 @@ impl Reader<'_> {
             let name = name.get_ref().as_ref();
             if name == GROUPS {
                 self.groups(value, at);
+            } else if name == SCHEDULES {
+                self.loaded.config.schedules = self.defined(SCHEDULES, value);
+            } else if name == SESSIONS {
+                self.loaded.config.sessions = self.defined(SESSIONS, value);
             } else if let Some(section) = section(name) {
                 self.section(section, value);
             } else {
-                let names: Vec<&str> = SECTIONS.iter().map(|one| one.name).chain([GROUPS]).collect();
+                let names: Vec<&str> =
+                    SECTIONS.iter().map(|one| one.name).chain([GROUPS, SCHEDULES, SESSIONS]).collect();
                 let sections = names.iter().map(|name| format!("[{name}]")).collect::<Vec<_>>().join(", ");
                 self.unknown(at, name, &names, &format!("the sections {sections}"));
             }
@@ -87,6 +93,27 @@ impl Reader<'_> {
                 self.note(full, &key.span());
             }
         }
+    }
+
+    /// The sections `[NAME.…]`, each as it stands.
+    fn defined(&mut self, section: &'static str, value: &Spanned<DeValue<'_>>) -> BTreeMap<String, Defined> {
+        let expected = |key: &str| format!("{key}: expected a section for each, such as [{section}.nightly]");
+        let DeValue::Table(sections) = value.get_ref() else {
+            self.mistake(value.span().start, Some(section), expected(section));
+            return BTreeMap::new();
+        };
+        let mut defined = BTreeMap::new();
+        for (name, one) in sections {
+            let (at, name) = (name.span().start, name.get_ref().as_ref());
+            let full = format!("{section}.{name}");
+            let DeValue::Table(fields) = one.get_ref() else {
+                self.mistake(at, Some(&full), expected(&full));
+                continue;
+            };
+            let line_of = |place| place_of(self.text, place).0;
+            defined.insert(name.to_owned(), Defined::of(fields, line_of(at), line_of));
+        }
+        defined
     }
 
     /// The slots of each group, from `[groups.NAME]`.
@@ -136,6 +163,7 @@ impl Reader<'_> {
     fn together(&mut self) {
         const DELAY: &str = "worker.retry_delay";
         const LONGEST: &str = "worker.retry_max_delay";
+        self.together_of_restarts();
         let retry = &self.loaded.config.retry;
         if retry.delay_seconds <= retry.delay_seconds_max {
             return;
@@ -148,6 +176,20 @@ impl Reader<'_> {
         };
         let line = lines.get(key).copied().unwrap_or(1);
         self.mistakes.push(Mistake { line, column: 1, key: Some(key.to_owned()), problem });
+    }
+
+    fn together_of_restarts(&mut self) {
+        const DELAY: &str = "recurring.restart_delay";
+        let recurring = &self.loaded.config.recurring;
+        if recurring.restart_seconds <= recurring.restart_seconds_max {
+            return;
+        }
+        let longest = format_seconds(recurring.restart_seconds_max);
+        let problem = format!("{DELAY}: longer than recurring.restart_max_delay, which is {longest}");
+        let lines = &self.loaded.lines;
+        let line =
+            lines.get(DELAY).or_else(|| lines.get("recurring.restart_max_delay")).copied().unwrap_or(1);
+        self.mistakes.push(Mistake { line, column: 1, key: Some(DELAY.to_owned()), problem });
     }
 
     fn value(&mut self, key: &str, setting: &Setting, value: &Spanned<DeValue<'_>>) -> Option<Value> {
@@ -283,7 +325,7 @@ mod tests {
             ("[que]\nx = 4", "1:2: there is no setting que; did you mean queue?"),
             (
                 "[limits]\nx = 4",
-                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [groups]",
+                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [recurring], [groups], [schedules], [sessions]",
             ),
             (
                 "[log]\nsize = 4",

@@ -161,7 +161,7 @@ fn exact_size(bytes: u64) -> String {
 }
 
 /// The sections with fixed keys, in the order in which they are shown.
-pub const SECTIONS: [Section; 7] = [
+pub const SECTIONS: [Section; 8] = [
     Section {
         name: "store",
         about: "how the index is kept",
@@ -379,6 +379,68 @@ pub const SECTIONS: [Section; 7] = [
                 about: "size of all logs together, beyond which those of the jobs that ended first go",
                 get: |config| Value::Bytes(config.log_bytes_total_max),
                 set: |config, value| config.log_bytes_total_max = bytes(value),
+            },
+        ],
+    },
+    Section {
+        name: "recurring",
+        about: "how what recurs is kept going",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "restart_delay",
+                kind: Kind::Duration { least: 1, most: SECONDS_MAX, or_none: false },
+                about: "wait after the first failure of a recurring job, before it runs again",
+                get: |config| Value::Seconds(Some(config.recurring.restart_seconds)),
+                set: |config, value| config.recurring.restart_seconds = seconds(value).unwrap_or(SECONDS_MAX),
+            },
+            Setting {
+                name: "restart_factor",
+                kind: Kind::Count { least: 1, most: 100 },
+                about: "what that wait is multiplied with at each further failure in a row",
+                get: |config| Value::Count(config.recurring.restart_factor),
+                set: |config, value| config.recurring.restart_factor = count(value) as u64,
+            },
+            Setting {
+                name: "restart_max_delay",
+                kind: Kind::Duration { least: 1, most: SECONDS_MAX, or_none: false },
+                about: "the longest such wait",
+                get: |config| Value::Seconds(Some(config.recurring.restart_seconds_max)),
+                set: |config, value| {
+                    config.recurring.restart_seconds_max = seconds(value).unwrap_or(SECONDS_MAX);
+                },
+            },
+            Setting {
+                name: "restart_jitter_percent",
+                kind: Kind::Count { least: 0, most: 100 },
+                about: "how far such a wait is moved by chance",
+                get: |config| Value::Count(config.recurring.restart_jitter_percent),
+                set: |config, value| config.recurring.restart_jitter_percent = count(value) as u64,
+            },
+            Setting {
+                name: "keep_runs",
+                kind: Kind::Count { least: 1, most: JOBS_MAX },
+                about: "beyond so many ended runs of one schedule, its oldest go",
+                get: |config| Value::Count(config.recurring.runs_kept as u64),
+                set: |config, value| config.recurring.runs_kept = count(value),
+            },
+            Setting {
+                name: "idempotency_cleanup",
+                kind: Kind::Duration { least: 60, most: SECONDS_MAX, or_none: false },
+                about: "how often keys are forgotten whose time is over",
+                get: |config| Value::Seconds(Some(config.recurring.idempotency_cleanup_seconds)),
+                set: |config, value| {
+                    config.recurring.idempotency_cleanup_seconds = seconds(value).unwrap_or(SECONDS_MAX);
+                },
+            },
+            Setting {
+                name: "retention",
+                kind: Kind::Duration { least: 60, most: SECONDS_MAX, or_none: false },
+                about: "how often ended jobs go whose time is over",
+                get: |config| Value::Seconds(Some(config.recurring.retention_seconds)),
+                set: |config, value| {
+                    config.recurring.retention_seconds = seconds(value).unwrap_or(SECONDS_MAX);
+                },
             },
         ],
     },

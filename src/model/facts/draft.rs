@@ -32,7 +32,7 @@ impl Draft {
         let was = event.job().and_then(|id| self.status(id));
         let applied = apply(&event, &mut self.facts)?;
         if applied == Applied::Yes {
-            if let Event::Changed { id, .. } | Event::Edited { id, .. } = &event {
+            if let Event::Changed { id, .. } | Event::Edited { id, .. } | Event::KeyExpired { id } = &event {
                 self.facts.refresh(id);
             }
             self.steps.push(Step { was, is: event.job().and_then(|id| self.status(id)) });

@@ -52,6 +52,10 @@ pub struct Head {
     pub dead_letter: bool,
     /// Whether it reads a pipe.
     pub pipe: bool,
+    /// The schedule of which it is a run.
+    pub schedule: Option<String>,
+    /// Whether something is executed when it has ended.
+    pub hooked: bool,
 }
 
 impl Head {
@@ -84,6 +88,8 @@ impl Head {
             retries: job.spec.retry.attempts_max > 1,
             dead_letter: job.end().is_some_and(|end| end.dead_letter),
             pipe: job.spec.stdin == Input::Pipe,
+            schedule: job.spec.schedule.clone(),
+            hooked: job.spec.on_end.is_some(),
         }
     }
 }
@@ -127,6 +133,10 @@ pub(super) struct HeadWire<'a> {
     dead_letter: bool,
     #[serde(default, deserialize_with = "or_default")]
     stdin_pipe: bool,
+    #[serde(default, borrow)]
+    schedule: Option<Cow<'a, str>>,
+    #[serde(default)]
+    on_end: Option<serde::de::IgnoredAny>,
 }
 
 impl From<HeadWire<'_>> for Head {
@@ -149,6 +159,8 @@ impl From<HeadWire<'_>> for Head {
             retries: head.max_attempts.is_some_and(|most| most > 1),
             dead_letter: head.dead_letter && head.status == Status::Failed,
             pipe: head.stdin_pipe,
+            schedule: head.schedule.map(Cow::into_owned),
+            hooked: head.on_end.is_some(),
         }
     }
 }

@@ -12,10 +12,13 @@ pub use draft::Draft;
 pub use head::Head;
 pub use outline::{Damage, Unreadable};
 
-use super::{Timestamp, event::Ledger, group::Group, id::JobId, job::Job, state::Status};
+use super::{
+    Timestamp, event::Ledger, group::Group, health::Totals, id::JobId, job::Job, schedule::Schedule,
+    state::Status, tables::Tables,
+};
 use head::HeadWire;
 use outline::{OutlineSeed, damage_at, position};
-use serde::de::DeserializeSeed;
+use serde::{Serialize, de::DeserializeSeed};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -23,9 +26,10 @@ use std::ops::Range;
 pub const VERSION: u64 = 1;
 
 /// Features of an index that an older program must not ignore, and that this one knows, in order: jobs that
-/// wait for others, groups, jobs that stand still, that read a pipe, that are tried again, and that need no slot. The index requires one as long as a job
-/// that has not ended has it.
-const KNOWN_FEATURES: [&str; 6] = ["dependencies", "groups", "pause", "pipes", "retries", "services"];
+/// wait for others, groups, jobs that stand still, that read a pipe, that are tried again, schedules, whose environments it
+/// would sweep away, and jobs that need no slot. The index requires one as long as a job that has not ended has it.
+const KNOWN_FEATURES: [&str; 7] =
+    ["dependencies", "groups", "pause", "pipes", "retries", "schedules", "services"];
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -46,8 +50,8 @@ pub struct Facts {
     last_event: u64,
     /// Top-level fields that are not the jobs' and not ours, as they stood.
     others: Vec<(String, String)>,
-    /// What it says of groups, by name.
-    groups: BTreeMap<String, Group>,
+    /// What it says beside its jobs.
+    tables: Tables,
     entries: Vec<Option<Entry>>,
     places: HashMap<JobId, usize>,
 }
@@ -80,7 +84,7 @@ impl Facts {
             places: HashMap::with_capacity(outline.jobs.len()),
             last_event: outline.last_event,
             others: outline.others,
-            groups: outline.groups,
+            tables: outline.tables,
             text,
         };
         for range in outline.jobs {
@@ -176,12 +180,22 @@ impl Facts {
 
     /// What the index says of groups, by name.
     pub fn groups(&self) -> &BTreeMap<String, Group> {
-        &self.groups
+        &self.tables.groups
+    }
+
+    /// Its schedules, by name.
+    pub fn schedules(&self) -> &BTreeMap<String, Schedule> {
+        &self.tables.schedules
+    }
+
+    /// What it says beside its jobs.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// Whether somebody paused a group.
     pub fn is_group_paused(&self, name: &str) -> bool {
-        self.groups.get(name).is_some_and(|group| group.paused_at.is_some())
+        self.groups().get(name).is_some_and(|group| group.paused_at.is_some())
     }
 
     /// How many jobs are in that state.
@@ -240,9 +254,7 @@ impl Facts {
             let name = serde_json::Value::from(name.as_str());
             text.push_str(&format!(",\n{name}:{value}"));
         }
-        if !self.groups.is_empty() {
-            text.push_str(&format!(",\n\"groups\":{}", serde_json::json!(self.groups)));
-        }
+        self.write_tables(&mut text);
         text.push_str(",\n\"jobs\":[");
         for (number, entry) in self.entries.iter().flatten().enumerate() {
             text.push_str(if number == 0 { "\n" } else { ",\n" });
@@ -258,16 +270,30 @@ impl Facts {
 }
 
 impl Facts {
+    /// The tables beside the jobs, as far as they say something; a schedule and a name have a line each.
+    fn write_tables(&self, text: &mut String) {
+        let Tables { groups, schedules, names, totals } = &self.tables;
+        if !groups.is_empty() {
+            text.push_str(&format!(",\n\"groups\":{}", serde_json::json!(groups)));
+        }
+        write_lines(text, "schedules", schedules);
+        write_lines(text, "names", names);
+        if *totals != Totals::default() {
+            text.push_str(&format!(",\n\"totals\":{}", serde_json::json!(totals)));
+        }
+    }
+
     /// What an older program must not ignore.
     fn features(&self) -> Vec<&'static str> {
         let active = || self.heads().filter(|head| !head.status.has_ended());
         let present = [
             active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
             active().any(|head| head.group.is_some())
-                || self.groups.values().any(|group| group.paused_at.is_some()),
+                || self.groups().values().any(|group| group.paused_at.is_some()),
             active().any(|head| head.paused),
             active().any(|head| head.pipe),
             active().any(|head| head.retries),
+            self.schedules().values().any(|schedule| schedule.env().is_some()),
             active().any(|head| head.service),
         ];
         KNOWN_FEATURES
@@ -277,6 +303,18 @@ impl Facts {
             .map(|(name, _)| name)
             .collect()
     }
+}
+
+fn write_lines<T: Serialize>(text: &mut String, name: &str, table: &BTreeMap<String, T>) {
+    if table.is_empty() {
+        return;
+    }
+    let line = |(name, one): (&String, &T)| {
+        let (name, one) = (serde_json::to_string(name), serde_json::to_string(one));
+        format!("\n{}:{}", name.unwrap_or_default(), one.unwrap_or_default())
+    };
+    let lines: Vec<String> = table.iter().map(line).collect();
+    text.push_str(&format!(",\n\"{name}\":{{{}\n}}", lines.join(",")));
 }
 
 impl Ledger for Facts {
@@ -294,8 +332,8 @@ impl Ledger for Facts {
         self.entries.push(Some(Entry { head: Head::of(&job), raw: None, job: Some(Box::new(job)) }));
     }
 
-    fn groups_mut(&mut self) -> &mut BTreeMap<String, Group> {
-        &mut self.groups
+    fn tables_mut(&mut self) -> &mut Tables {
+        &mut self.tables
     }
 
     fn remove(&mut self, id: &JobId) {

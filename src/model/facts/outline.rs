@@ -1,10 +1,10 @@
 //! The text of an index: its version, what it requires, and where its entries stand; and why it may not be read.
 
 use super::VERSION;
-use crate::model::group::Group;
+use crate::model::tables::Tables;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::{collections::BTreeMap, fmt, ops::Range};
+use std::{fmt, ops::Range};
 
 /// Why a text is not an index that this program may write to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ pub(super) struct Outline<'a> {
     requires: Vec<String>,
     last_event: u64,
     others: Vec<(String, &'a RawValue)>,
-    groups: BTreeMap<String, Group>,
+    tables: Tables,
     jobs: Vec<&'a RawValue>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Ranges {
     pub(super) requires: Vec<String>,
     pub(super) last_event: u64,
     pub(super) others: Vec<(String, String)>,
-    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) tables: Tables,
     pub(super) jobs: Vec<Range<usize>>,
 }
 
@@ -63,7 +63,7 @@ impl Outline<'_> {
             requires: self.requires,
             last_event: self.last_event,
             others: self.others.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect(),
-            groups: self.groups,
+            tables: self.tables,
             jobs: self.jobs.into_iter().map(range).collect(),
         }
     }
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
             requires: Vec::new(),
             last_event: 0,
             others: Vec::new(),
-            groups: BTreeMap::new(),
+            tables: Tables::default(),
             jobs: Vec::new(),
         };
         while let Some(name) = map.next_key::<String>()? {
@@ -119,11 +119,10 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
                     outline.requires = serde_json::from_str(raw.get())
                         .map_err(|_| A::Error::custom("requires: expected a list of strings"))?;
                 }
-                "groups" => {
-                    let raw: &RawValue = map.next_value()?;
-                    outline.groups = serde_json::from_str(raw.get())
-                        .map_err(|error| A::Error::custom(format!("groups: {error}")))?;
-                }
+                "groups" => outline.tables.groups = table(&name, map.next_value()?)?,
+                "schedules" => outline.tables.schedules = table(&name, map.next_value()?)?,
+                "names" => outline.tables.names = table(&name, map.next_value()?)?,
+                "totals" => outline.tables.totals = table(&name, map.next_value()?)?,
                 _ => outline.others.push((name, map.next_value()?)),
             }
         }
@@ -133,6 +132,11 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
         outline.jobs = jobs.ok_or_else(|| A::Error::missing_field("jobs"))?;
         Ok(outline)
     }
+}
+
+/// Reads one of the tables beside the jobs.
+fn table<T: serde::de::DeserializeOwned, E: serde::de::Error>(name: &str, raw: &RawValue) -> Result<T, E> {
+    serde_json::from_str(raw.get()).map_err(|error| E::custom(format!("{name}: {error}")))
 }
 
 /// The place of an error that was found in the part of the text that begins at `offset`.

@@ -2,6 +2,7 @@
 //! when they say something. Parsing happens here and nowhere else; inside, values are valid.
 
 mod read;
+mod template;
 mod write;
 
 use super::{
@@ -129,6 +130,10 @@ struct Wire {
     env_names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_end: Option<Vec<Bytes>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

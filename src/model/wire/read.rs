@@ -61,6 +61,8 @@ impl TryFrom<Wire> for Job {
             service: wire.service,
             variables: wire.env_names,
             session: wire.session,
+            schedule: wire.schedule,
+            on_end: wire.on_end.filter(|argv| !argv.is_empty()),
         };
         // An end has taken it along.
         let Wire { id, created_at, attempt, summary: note, unknown, .. } = wire;

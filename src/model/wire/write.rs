@@ -73,6 +73,8 @@ impl From<&Job> for Wire {
             service: spec.service,
             env_names: spec.variables,
             session: spec.session,
+            schedule: spec.schedule,
+            on_end: spec.on_end,
             paused_at: job.paused_at(),
             stdin_closed_at: None,
             unknown: job.unknown.clone(),

@@ -95,6 +95,11 @@ pub enum BadField {
 }
 
 impl Fields {
+    /// Those of an object that was read already.
+    pub fn of(fields: serde_json::Map<String, Value>) -> Self {
+        Self(fields.into_iter().collect())
+    }
+
     /// Reads an object.
     pub fn parse(text: &[u8]) -> Result<Self, BadField> {
         serde_json::from_slice(text).map_err(|error| {

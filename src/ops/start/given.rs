@@ -120,6 +120,8 @@ pub struct Common<'a> {
     folders: HashMap<Option<PathBuf>, Bytes>,
     /// Programs that can be run, each with the folder from where.
     programs: HashSet<(Bytes, Bytes)>,
+    /// Whether programs and folders have to be there now.
+    is_checked: bool,
 }
 
 impl<'a> Common<'a> {
@@ -134,7 +136,22 @@ impl<'a> Common<'a> {
             parent: inside::own_job(),
             folders: HashMap::new(),
             programs: HashSet::new(),
+            is_checked: true,
         })
+    }
+
+    /// For jobs that nobody submits now: of no terminal and of no job, and what they need may come to be there later.
+    pub fn without_submitter(config: &'a Config, inherited: Inherited, variables: Vec<String>) -> Self {
+        Self {
+            config,
+            inherited,
+            variables,
+            session: None,
+            parent: None,
+            folders: HashMap::new(),
+            programs: HashSet::new(),
+            is_checked: false,
+        }
     }
 
     /// The specification of one of them.
@@ -142,7 +159,8 @@ impl<'a> Common<'a> {
         let config = self.config;
         let cwd = self.folder(request.cwd.as_deref())?;
         let command = command::given(request)?;
-        if request.shell.is_none()
+        if self.is_checked
+            && request.shell.is_none()
             && let Command::Argv(argv) = &command
         {
             self.check(argv, &cwd)?;
@@ -177,6 +195,9 @@ impl<'a> Common<'a> {
     }
 
     fn folder(&mut self, given: Option<&Path>) -> Result<Bytes, Fault> {
+        if let Some(path) = given.filter(|path| !self.is_checked && path.is_absolute()) {
+            return bytes(path.as_os_str().to_owned(), "the working directory");
+        }
         let given = given.map(Path::to_owned);
         if let Some(known) = self.folders.get(&given) {
             return Ok(known.clone());

@@ -6,7 +6,7 @@ pub(super) mod command;
 mod environment;
 pub mod fields;
 mod foresee;
-pub(super) mod given;
+pub mod given;
 pub(super) mod input;
 pub mod many;
 pub mod submit;

@@ -1,7 +1,14 @@
 //! What a pass would do.
 
 use super::measure::local;
-use crate::model::{event::Event, group::GroupChange, id::JobId, state::Change};
+use crate::model::{
+    Timestamp,
+    event::Event,
+    group::GroupChange,
+    id::JobId,
+    schedule::{Fate, ScheduleChange},
+    state::Change,
+};
 use crate::pass::Decided;
 use crate::plan::Action;
 use crate::render::safe;
@@ -18,6 +25,7 @@ pub fn foreseen_pass(decided: &Decided) -> String {
             Action::Launch { id } => format!("would launch a watcher for {id}\n"),
             Action::Poke { id } => format!("would poke the watcher of {id}\n"),
             Action::Wake { at } => format!("would see that somebody starts what is due at {}\n", local(*at)),
+            Action::Retain => continue,
             Action::Evict { id } => format!("would replace the silent watcher of {id}\n"),
         });
     }
@@ -29,6 +37,9 @@ pub fn foreseen_pass(decided: &Decided) -> String {
 
 /// Whether an event only tells why what another one tells happens: a job is told to end, and its end is known.
 fn is_told_by_another(event: &Event, all: &[Event]) -> bool {
+    if let Event::Submitted { job } = event {
+        return job.spec.schedule.is_some();
+    }
     let Event::Changed { id, change: Change::Decide { .. } } = event else { return false };
     all.iter().any(|other| matches!(other, Event::Changed { id: of, change: Change::End { .. } } if of == id))
 }
@@ -37,6 +48,36 @@ fn is_told_by_another(event: &Event, all: &[Event]) -> bool {
 fn is_started(id: &JobId, all: &[Event]) -> bool {
     all.iter()
         .any(|event| matches!(event, Event::Changed { id: of, change: Change::Claim { .. } } if of == id))
+}
+
+fn scheduled_words(name: &str, change: &ScheduleChange) -> String {
+    let at = |at: &Option<Timestamp>| at.map_or_else(|| "never".to_owned(), local);
+    match change {
+        ScheduleChange::Put { definition, .. } => {
+            format!("define the schedule {name}: {}", safe::line(&definition.rhythm.to_string()))
+        }
+        ScheduleChange::Remove => format!("remove the schedule {name}"),
+        ScheduleChange::Pause { .. } => format!("pause the schedule {name}"),
+        ScheduleChange::Resume { .. } => format!("let the schedule {name} go on"),
+        ScheduleChange::Due { fate, .. } => match fate {
+            Fate::Submitted { id } => format!("run the schedule {name} as {id}"),
+            Fate::Overlapped { id } => format!("leave out a run of {name}: {id} has not ended"),
+            Fate::Missed => format!("let a time of {name} pass: nobody looked when it came"),
+            Fate::KeyTaken { id } => format!("leave out a run of {name}: {id} has its key"),
+            Fate::Begun => format!("do what {name} is for"),
+        },
+        ScheduleChange::Moved { next_at } => format!("move the next time of {name} to {}", at(next_at)),
+        ScheduleChange::Restart { restart_at } => {
+            format!("run {name} again at {}, as it failed", local(*restart_at))
+        }
+        ScheduleChange::Renewed { valid_until, .. } => {
+            format!("note that {name} is valid until {}", local(*valid_until))
+        }
+        ScheduleChange::Did { run, .. } => {
+            let note = run.note.as_deref().unwrap_or(run.result.as_str());
+            format!("note what {name} did: {}", safe::line(note))
+        }
+    }
 }
 
 fn event_words(event: &Event) -> String {
@@ -49,6 +90,8 @@ fn event_words(event: &Event) -> String {
             GroupChange::Resume => format!("let the group {group} go on"),
             GroupChange::Remove => format!("remove the group {group}"),
         },
+        Event::Scheduled { schedule, change } => scheduled_words(schedule, change),
+        Event::KeyExpired { id } => format!("forget the key of {id}, whose time is over"),
         Event::Edited { id, .. } => format!("change what is asked of {id}"),
         Event::Changed { id, change } => match change {
             Change::Claim { .. } => format!("start {id}"),

@@ -7,6 +7,7 @@
 use bgctl::model::{
     Timestamp,
     bytes::Bytes,
+    calendar::Rhythm,
     claim::{Claim, ExecutorName, Relation, Site},
     config::Config,
     edit::Edit,
@@ -17,17 +18,20 @@ use bgctl::model::{
     job::Job,
     limit::Limit,
     outcome::{Ending, Exit, Outcome, Why},
+    schedule::{DefinedBy, Definition, Missed, Overlap, Schedule, ScheduleChange, Task},
     spec::{Command, JobSpec},
     state::{Change, State},
 };
 use bgctl::plan::{
-    self, Action, Inputs, Scope,
+    self, Action, Inputs, NewIds, Plan, Scope,
     admit::{self, Admission, Full},
     census::{Census, Sighting},
     pick::{self, Waits},
+    recur::{self, Definitions},
     rescue, retain,
 };
 use chrono::TimeDelta;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 pub struct World {
@@ -36,9 +40,29 @@ pub struct World {
     pub config: Config,
     pub now: Timestamp,
     site: Site,
-    submitted: u32,
+    ids: Numbered,
+    /// What the settings file defines.
+    pub definitions: Option<Definitions>,
     /// Of the last decision.
     pub actions: Vec<Action>,
+    pub warnings: Vec<String>,
+}
+
+/// Ids that follow from a number.
+#[derive(Debug, Default)]
+struct Numbered(Cell<u32>);
+
+impl Numbered {
+    fn next(&self) -> u32 {
+        self.0.set(self.0.get() + 1);
+        self.0.get()
+    }
+}
+
+impl NewIds for Numbered {
+    fn new_id(&self, now: Timestamp) -> JobId {
+        job("", self.next(), now).id
+    }
 }
 
 pub fn site(host: &str, boot: &str) -> Site {
@@ -64,8 +88,10 @@ impl World {
             config: Config::default(),
             now: "2026-02-13T10:00:00Z".parse().unwrap(),
             site: site("here", "boot-2"),
-            submitted: 0,
+            ids: Numbered::default(),
+            definitions: None,
             actions: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -84,8 +110,7 @@ impl World {
 
     /// Submits one job with something special about it.
     pub fn submit_with(&mut self, name: &str, set: impl FnOnce(&mut Job)) {
-        self.submitted += 1;
-        let mut job = job(name, self.submitted, self.now);
+        let mut job = job(name, self.ids.next(), self.now);
         set(&mut job);
         self.decide(Scope::Slots, |draft| {
             let admission = admit::admit(draft, job.clone(), job.created_at)?;
@@ -96,8 +121,7 @@ impl World {
 
     /// Asks for a job. Gives what came of it.
     pub fn admit(&mut self, name: &str, set: impl FnOnce(&mut Job)) -> Admission {
-        self.submitted += 1;
-        let mut job = job(name, self.submitted, self.now);
+        let mut job = job(name, self.ids.next(), self.now);
         set(&mut job);
         let (mut admission, now) = (Admission::Taken, self.now);
         self.decide(Scope::Slots, |draft| {
@@ -158,6 +182,56 @@ impl World {
                 dead_letter: false,
             });
         });
+    }
+
+    /// A schedule whose runs are jobs of its name. Gives what is in the draft.
+    pub fn schedule(&mut self, name: &str, every_seconds: u64, set: impl FnOnce(&mut Definition)) {
+        let spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+        let mut definition = Definition {
+            rhythm: Rhythm::Every { seconds: every_seconds },
+            task: Task::Run(Box::new(spec)),
+            overlap: Overlap::Skip,
+            missed: Missed::Once,
+            jitter_seconds: 0,
+            restarts: true,
+            source: DefinedBy::Command,
+        };
+        set(&mut definition);
+        let now = self.now;
+        self.decide(Scope::Slots, |draft| recur::put(draft, name, &definition, now).map(drop));
+    }
+
+    /// Any change of a schedule, and what a pass makes of it.
+    pub fn change_schedule(&mut self, name: &str, change: &ScheduleChange) {
+        let event = Event::Scheduled { schedule: name.to_owned(), change: change.clone() };
+        self.decide(Scope::Slots, |draft| draft.push(event.clone()).map(drop));
+    }
+
+    /// A schedule as it is.
+    #[track_caller]
+    pub fn scheduled(&self, name: &str) -> &Schedule {
+        &self.facts.schedules()[name]
+    }
+
+    /// In how many seconds a schedule runs next, to the next whole one.
+    pub fn next_in(&self, name: &str) -> Option<i64> {
+        let at = recur::due_at(name, self.scheduled(name))?;
+        Some((at - self.now).num_milliseconds().div_euclid(1_000))
+    }
+
+    /// Lets time pass in steps of seconds, with a pass whenever the plan asks for one, as an alarm makes it.
+    pub fn wakes_for(&mut self, seconds: i64, mut then: impl FnMut(&mut Self)) {
+        for _ in 0..seconds {
+            self.after(1);
+            let jobs = self
+                .jobs()
+                .iter()
+                .any(|job| pick::is_due(&self.facts, self.facts.head(&job.id).unwrap(), self.now));
+            if recur::is_any_due(&self.facts, self.now) || jobs {
+                self.tick();
+            }
+            then(self);
+        }
     }
 
     /// What the next ticks see of a job.
@@ -262,7 +336,7 @@ impl World {
         self.facts.job(id).unwrap().map(|job| name_of(&job)).unwrap_or_default()
     }
 
-    fn actions_text(&self) -> String {
+    pub fn actions_text(&self) -> String {
         let words: Vec<String> = self
             .actions
             .iter()
@@ -271,6 +345,7 @@ impl World {
                 Action::Poke { id } => format!("poke {}", self.name(id)),
                 Action::Wake { at } => format!("wake in {} s", (*at - self.now).num_seconds()),
                 Action::Evict { id } => format!("evict {}", self.name(id)),
+                Action::Retain => "retain".to_owned(),
             })
             .collect();
         words.join(", ")
@@ -287,8 +362,11 @@ impl World {
             config: &self.config,
             site: &self.site,
             executor: ExecutorName::Local,
+            ids: &self.ids,
+            definitions: self.definitions.as_ref(),
         };
-        self.actions = plan::advance(&mut draft, &inputs, scope).unwrap();
+        let Plan { actions, warnings } = plan::advance(&mut draft, &inputs, scope);
+        (self.actions, self.warnings) = (actions, warnings);
         let (after, events) = draft.into_parts();
         self.facts = read_again(&after, self.now);
         assert_replays(&before, &events, &after, self.now);
@@ -327,6 +405,7 @@ pub fn read_again(facts: &Facts, now: Timestamp) -> Facts {
     let text = facts.to_text(now);
     let again = Facts::parse(text.clone()).unwrap_or_else(|error| panic!("{error}\n{text}"));
     again.check().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(again.tables(), facts.tables(), "{text}");
     let jobs = |facts: &Facts| facts.jobs(|_| true).unwrap();
     assert_eq!(jobs(&again), jobs(facts), "{text}");
     assert_eq!(again.heads().collect::<Vec<_>>(), facts.heads().collect::<Vec<_>>(), "{text}");
@@ -363,6 +442,10 @@ pub fn assert_nothing_ended_changes(before: &Facts, after: &Facts, events: &[Eve
         let outcome = new.outcome.clone().filter(|_| old.at.is_none());
         let kept = bgctl::model::state::End { outcome: outcome.or(kept.outcome.clone()), ..kept };
         assert_eq!(*new, kept);
-        assert_eq!((&is.spec, is.attempt), (&was.spec, was.attempt));
+        let mut asked = was.spec.clone();
+        if events.contains(&Event::KeyExpired { id: was.id.clone() }) {
+            asked.key = None;
+        }
+        assert_eq!((&is.spec, is.attempt), (&asked, was.attempt));
     }
 }

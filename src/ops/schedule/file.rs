@@ -1,0 +1,215 @@
+//! Schedules of the settings file: from a section to a definition, or to what is wrong with it.
+//!
+//! A run of such a schedule has no submitter whose surroundings it could have. It starts in the home folder, with the few
+//! variables that every program expects and those that the section sets, the same whoever makes the pass.
+
+use super::add::{check_jitter, rhythm};
+use crate::model::{
+    bytes::Bytes,
+    config::{Defined, Mistake, SCHEDULES},
+    limit::parse_seconds,
+    schedule::{DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name},
+    spec::JobSpec,
+};
+use crate::ops::{
+    fault::Fault,
+    home::Home,
+    start::{Request, fields::Fields, given::Common},
+};
+use crate::os::inherited::Inherited;
+use crate::plan::recur::Definitions;
+use crate::store::{StoreError, environments};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Keys of such a section beside the fields of a job.
+pub const OWN_KEYS: [&str; 8] = ["every", "cron", "tz", "overlap", "missed", "jitter", "restart", "env"];
+
+/// Where programs are looked for; a section can say otherwise.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+/// The bits that new files do not get (`umask(2)`).
+const UMASK: u32 = 0o022;
+
+/// What the settings file defines.
+#[derive(Debug, Default)]
+pub struct FromFile {
+    /// What is right, and the environment of each.
+    pub good: BTreeMap<String, (Definition, Inherited)>,
+    /// What is wrong, by name of the schedule.
+    pub mistakes: BTreeMap<String, Mistake>,
+}
+
+impl FromFile {
+    /// What is wrong with one of them.
+    pub fn mistake_of(&self, name: &str) -> Option<&Mistake> {
+        self.mistakes.get(name)
+    }
+}
+
+/// Whether the settings file has a section of that name, be it right or wrong.
+pub fn is_of_file(home: &Home, name: &str) -> bool {
+    home.config.schedules.contains_key(name)
+}
+
+/// Reads the sections.
+pub fn read(home: &Home) -> FromFile {
+    let mut from_file = FromFile::default();
+    for (name, defined) in home.config.schedules.iter().take(SCHEDULES_MAX) {
+        match definition(home, name, defined) {
+            Ok(good) => drop(from_file.good.insert(name.clone(), good)),
+            Err(mistake) => drop(from_file.mistakes.insert(name.clone(), mistake)),
+        }
+    }
+    from_file
+}
+
+/// The definitions for a pass, their environments written down, and what the user should be told.
+pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
+    let FromFile { good, mistakes } = read(home);
+    let mut definitions = Definitions::default();
+    for (name, (mut definition, inherited)) in good {
+        let (env, _) = environments::save(&home.root, &inherited)?;
+        if let Task::Run(spec) = &mut definition.task {
+            spec.env = Some(env);
+        }
+        definitions.good.insert(name, definition);
+    }
+    let warnings = mistakes.values().map(|mistake| format!("config.toml:{mistake}")).collect();
+    definitions.broken = mistakes.into_keys().collect::<BTreeSet<_>>();
+    Ok((definitions, warnings))
+}
+
+/// What is wrong, and with which key.
+struct Wrong {
+    key: &'static str,
+    why: String,
+}
+
+fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
+    let full = format!("{SCHEDULES}.{name}");
+    let mistake = |key: Option<&str>, why: &str| Mistake {
+        line: key.map_or(defined.line, |key| defined.line_of(key)),
+        column: 1,
+        key: Some(key.map_or_else(|| full.clone(), |key| format!("{full}.{key}"))),
+        problem: match key {
+            Some(key) => format!("{full}.{key}: {why}"),
+            None => format!("{full}: {why}"),
+        },
+    };
+    check_own_name(name).map_err(|why| mistake(None, &why))?;
+    let (own, of_job) = split(&defined.fields);
+    let (mut definition, env) = recurrence(&own).map_err(|Wrong { key, why }| mistake(Some(key), &why))?;
+    let (inherited, variables) = surroundings(&env).map_err(|why| mistake(Some("env"), &why))?;
+    let request =
+        Fields::of(of_job).applied_to(&Request::default()).map_err(|bad| mistake(None, &bad.to_string()))?;
+    let spec = spec(home, request, inherited.clone(), variables);
+    let spec = spec.map_err(|fault| mistake(None, &fault.message))?;
+    definition.task = Task::Run(Box::new(spec));
+    Ok((definition, inherited))
+}
+
+fn split(fields: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
+    let (own, of_job): (Vec<_>, Vec<_>) = fields
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .partition(|(key, _)| OWN_KEYS.contains(&key.as_str()));
+    (own.into_iter().collect(), of_job.into_iter().collect())
+}
+
+/// When it recurs, and the variables that are set.
+fn recurrence(own: &Map<String, Value>) -> Result<(Definition, Map<String, Value>), Wrong> {
+    let text = |key: &'static str| match own.get(key) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(Wrong { key, why: "expected a string".to_owned() }),
+    };
+    let seconds = |key: &'static str| {
+        let given = own.get(key).map(|value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        let read = |text: String| parse_seconds(&text).map_err(|error| Wrong { key, why: error.to_string() });
+        given.map(read).transpose()
+    };
+    let when = if own.contains_key("cron") { "cron" } else { "every" };
+    let rhythm =
+        rhythm(seconds("every")?, text("cron")?, text("tz")?).map_err(|why| Wrong { key: when, why })?;
+    let jitter_seconds = seconds("jitter")?.unwrap_or(0);
+    check_jitter(&rhythm, jitter_seconds).map_err(|why| Wrong { key: "jitter", why })?;
+    let word = |key: &'static str, words: &[&str]| match text(key)? {
+        Some(word) if !words.contains(&word) => {
+            Err(Wrong { key, why: format!("expected one of: {}", words.join(", ")) })
+        }
+        word => Ok(word),
+    };
+    let restarts = match own.get("restart") {
+        None => true,
+        Some(Value::Bool(restarts)) => *restarts,
+        Some(_) => return Err(Wrong { key: "restart", why: "expected true or false".to_owned() }),
+    };
+    let env = match own.get("env") {
+        None => Map::new(),
+        Some(Value::Object(env)) => env.clone(),
+        Some(_) => {
+            return Err(Wrong { key: "env", why: "expected a table: env = { NAME = \"value\" }".to_owned() });
+        }
+    };
+    let definition = Definition {
+        rhythm,
+        // The job comes later.
+        task: Task::Retention,
+        overlap: match word("overlap", &["skip", "queue", "replace"])? {
+            Some("queue") => Overlap::Queue,
+            Some("replace") => Overlap::Replace,
+            _ => Overlap::Skip,
+        },
+        missed: if word("missed", &["none", "once"])? == Some("none") { Missed::None } else { Missed::Once },
+        jitter_seconds,
+        restarts,
+        source: DefinedBy::File,
+    };
+    Ok((definition, env))
+}
+
+/// The surroundings of a run, and the names of the variables that were set.
+pub fn surroundings(env: &Map<String, Value>) -> Result<(Inherited, Vec<String>), String> {
+    let mut inherited = Inherited { variables: Vec::new(), umask: UMASK, nice: 0, limits: BTreeMap::new() };
+    let mut set = |name: &str, value: &str| {
+        let no_null = |_| format!("{name} contains a null byte");
+        let (name_bytes, value) =
+            (Bytes::try_from(name).map_err(no_null)?, Bytes::try_from(value).map_err(no_null)?);
+        inherited.set(name_bytes, value);
+        Ok::<(), String>(())
+    };
+    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    let home = home_folder().to_string_lossy().into_owned();
+    for (name, value) in [("HOME", Some(home)), ("LOGNAME", user.clone()), ("USER", user)] {
+        value.map_or(Ok(()), |value| set(name, &value))?;
+    }
+    set("PATH", PATH)?;
+    set("SHELL", "/bin/sh")?;
+    for (name, value) in env {
+        let Value::String(value) = value else { return Err(format!("{name}: expected a string")) };
+        if name.is_empty() || name.contains('=') {
+            return Err(format!("{name:?} is no name of a variable"));
+        }
+        set(name, value)?;
+    }
+    Ok((inherited, env.keys().cloned().collect()))
+}
+
+fn home_folder() -> PathBuf {
+    std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// What each run is like. That its program and its folder are there is found out by the run, whose failure is seen.
+fn spec(
+    home: &Home,
+    request: Request,
+    inherited: Inherited,
+    variables: Vec<String>,
+) -> Result<JobSpec, Fault> {
+    let cwd = Some(request.cwd.as_ref().map_or_else(home_folder, |given| home_folder().join(given)));
+    Common::without_submitter(&home.config, inherited, variables).spec(&Request { cwd, ..request })
+}

@@ -1,0 +1,253 @@
+//! Schedules: which there are and how they stand; adding one, taking it away, holding it back, running it now.
+
+mod add;
+pub mod file;
+mod zone;
+
+pub use add::{Added, Asked, Foreseen, add, foresee};
+
+use super::{
+    fault::{Code, Fault},
+    home::{BrokenConfig, Home},
+};
+use crate::model::{
+    Timestamp,
+    config::{Mistake, SCHEDULES},
+    event::{Applied, Event},
+    facts::{Draft, Facts},
+    id::JobId,
+    nearest::nearest_word,
+    schedule::{DefinedBy, Fate, Schedule, ScheduleChange, Task},
+};
+use crate::os::clock::Clock;
+use crate::pass::Decided;
+use crate::plan::{Action, Inputs, Scope, recur};
+use crate::store::{Store, environments};
+use file::FromFile;
+
+/// How a schedule stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// As the index has it; none for one that the settings file defines with a mistake, and that never was right.
+    pub schedule: Option<Schedule>,
+    /// When it runs next; none for one that is paused, or of which nobody knows.
+    pub due_at: Option<Timestamp>,
+    /// Its runs that have not ended, in the order of their submission.
+    pub active: Vec<JobId>,
+    /// What is wrong with what the settings file says of it.
+    pub mistake: Option<Mistake>,
+}
+
+/// All schedules, by name.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// How each stands.
+    pub standings: Vec<Standing>,
+    /// What the user should be told.
+    pub warnings: Vec<String>,
+}
+
+/// How all schedules stand.
+pub fn standings(facts: &Facts, from_file: &FromFile) -> Vec<Standing> {
+    let of_index = facts.schedules().iter().map(|(name, schedule)| Standing {
+        name: name.clone(),
+        schedule: Some(schedule.clone()),
+        due_at: recur::due_at(name, schedule),
+        active: recur::active_runs(facts, name).map(|head| head.id.clone()).collect(),
+        mistake: from_file.mistake_of(name).cloned(),
+    });
+    let mut standings: Vec<Standing> = of_index.collect();
+    for (name, mistake) in &from_file.mistakes {
+        if !facts.schedules().contains_key(name) {
+            standings.push(Standing {
+                name: name.clone(),
+                schedule: None,
+                due_at: None,
+                active: Vec::new(),
+                mistake: Some(mistake.clone()),
+            });
+        }
+    }
+    // What is built in comes last.
+    standings.sort_by(|one, other| (is_built_in(one), &one.name).cmp(&(is_built_in(other), &other.name)));
+    standings
+}
+
+fn is_built_in(one: &Standing) -> bool {
+    one.schedule.as_ref().is_some_and(|schedule| schedule.definition.source == DefinedBy::BuiltIn)
+}
+
+/// Looks at all schedules, or at one. What the settings file defines and no pass has taken over yet is not there.
+pub fn list(name: Option<&str>) -> Result<Listed, Fault> {
+    let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
+        return match name {
+            Some(name) => Err(no_such_schedule(name, [].into_iter())),
+            None => Ok(Listed::default()),
+        };
+    };
+    let facts = home.store().read()?;
+    let mut standings = standings(&facts, &file::read(&home));
+    if let Some(name) = name {
+        if !standings.iter().any(|one| one.name == name) {
+            return Err(no_such_schedule(name, standings.iter().map(|one| one.name.as_str())));
+        }
+        standings.retain(|one| one.name == name);
+    }
+    Ok(Listed { standings, warnings: home.warnings })
+}
+
+/// There is no such schedule.
+pub fn no_such_schedule<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Fault {
+    let fault = Fault::new(Code::NotFound, format!("there is no schedule {name:?}"));
+    match nearest_word(name, known) {
+        Some(near) => fault.hint(format!("did you mean {near}? bgctl schedule list shows all")),
+        None => fault.hint("bgctl schedule list shows all"),
+    }
+}
+
+/// What is to become of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// It is held back.
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// It is there no more.
+    Removed,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Changed {
+    /// As it was before, for one that was removed; else as it is.
+    pub standing: Standing,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// What was decided, for those who want to see it.
+    pub decided: Decided,
+}
+
+/// Holds a schedule back, lets it go on, or takes it away. Runs that have begun are left alone.
+pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
+    let none = || no_such_schedule(name, [].into_iter());
+    let home = Home::open_existing(BrokenConfig::Warns)?.ok_or_else(none)?;
+    let store = home.store();
+    let before = standing(&store.read()?, &home, name)?;
+    if wanted == Wanted::Removed {
+        refuse_to_remove(&before)?;
+    }
+    let now = home.clock.now();
+    let mut changed = false;
+    let decided = decide(&home, &mut |draft, _| {
+        let next_at = draft.facts().schedules().get(name).and_then(|schedule| {
+            schedule.definition.rhythm.next_after(now, schedule.added_at).or(schedule.next_at)
+        });
+        let change = match wanted {
+            Wanted::Paused => ScheduleChange::Pause { at: now },
+            Wanted::Resumed => ScheduleChange::Resume { next_at },
+            Wanted::Removed => ScheduleChange::Remove,
+        };
+        let applied = draft.push(Event::Scheduled { schedule: name.to_owned(), change })?;
+        changed = applied == Applied::Yes;
+        Ok(Vec::new())
+    })?;
+    let facts = store.read()?;
+    if wanted == Wanted::Removed {
+        // The values of its environment go with it.
+        environments::tidy(&home.root, &store, &facts, home.clock.now())?;
+        return Ok(Changed { standing: before, changed, decided });
+    }
+    Ok(Changed { standing: standing(&facts, &home, name)?, changed, decided })
+}
+
+fn refuse_to_remove(standing: &Standing) -> Result<(), Fault> {
+    let name = &standing.name;
+    match standing.schedule.as_ref().map(|schedule| schedule.definition.source) {
+        Some(DefinedBy::Command) => Ok(()),
+        Some(DefinedBy::BuiltIn) => {
+            Err(Fault::new(Code::WrongState, format!("{name} is built in and cannot be removed"))
+                .hint(format!("bgctl schedule pause {name} holds it back")))
+        }
+        Some(DefinedBy::File) | None => {
+            Err(Fault::new(Code::WrongState, format!("the settings file defines {name}")).hint(format!(
+                "take [{SCHEDULES}.{name}] out of config.toml; bgctl schedule pause {name} holds it back"
+            )))
+        }
+    }
+}
+
+fn standing(facts: &Facts, home: &Home, name: &str) -> Result<Standing, Fault> {
+    let all = standings(facts, &file::read(home));
+    let known: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
+    all.into_iter()
+        .find(|one| one.name == name)
+        .ok_or_else(|| no_such_schedule(name, known.iter().map(String::as_str)))
+}
+
+/// What came of a run by hand.
+#[derive(Debug)]
+pub struct Ran {
+    /// How the schedule stands.
+    pub standing: Standing,
+    /// What became of it.
+    pub fate: Fate,
+    /// What was decided, for those who want to see it.
+    pub decided: Decided,
+}
+
+/// Runs a schedule now, whatever its rhythm says and be it paused; its next time stays. What the run before it does not
+/// allow is refused.
+pub fn run(name: &str) -> Result<Ran, Fault> {
+    let none = || no_such_schedule(name, [].into_iter());
+    let home = Home::open_existing(BrokenConfig::Stops)?.ok_or_else(none)?;
+    let store = home.store();
+    let before = standing(&store.read()?, &home, name)?;
+    let Some(schedule) = before.schedule else {
+        let mistake = before.mistake.map(|mistake| mistake.to_string()).unwrap_or_default();
+        return Err(Fault::new(Code::Config, format!("what config.toml says of {name} is wrong: {mistake}")));
+    };
+    let mut fate = None;
+    let is_a_job = schedule.spec().is_some();
+    let mut decided = decide(&home, &mut |draft, inputs| {
+        let Some(schedule) = draft.facts().schedules().get(name).cloned() else { return Ok(Vec::new()) };
+        let mut actions = Vec::new();
+        fate = Some(recur::begin(draft, inputs, name, &schedule, &mut actions)?);
+        if schedule.definition.task == Task::IdempotencyCleanup {
+            recur::forget_keys(draft, name, inputs.now)?;
+        }
+        Ok(actions)
+    })?;
+    let fate = fate.ok_or_else(none)?;
+    if !is_a_job && decided.actions.contains(&Action::Retain) {
+        super::tick::retain(&home, &mut decided)?;
+    }
+    match &fate {
+        Fate::Overlapped { id } => Err(has_not_ended(name, id)),
+        Fate::KeyTaken { id } => Err(Fault::new(
+            Code::WrongState,
+            format!("{id} has the key that the runs of {name} have; nothing was started"),
+        )),
+        _ => Ok(Ran { standing: standing(&store.read()?, &home, name)?, fate, decided }),
+    }
+}
+
+fn has_not_ended(name: &str, id: &JobId) -> Fault {
+    Fault::new(Code::WrongState, format!("{id}, the last run of {name}, has not ended; nothing was started"))
+        .hint(format!("bgctl wait {id}, or bgctl cancel {id}; --overlap queue or replace allows another"))
+}
+
+/// What is decided of schedules, in a pass: actions of one's own come before those of the pass.
+type DecideOfSchedules<'a> =
+    dyn FnMut(&mut Draft, &Inputs<'_>) -> Result<Vec<Action>, crate::model::facts::Damage> + 'a;
+
+fn decide(home: &Home, first: &mut DecideOfSchedules<'_>) -> Result<Decided, Fault> {
+    let store = home.store();
+    let local = home.local();
+    let pass = home.pass(&store, &local);
+    let mut decided = pass.decide_with(Scope::Slots, first)?;
+    decided.warnings.extend(pass.act(&decided.actions.clone())?);
+    decided.warnings.splice(0..0, home.warnings.iter().cloned());
+    Ok(decided)
+}
