@@ -123,6 +123,20 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// One that is defined now and has no past.
+    pub fn new(definition: Definition, added_at: Timestamp) -> Self {
+        Self {
+            definition,
+            added_at,
+            paused_at: None,
+            next_at: None,
+            restart_at: None,
+            valid_until: None,
+            health: Health::default(),
+            unknown: Unknown::default(),
+        }
+    }
+
     /// What its runs are like, where they are jobs.
     pub fn spec(&self) -> Option<&JobSpec> {
         if let Task::Run(spec) = &self.definition.task { Some(spec) } else { None }
@@ -252,16 +266,14 @@ pub fn change(schedule: Option<Schedule>, change: &ScheduleChange) -> Result<Opt
             Some(was) if was.definition.rhythm == definition.rhythm => {
                 Schedule { definition: (**definition).clone(), ..was }
             }
-            was => Schedule {
-                definition: (**definition).clone(),
-                added_at: *at,
-                paused_at: was.as_ref().and_then(|was| was.paused_at),
+            Some(was) => Schedule {
+                paused_at: was.paused_at,
                 next_at: *next_at,
-                restart_at: None,
-                valid_until: None,
-                health: was.as_ref().map(|was| was.health.clone()).unwrap_or_default(),
-                unknown: was.map(|was| was.unknown).unwrap_or_default(),
+                health: was.health,
+                unknown: was.unknown,
+                ..Schedule::new((**definition).clone(), *at)
             },
+            None => Schedule { next_at: *next_at, ..Schedule::new((**definition).clone(), *at) },
         };
         return Ok(Some(put));
     }

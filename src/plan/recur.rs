@@ -3,7 +3,7 @@
 use super::{
     Action, Inputs, Scope, WAKE_HORIZON,
     admit::{Admission, Holders, enter},
-    chance,
+    chance, retain,
 };
 use crate::model::{
     Timestamp,
@@ -54,7 +54,7 @@ pub fn recur(
         }
         straighten(draft, inputs)?;
     }
-    for name in due(draft.facts(), inputs.now, scope) {
+    for name in due(draft.facts(), inputs, scope) {
         come(draft, inputs, &name, actions)?;
     }
     restart(draft, inputs)
@@ -87,9 +87,13 @@ pub fn is_any_due(facts: &Facts, now: Timestamp) -> bool {
 }
 
 /// Those that are due, the one that waited longest first.
-fn due(facts: &Facts, now: Timestamp, scope: Scope) -> Vec<String> {
+fn due(facts: &Facts, inputs: &Inputs<'_>, scope: Scope) -> Vec<String> {
+    let now = inputs.now;
     let schedules = facts.schedules().iter();
-    let runs = schedules.filter(|(_, schedule)| scope == Scope::Tick || is_for_any_pass(schedule));
+    let runs = schedules.filter(|(_, schedule)| {
+        is_for_any_pass(schedule)
+            || (scope == Scope::Tick && has_work(facts, inputs, &schedule.definition.task))
+    });
     let mut due: Vec<(Timestamp, &String)> = runs
         .filter_map(|(name, schedule)| Some((due_at(name, schedule)?, name)))
         .filter(|(at, _)| *at <= now)
@@ -126,30 +130,43 @@ fn take_over(draft: &mut Draft, inputs: &Inputs<'_>, definitions: &Definitions) 
     Ok(())
 }
 
-/// The recurring jobs that are there without anybody's doing. An index without jobs needs none of them.
+/// The recurring jobs that are there without anybody's doing.
+pub fn built_in(recurring: &Recurring) -> [(&'static str, Definition); 2] {
+    let definition = |task, seconds| Definition {
+        rhythm: Rhythm::Every { seconds },
+        task,
+        overlap: Overlap::Skip,
+        missed: Missed::Once,
+        jitter_seconds: 0,
+        restarts: false,
+        source: DefinedBy::BuiltIn,
+    };
+    [
+        (IDEMPOTENCY_CLEANUP, definition(Task::IdempotencyCleanup, recurring.idempotency_cleanup_seconds)),
+        (RETENTION, definition(Task::Retention, recurring.retention_seconds)),
+    ]
+}
+
+/// Puts those of them into the index that have something to do: a tick with nothing to do writes nothing.
 fn define_built_in(draft: &mut Draft, inputs: &Inputs<'_>) -> Result<(), Damage> {
-    if draft.facts().heads().next().is_none() {
-        return Ok(());
-    }
-    let Recurring { idempotency_cleanup_seconds, retention_seconds, .. } = inputs.config.recurring;
-    for (name, task, seconds) in [
-        (IDEMPOTENCY_CLEANUP, Task::IdempotencyCleanup, idempotency_cleanup_seconds),
-        (RETENTION, Task::Retention, retention_seconds),
-    ] {
-        let definition = Definition {
-            rhythm: Rhythm::Every { seconds },
-            task,
-            overlap: Overlap::Skip,
-            missed: Missed::Once,
-            jitter_seconds: 0,
-            restarts: false,
-            source: DefinedBy::BuiltIn,
-        };
-        if draft.facts().schedules().get(name).is_none_or(|known| known.definition != definition) {
+    for (name, definition) in built_in(&inputs.config.recurring) {
+        let is_new = draft.facts().schedules().get(name).is_none_or(|known| known.definition != definition);
+        if is_new && has_work(draft.facts(), inputs, &definition.task) {
             put(draft, name, &definition, inputs.now)?;
         }
     }
     Ok(())
+}
+
+/// Whether what is built in would do anything now.
+fn has_work(facts: &Facts, inputs: &Inputs<'_>, task: &Task) -> bool {
+    match task {
+        Task::Run(_) => true,
+        Task::IdempotencyCleanup => {
+            facts.heads().any(|head| head.key.is_some() && !head.holds_key(inputs.now))
+        }
+        Task::Retention => !retain::retain(facts, inputs.now, inputs.config).is_empty(),
+    }
 }
 
 /// Defines a schedule, in the draft.

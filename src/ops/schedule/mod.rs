@@ -49,8 +49,8 @@ pub struct Listed {
     pub warnings: Vec<String>,
 }
 
-/// How all schedules stand.
-pub fn standings(facts: &Facts, from_file: &FromFile) -> Vec<Standing> {
+/// How all schedules stand, those included that are built in and have had nothing to do yet.
+pub fn standings(facts: &Facts, from_file: &FromFile, home: &Home) -> Vec<Standing> {
     let of_index = facts.schedules().iter().map(|(name, schedule)| Standing {
         name: name.clone(),
         schedule: Some(schedule.clone()),
@@ -67,6 +67,17 @@ pub fn standings(facts: &Facts, from_file: &FromFile) -> Vec<Standing> {
                 due_at: None,
                 active: Vec::new(),
                 mistake: Some(mistake.clone()),
+            });
+        }
+    }
+    for (name, definition) in recur::built_in(&home.config.recurring) {
+        if !facts.schedules().contains_key(name) {
+            standings.push(Standing {
+                name: name.to_owned(),
+                schedule: Some(Schedule::new(definition, home.clock.now())),
+                due_at: None,
+                active: Vec::new(),
+                mistake: None,
             });
         }
     }
@@ -88,7 +99,7 @@ pub fn list(name: Option<&str>) -> Result<Listed, Fault> {
         };
     };
     let facts = home.store().read()?;
-    let mut standings = standings(&facts, &file::read(&home));
+    let mut standings = standings(&facts, &file::read(&home), &home);
     if let Some(name) = name {
         if !standings.iter().any(|one| one.name == name) {
             return Err(no_such_schedule(name, standings.iter().map(|one| one.name.as_str())));
@@ -140,7 +151,14 @@ pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
     }
     let now = home.clock.now();
     let mut changed = false;
+    let built_in =
+        recur::built_in(&home.config.recurring).into_iter().find(|(built_in, _)| *built_in == name);
     let decided = decide(&home, &mut |draft, _| {
+        if let Some((_, definition)) =
+            built_in.as_ref().filter(|_| !draft.facts().schedules().contains_key(name))
+        {
+            recur::put(draft, name, definition, now)?;
+        }
         let next_at = draft.facts().schedules().get(name).and_then(|schedule| {
             schedule.definition.rhythm.next_after(now, schedule.added_at).or(schedule.next_at)
         });
@@ -179,7 +197,7 @@ fn refuse_to_remove(standing: &Standing) -> Result<(), Fault> {
 }
 
 fn standing(facts: &Facts, home: &Home, name: &str) -> Result<Standing, Fault> {
-    let all = standings(facts, &file::read(home));
+    let all = standings(facts, &file::read(home), home);
     let known: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
     all.into_iter()
         .find(|one| one.name == name)
@@ -211,6 +229,12 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
     let mut fate = None;
     let is_a_job = schedule.spec().is_some();
     let mut decided = decide(&home, &mut |draft, inputs| {
+        if let Some((_, definition)) =
+            recur::built_in(&home.config.recurring).into_iter().find(|(built_in, _)| *built_in == name)
+            && !draft.facts().schedules().contains_key(name)
+        {
+            recur::put(draft, name, &definition, inputs.now)?;
+        }
         let Some(schedule) = draft.facts().schedules().get(name).cloned() else { return Ok(Vec::new()) };
         let mut actions = Vec::new();
         fate = Some(recur::begin(draft, inputs, name, &schedule, &mut actions)?);

@@ -6,7 +6,7 @@ use crate::model::{
     event::Event,
     group::GroupChange,
     id::JobId,
-    schedule::{Fate, ScheduleChange},
+    schedule::{DefinedBy, Fate, ScheduleChange},
     state::Change,
 };
 use crate::pass::Decided;
@@ -39,6 +39,15 @@ pub fn foreseen_pass(decided: &Decided) -> String {
 fn is_told_by_another(event: &Event, all: &[Event]) -> bool {
     if let Event::Submitted { job } = event {
         return job.spec.schedule.is_some();
+    }
+    // What a pass does itself is told by what comes of it.
+    if let Event::Scheduled { change, .. } = event {
+        return match change {
+            ScheduleChange::Put { definition, .. } => definition.source == DefinedBy::BuiltIn,
+            ScheduleChange::Due { fate, .. } => *fate == Fate::Begun,
+            ScheduleChange::Did { .. } => true,
+            _ => false,
+        };
     }
     let Event::Changed { id, change: Change::Decide { .. } } = event else { return false };
     all.iter().any(|other| matches!(other, Event::Changed { id: of, change: Change::End { .. } } if of == id))
@@ -73,10 +82,7 @@ fn scheduled_words(name: &str, change: &ScheduleChange) -> String {
         ScheduleChange::Renewed { valid_until, .. } => {
             format!("note that {name} is valid until {}", local(*valid_until))
         }
-        ScheduleChange::Did { run, .. } => {
-            let note = run.note.as_deref().unwrap_or(run.result.as_str());
-            format!("note what {name} did: {}", safe::line(note))
-        }
+        ScheduleChange::Did { .. } => format!("note what {name} did"),
     }
 }
 

@@ -241,7 +241,8 @@ impl<'a> Aftermath<'a> {
         let mut strange: Vec<String> = names("")
             .into_iter()
             .filter(|name| {
-                !["jobs.json", "jobs.lock", "events.jsonl", "env", "runs"].contains(&name.as_str())
+                !["jobs.json", "jobs.lock", "events.jsonl", "last_tick", "env", "runs"]
+                    .contains(&name.as_str())
             })
             .collect();
         strange.extend(
