@@ -327,10 +327,16 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
     }
 }
 
-/// The first intent stands; a later one can only sharpen its signal to KILL.
+/// The first intent stands; a later one can only sharpen its signal to KILL. But what timed out may be tried again, and what
+/// somebody wants to be gone may not: that goes before a time-out.
 fn decide_of_running(run: &Run, asked: &Ending) -> Decision {
+    let is_wish = matches!(asked.why, Why::Cancel | Why::Replace | Why::Dependency);
     let ending = match &run.ending {
         None => asked.clone(),
+        Some(first) if first.why == Why::Timeout && is_wish => {
+            let signal = first.signal.filter(|signal| *signal == KILL).or(asked.signal);
+            Ending { signal, ..asked.clone() }
+        }
         Some(first) if asked.signal == Some(KILL) && first.signal != Some(KILL) => {
             Ending { signal: Some(KILL), ..first.clone() }
         }

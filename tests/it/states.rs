@@ -165,8 +165,10 @@ fn told_one_of(whys: &[Why], signal: Option<i32>) -> Vec<Run> {
 fn rows() -> Vec<Row> {
     let cancelling = [Why::Cancel, Why::Stale, Why::Replace, Why::Dependency];
     let any_why = every_why();
-    let softly: Vec<Run> =
-        [told_one_of(&any_why, None), told_one_of(&any_why, Some(TERM))].into_iter().flatten().collect();
+    let softly: Vec<Run> = [told_one_of(&cancelling, None), told_one_of(&cancelling, Some(TERM))]
+        .into_iter()
+        .flatten()
+        .collect();
     let decisions = |whys: &[Why]| -> Vec<Change> {
         whys.iter()
             .flat_map(|why| [None, Some(TERM), Some(KILL)].map(|signal| decide(*why, signal)))
@@ -193,14 +195,23 @@ fn rows() -> Vec<Row> {
         ),
         row("decide timeout or stale", plain(), decisions(&[Why::Timeout, Why::Stale])),
         row(
-            "decide cancel after an intent",
-            [softly.clone(), told_one_of(&any_why, Some(KILL))].concat(),
+            "decide cancel after an intent other than timeout",
+            [softly.clone(), told_one_of(&cancelling, Some(KILL))].concat(),
             [decide(Why::Cancel, None), decide(Why::Cancel, Some(TERM))],
         ),
-        row("decide cancel with KILL after an intent", softly, [decide(Why::Cancel, Some(KILL))]),
         row(
-            "decide cancel with KILL after an intent with KILL",
-            told_one_of(&any_why, Some(KILL)),
+            "decide cancel, replace or dependency after timeout",
+            [told(Why::Timeout, None), told(Why::Timeout, Some(KILL))].concat(),
+            decisions(&[Why::Cancel, Why::Replace, Why::Dependency]),
+        ),
+        row(
+            "decide cancel with KILL after an intent other than timeout",
+            softly,
+            [decide(Why::Cancel, Some(KILL))],
+        ),
+        row(
+            "decide cancel with KILL after an intent with KILL other than timeout",
+            told_one_of(&cancelling, Some(KILL)),
             [decide(Why::Cancel, Some(KILL))],
         ),
         row("end with exit 0", [run()], [end(Exit::Code(0), None), end(Exit::Code(0), retry)]),

@@ -318,10 +318,16 @@ fn tick() {
             names(&decided),
             ["actions", "command", "dry_run", "emptied_logs", "events", "version", "warnings"]
         );
-        let kinds: Vec<&Value> =
-            decided["events"].as_array().unwrap().iter().map(|one| &one["event"]).collect();
+        let kinds: Vec<&Value> = decided["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["event"])
+            .filter(|kind| **kind != "scheduled")
+            .collect();
         assert_eq!(kinds, [&json!("changed"), &json!("removed")]);
-        assert_eq!(decided["actions"], json!([{ "action": "launch", "id": "bg_20260213_queued" }]));
+        let launch = json!({ "action": "launch", "id": "bg_20260213_queued" });
+        assert_eq!(decided["actions"], json!([{ "action": "retain" }, launch]));
     }
     assert_eq!(user.wait("queued"), 0);
 }

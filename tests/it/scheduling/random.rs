@@ -11,6 +11,7 @@ use bgctl::model::{
     key::Key,
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why},
     priority::Priority,
+    schedule::{Missed, Overlap, ScheduleChange, Task},
     state::{Change, Status, queued},
 };
 use bgctl::plan::{admit::Admission, census::Sighting};
@@ -34,6 +35,49 @@ enum Step {
     After(i64),
     Slots(usize),
     Prune,
+    Schedules(Recurs),
+    PausesSchedule(usize),
+    ResumesSchedule(usize),
+    RemovesSchedule(usize),
+}
+
+/// A schedule; what happens to overlapping runs follows from its number.
+#[derive(Clone, Debug)]
+struct Recurs {
+    number: usize,
+    every_seconds: u64,
+    jitter_seconds: u64,
+    missed: Missed,
+    restarts: bool,
+    attempts_max: u32,
+}
+
+const OVERLAPS: [Overlap; 3] = [Overlap::Skip, Overlap::Queue, Overlap::Replace];
+
+fn recurs() -> impl Strategy<Value = Recurs> {
+    let missed = prop::sample::select(vec![Missed::None, Missed::Once]);
+    (0..3_usize, 1..100_000_u64, 0..5_000_u64, missed, any::<bool>(), 1..3_u32).prop_map(
+        |(number, every_seconds, jitter_seconds, missed, restarts, attempts_max)| Recurs {
+            number,
+            every_seconds,
+            jitter_seconds,
+            missed,
+            restarts,
+            attempts_max,
+        },
+    )
+}
+
+fn define(world: &mut World, recurs: &Recurs) {
+    world.schedule(&format!("s{}", recurs.number), recurs.every_seconds, |definition| {
+        definition.overlap = OVERLAPS[recurs.number];
+        definition.jitter_seconds = recurs.jitter_seconds;
+        definition.missed = recurs.missed;
+        definition.restarts = recurs.restarts;
+        if let Task::Run(spec) = &mut definition.task {
+            spec.retry.attempts_max = recurs.attempts_max;
+        }
+    });
 }
 
 /// What is special about a submitted job.
@@ -175,7 +219,18 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..200_000_i64).prop_map(Step::After),
         1 => (0..5_usize).prop_map(Step::Slots),
         1 => Just(Step::Prune),
+        2 => recurs().prop_map(Step::Schedules),
+        1 => any::<usize>().prop_map(Step::PausesSchedule),
+        1 => any::<usize>().prop_map(Step::ResumesSchedule),
+        1 => any::<usize>().prop_map(Step::RemovesSchedule),
     ]
+}
+
+fn change_schedule(world: &mut World, which: usize, change: &ScheduleChange) {
+    let names: Vec<String> = world.facts.schedules().keys().cloned().collect();
+    if let Some(name) = names.get(which % names.len().max(1)) {
+        world.change_schedule(name, change);
+    }
 }
 
 fn take(world: &mut World, step: Step) {
@@ -228,6 +283,16 @@ fn take(world: &mut World, step: Step) {
         Step::After(seconds) => world.after(seconds),
         Step::Slots(count) => world.config.slots = count,
         Step::Prune => drop(world.prune()),
+        Step::Schedules(recurs) => define(world, &recurs),
+        Step::PausesSchedule(which) => {
+            let at = world.now;
+            change_schedule(world, which, &ScheduleChange::Pause { at });
+        }
+        Step::ResumesSchedule(which) => {
+            let next_at = Some(world.now);
+            change_schedule(world, which, &ScheduleChange::Resume { next_at });
+        }
+        Step::RemovesSchedule(which) => change_schedule(world, which, &ScheduleChange::Remove),
     }
 }
 
@@ -277,6 +342,23 @@ fn assert_keys_are_held_once(world: &World) {
     assert_eq!(keys.len(), count, "{}", world.states());
 }
 
+/// No more runs of a schedule are there than its overlap allows, those left out that are being ended for a newer one.
+fn assert_runs_overlap_as_they_may(world: &World) {
+    for (number, most) in [1, 2, 1].into_iter().enumerate() {
+        let name = format!("s{number}");
+        let active = world.jobs().into_iter().filter(|job| {
+            job.spec.schedule.as_ref() == Some(&name) && !job.status().has_ended() && !job.is_being_ended()
+        });
+        assert!(active.count() <= most, "{name}: {}", world.states());
+    }
+}
+
+/// What is due has come, once a pass has looked.
+fn assert_nothing_is_due(world: &World) {
+    let is_due = bgctl::plan::recur::is_any_due(&world.facts, world.now);
+    assert!(!is_due, "{:?}", world.facts.schedules());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -286,8 +368,13 @@ proptest! {
     fn whatever_happens_in_a_world_its_rules_hold(steps in prop::collection::vec(step(), 1..40)) {
         let mut world = grouped();
         for step in steps {
+            let looks = matches!(step, Step::Tick | Step::Submit(_));
             take(&mut world, step);
             assert_keys_are_held_once(&world);
+            assert_runs_overlap_as_they_may(&world);
+            if looks {
+                assert_nothing_is_due(&world);
+            }
         }
     }
 
@@ -298,8 +385,8 @@ proptest! {
             take(&mut world, step);
         }
         world.group("g", &GroupChange::Resume);
-        for name in world.jobs().iter().map(name_of) {
-            world.change(&name, Change::Resume);
+        for name in world.facts.schedules().keys().cloned().collect::<Vec<_>>() {
+            world.change_schedule(&name, &ScheduleChange::Remove);
         }
         world.config.slots = 2;
         // Everything that runs ends; with each end the next begins, until nothing is left to do.
@@ -308,6 +395,10 @@ proptest! {
             let running: Vec<String> = world.facts.running().map(name_of).collect();
             for name in &running {
                 world.ends(name, Exit::Code(0));
+            }
+            // What was paused and then timed out waits for its next attempt, and is paused still.
+            for name in world.jobs().iter().map(name_of) {
+                world.change(&name, Change::Resume);
             }
             // What waits for its time gets it.
             world.after(100_000);

@@ -97,9 +97,7 @@ fn queue_lets_one_run_wait_for_the_end_of_the_one_before_it() {
         world.tick();
     }
     assert_eq!(world.states(), "s:running s:queued", "there are slots, and only one waits");
-    let first = world.facts.running().next().unwrap().clone();
-    let outcome = bgctl::model::outcome::Outcome::bare(Exit::Code(1), world.now);
-    world.decide(Scope::Slots, |draft| bgctl::plan::rescue::end(draft, &first, outcome.clone()));
+    world.ends("s", Exit::Code(1));
     assert_eq!(world.states(), "s:failed s:running", "however that one ends");
 }
 
@@ -112,9 +110,7 @@ fn replace_ends_the_run_before_it_and_starts_once_that_is_gone() {
     world.after(10);
     assert_eq!(world.tick(), "poke s, wake in 10 s");
     assert_eq!(world.states(), "s:running s:queued");
-    let first = world.facts.running().next().unwrap().clone();
-    let outcome = bgctl::model::outcome::Outcome::bare(Exit::Signal(15), world.now);
-    world.decide(Scope::Slots, |draft| bgctl::plan::rescue::end(draft, &first, outcome.clone()));
+    world.ends("s", Exit::Signal(15));
     assert_eq!(world.states(), "s:cancelled s:running");
     assert_eq!(world.scheduled("s").health.failures_in_row, 0, "a run that was replaced has not failed");
 }
@@ -542,4 +538,21 @@ fn a_run_has_the_limits_of_its_schedule() {
     world.after(60);
     world.tick();
     assert_eq!(world.job("called").spec.limits.timeout.seconds, Some(7));
+}
+
+#[test]
+fn a_run_that_times_out_and_is_replaced_meanwhile_is_not_tried_again() {
+    let mut world = World::new();
+    world.schedule("s", 10, |definition| {
+        definition.overlap = Overlap::Replace;
+        let Task::Run(spec) = &mut definition.task else { unreachable!() };
+        spec.retry.attempts_max = 3;
+    });
+    world.after(10);
+    world.tick();
+    world.tell("s", bgctl::model::outcome::Why::Timeout, None);
+    world.after(10);
+    world.tick();
+    world.ends("s", Exit::Signal(15));
+    assert_eq!(world.states(), "s:cancelled s:running");
 }

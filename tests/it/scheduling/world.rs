@@ -253,7 +253,8 @@ impl World {
 
     /// The watcher of a job reports its end.
     pub fn ends(&mut self, name: &str, exit: Exit) {
-        let id = self.job(name).id;
+        let running = self.facts.running().find(|job| job.spec.name.as_deref() == Some(name));
+        let id = running.map_or_else(|| self.job(name).id, |job| job.id.clone());
         let outcome = Outcome::bare(exit, self.now);
         self.census.forget(&id);
         self.decide(Scope::Slots, |draft| match draft.facts().job(&id)? {
