@@ -12,6 +12,7 @@ mod logs;
 mod nested;
 mod orphans;
 mod pause;
+mod recurring;
 mod stale;
 mod strangers;
 mod timeout;
