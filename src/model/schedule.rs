@@ -4,9 +4,11 @@ use super::{
     Timestamp,
     calendar::Rhythm,
     group::{BadGroupName, check_name},
-    health::{Health, LastRun},
+    health::{Health, LastRun, RunResult},
     id::JobId,
+    job::Job,
     spec::JobSpec,
+    state::End,
     unknown::Unknown,
 };
 use serde::{Deserialize, Serialize};
@@ -134,6 +136,16 @@ impl Schedule {
             valid_until: None,
             health: Health::default(),
             unknown: Unknown::default(),
+        }
+    }
+
+    /// Takes a run into account that has just ended. A success leads back to the rhythm, of which nothing was missed meanwhile.
+    pub fn count_end(&mut self, job: &Job, end: &End) {
+        self.health.add_job(job, end);
+        let succeeded = RunResult::of(end) == RunResult::Succeeded;
+        if succeeded && self.restart_at.take().is_some() {
+            let next_at = end.at.and_then(|at| self.definition.rhythm.next_after(at, self.added_at));
+            self.next_at = next_at.or(self.next_at);
         }
     }
 

@@ -81,7 +81,7 @@ impl Tables {
         match (&job.spec.schedule, &job.spec.name) {
             (Some(name), _) => {
                 if let Some(schedule) = self.schedules.get_mut(name) {
-                    schedule.health.add_job(job, end);
+                    schedule.count_end(job, end);
                 }
             }
             (None, Some(name)) => {

@@ -556,3 +556,19 @@ fn a_run_that_times_out_and_is_replaced_meanwhile_is_not_tried_again() {
     world.ends("s", Exit::Signal(15));
     assert_eq!(world.states(), "s:cancelled s:running");
 }
+
+#[test]
+fn a_run_by_hand_that_succeeds_while_it_fails_leads_back_to_the_rhythm() {
+    let mut world = World::new();
+    world.config = exactly(world.config);
+    world.schedule("s", 60, |_| {});
+    world.after(60);
+    world.tick();
+    failing_restarts(&mut world, "s", 4);
+    world.ends("s", Exit::Code(1));
+    world.after(100);
+    world.submit_with("s", |job| job.spec.schedule = Some("s".into()));
+    world.ends("s", Exit::Code(0));
+    assert!(world.next_in("s").is_some_and(|seconds| (1..=60).contains(&seconds)));
+    assert_eq!((world.scheduled("s").restart_at, world.scheduled("s").health.missed), (None, 0));
+}
