@@ -18,15 +18,15 @@ use std::time::Duration;
 
 /// After a change of the index, how long is waited for further ones before it is read: a busy queue changes it many
 /// times a second, and nothing that comes due meanwhile is missed.
-const CHANGES_INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const CHANGES_INTERVAL: Duration = Duration::from_millis(100);
 
 /// An alarm looks at the index for this part of its time at the most.
-const LOOK_SHARE_DIVISOR: u32 = 10;
+pub(super) const LOOK_SHARE_DIVISOR: u32 = 10;
 
 /// How long is waited before a pass is made again that failed, or after which what is due still waits: at first, and
 /// from when on it is not waited any more.
-const RETRY_INTERVAL_MIN: Duration = Duration::from_millis(100);
-const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(30);
+pub(super) const RETRY_INTERVAL_MIN: Duration = Duration::from_millis(100);
+pub(super) const RETRY_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
 /// Runs the alarm of a root. Nobody hears this process; what it cannot do, the next pass does.
 pub fn run(root: &Path) {
@@ -52,7 +52,7 @@ pub fn run(root: &Path) {
 
 /// What the alarm is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     /// Something can start now.
     Pass,
     /// Something is due then, which is soon.
@@ -68,7 +68,8 @@ enum Left {
     InVain,
 }
 
-fn wanted(home: &Home, facts: &Facts) -> Option<Wanted> {
+/// What there is to do now or soon.
+pub(super) fn wanted(home: &Home, facts: &Facts) -> Option<Wanted> {
     // What this program must not change it cannot start.
     if facts.writable().is_err() {
         return None;

@@ -101,6 +101,20 @@ impl Home {
         settings(&self.root).map_or_else(|_| self.config.clone(), |loaded| loaded.config)
     }
 
+    /// Reads the settings anew. Broken ones leave those that were read before, and are among the warnings.
+    pub fn reread(&mut self) {
+        self.warnings.clear();
+        match settings(&self.root).map_err(Fault::from) {
+            Ok(loaded) => self.config = loaded.config,
+            Err(fault) => {
+                let message = fault.message;
+                self.warnings
+                    .push(format!("the settings that were read before hold until this is mended: {message}"));
+            }
+        }
+        self.has_sound_config = self.warnings.is_empty();
+    }
+
     /// How the site of a running job's claim relates to this one; `None` where nobody claimed it.
     pub fn relation(&self, job: &Job) -> Option<Relation> {
         job.run()?.claim.as_ref().map(|claim| self.site.relation(&claim.site))

@@ -3,6 +3,7 @@
 use super::{
     fault::Fault,
     home::{BrokenConfig, Home},
+    report::{Reporter, Told},
     schedule::file,
 };
 use crate::model::{
@@ -23,6 +24,67 @@ pub fn tick(executor: ExecutorName, dry_run: bool) -> Result<Decided, Fault> {
     let mut decided = tick_at(&home, executor, dry_run)?;
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
     Ok(decided)
+}
+
+/// A tick, and what failed for good since the last report.
+#[derive(Debug, Default)]
+pub struct Ticked {
+    /// What the tick did.
+    pub decided: Decided,
+    /// What failed.
+    pub told: Vec<Told>,
+}
+
+/// Makes a tick, and has told what failed for good since the last report; what stands in the way is said once a day only,
+/// so that a mail for each tick does not hide the others. `tell` says whether that could be told: else it is told again.
+pub fn tick_and_report(
+    executor: ExecutorName,
+    tell: &mut dyn FnMut(&Ticked) -> Result<(), Fault>,
+) -> Result<(), Unwell> {
+    let Some(home) = Home::open_existing(BrokenConfig::Warns).map_err(Unwell::told)? else {
+        return tell(&Ticked::default()).map_err(Unwell::told);
+    };
+    let reporter = Reporter::open(&home).map_err(Unwell::told)?;
+    // Somebody else reports: what is told now would be told twice.
+    let Some(mut reporter) = reporter else {
+        let mut decided = tick_at(&home, executor, false).map_err(Unwell::told)?;
+        decided.warnings.clear();
+        return tell(&Ticked { decided, told: Vec::new() }).map_err(Unwell::told);
+    };
+    let looked = tick_at(&home, executor, false).and_then(|mut decided| {
+        decided.warnings.splice(0..0, home.warnings.iter().cloned());
+        let (told, notes) = reporter.look(&home)?;
+        decided.warnings.extend(notes);
+        Ok(Ticked { decided, told })
+    });
+    let now = home.clock.now();
+    match looked {
+        Ok(mut ticked) => {
+            ticked.decided.warnings = reporter.unsaid(&ticked.decided.warnings, now);
+            tell(&ticked).map_err(Unwell::told)?;
+            reporter.confirm(&home).map_err(Unwell::told)
+        }
+        Err(fault) => {
+            let is_new = !reporter.unsaid(std::slice::from_ref(&fault.message), now).is_empty();
+            let _ = reporter.confirm(&home);
+            Err(Unwell { fault, is_new })
+        }
+    }
+}
+
+/// A tick that failed.
+#[derive(Debug)]
+pub struct Unwell {
+    /// Why.
+    pub fault: Fault,
+    /// Whether that was not said a short while ago.
+    pub is_new: bool,
+}
+
+impl Unwell {
+    fn told(fault: Fault) -> Self {
+        Self { fault, is_new: true }
+    }
 }
 
 /// The same for whoever has the root open.

@@ -14,12 +14,13 @@ pub struct Inbox(imp::Inbox);
 impl Inbox {
     /// From now on, the end of children and [`POKE`] arrive here, and no signal interrupts this process.
     pub fn open() -> io::Result<Self> {
-        imp::Inbox::open().map(Self)
+        imp::Inbox::open(&[libc::SIGCHLD, POKE], Others::KeptAway).map(Self)
     }
 
     /// Takes what has arrived.
     pub fn drain(&self) -> Arrived {
-        self.0.drain()
+        let arrived = self.0.drain();
+        Arrived { child: has(arrived, libc::SIGCHLD), poke: has(arrived, POKE) }
     }
 }
 
@@ -38,47 +39,109 @@ pub struct Arrived {
     pub poke: bool,
 }
 
+/// The signals that a supervisor in the foreground hears, as something to poll. All others do what they always do.
+#[derive(Debug)]
+pub struct Orders(imp::Inbox);
+
+impl Orders {
+    /// From now on, TERM, INT, HUP and the end of children arrive here. A process that was started with INT ignored, as
+    /// shells do it behind `&`, goes on ignoring it.
+    pub fn open() -> io::Result<Self> {
+        let mut heard = vec![libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD];
+        if !imp::is_ignored(libc::SIGINT) {
+            heard.push(libc::SIGINT);
+        }
+        imp::Inbox::open(&heard, Others::AsTheyWere).map(Self)
+    }
+
+    /// Takes what has arrived.
+    pub fn drain(&self) -> Ordered {
+        let arrived = self.0.drain();
+        Ordered {
+            stop: has(arrived, libc::SIGTERM) || has(arrived, libc::SIGINT),
+            look: has(arrived, libc::SIGHUP),
+            child: has(arrived, libc::SIGCHLD),
+        }
+    }
+}
+
+impl AsFd for Orders {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What a supervisor was told since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ordered {
+    /// To leave.
+    pub stop: bool,
+    /// To look at everything now.
+    pub look: bool,
+    /// A child ended, or may have.
+    pub child: bool,
+}
+
+/// What becomes of signals that are not heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Others {
+    /// They do nothing.
+    KeptAway,
+    /// They do what they did.
+    AsTheyWere,
+}
+
+fn has(arrived: u64, signal: i32) -> bool {
+    arrived & bit(signal) != 0
+}
+
+fn bit(signal: i32) -> u64 {
+    u32::try_from(signal).ok().and_then(|signal| 1_u64.checked_shl(signal)).unwrap_or(0)
+}
+
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "signalfd and signal masks are in no safe library")]
 mod imp {
-    use super::{Arrived, AsFd, BorrowedFd, POKE, io};
+    use super::{AsFd, BorrowedFd, Others, bit, io};
     use std::os::fd::{FromRawFd, OwnedFd};
+
+    pub use super::disposition::is_ignored;
 
     #[derive(Debug)]
     pub struct Inbox(OwnedFd);
 
     impl Inbox {
-        pub fn open() -> io::Result<Self> {
+        pub fn open(signals: &[i32], others: Others) -> io::Result<Self> {
             // SAFETY: the sets are live and initialised by sigfillset and sigemptyset before they are read; signalfd
             // gives a new descriptor that nobody else owns.
             unsafe {
-                let mut everything: libc::sigset_t = std::mem::zeroed();
-                libc::sigfillset(&raw mut everything);
-                let blocked =
-                    libc::pthread_sigmask(libc::SIG_BLOCK, &raw const everything, std::ptr::null_mut());
-                if blocked != 0 {
-                    return Err(io::Error::from_raw_os_error(blocked));
-                }
                 let mut heard: libc::sigset_t = std::mem::zeroed();
                 libc::sigemptyset(&raw mut heard);
-                libc::sigaddset(&raw mut heard, libc::SIGCHLD);
-                libc::sigaddset(&raw mut heard, POKE);
+                for signal in signals {
+                    libc::sigaddset(&raw mut heard, *signal);
+                }
+                let mut blocked = heard;
+                if others == Others::KeptAway {
+                    libc::sigfillset(&raw mut blocked);
+                }
+                let result = libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, std::ptr::null_mut());
+                if result != 0 {
+                    return Err(io::Error::from_raw_os_error(result));
+                }
                 let fd = libc::signalfd(-1, &raw const heard, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
                 if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(Self(OwnedFd::from_raw_fd(fd))) }
             }
         }
 
-        pub fn drain(&self) -> Arrived {
+        /// A bit for each signal.
+        pub fn drain(&self) -> u64 {
             const SIZE: usize = size_of::<libc::signalfd_siginfo>();
-            let mut arrived = Arrived::default();
+            let mut arrived = 0;
             let mut buffer = [0_u8; SIZE];
             while let Ok(SIZE) = rustix::io::read(&self.0, &mut buffer) {
                 // ssi_signo is the first field.
-                match u32::from_ne_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]).cast_signed() {
-                    libc::SIGCHLD => arrived.child = true,
-                    POKE => arrived.poke = true,
-                    _ => {}
-                }
+                let number = u32::from_ne_bytes([buffer[0], buffer[1], buffer[2], buffer[3]]);
+                arrived |= bit(number.cast_signed());
             }
             arrived
         }
@@ -94,18 +157,18 @@ mod imp {
 #[cfg(not(target_os = "linux"))]
 #[expect(unsafe_code, reason = "signal handlers are in no safe library")]
 mod imp {
-    use super::{Arrived, AsFd, BorrowedFd, POKE, io};
+    use super::{AsFd, BorrowedFd, Others, bit, io};
     use crate::os::pipe::pipe_without_waiting;
     use std::os::fd::{AsRawFd, OwnedFd};
-    use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+    use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-    static CHILD: AtomicBool = AtomicBool::new(false);
-    static POKED: AtomicBool = AtomicBool::new(false);
+    pub use super::disposition::is_ignored;
+
+    static ARRIVED: AtomicU64 = AtomicU64::new(0);
     static BELL: AtomicI32 = AtomicI32::new(-1);
 
     extern "C" fn note(signal: libc::c_int) {
-        let flag = if signal == POKE { &POKED } else { &CHILD };
-        flag.store(true, Ordering::SeqCst);
+        ARRIVED.fetch_or(bit(signal), Ordering::SeqCst);
         // SAFETY: write(2) is async-signal-safe; a full pipe or a closed one is as good as rung.
         unsafe { libc::write(BELL.load(Ordering::SeqCst), [0_u8].as_ptr().cast(), 1) };
     }
@@ -117,31 +180,47 @@ mod imp {
     }
 
     impl Inbox {
-        pub fn open() -> io::Result<Self> {
+        pub fn open(signals: &[i32], others: Others) -> io::Result<Self> {
             let (read, write) = pipe_without_waiting()?;
             BELL.store(write.as_raw_fd(), Ordering::SeqCst);
             let handler: extern "C" fn(libc::c_int) = note;
-            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGPIPE] {
-                // SAFETY: ignoring a signal has no precondition.
-                unsafe { libc::signal(signal, libc::SIG_IGN) };
+            if others == Others::KeptAway {
+                for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGPIPE] {
+                    // SAFETY: ignoring a signal has no precondition.
+                    unsafe { libc::signal(signal, libc::SIG_IGN) };
+                }
             }
-            for signal in [libc::SIGCHLD, POKE] {
-                // SAFETY: the handler only stores to atomics and writes to a pipe.
-                unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+            for signal in signals {
+                // SAFETY: the handler only changes an atomic and writes to a pipe.
+                unsafe { libc::signal(*signal, handler as libc::sighandler_t) };
             }
             Ok(Self { read, _write: write })
         }
 
-        pub fn drain(&self) -> Arrived {
+        /// A bit for each signal.
+        pub fn drain(&self) -> u64 {
             let mut buffer = [0_u8; 64];
             while rustix::io::read(&self.read, &mut buffer).is_ok_and(|count| count > 0) {}
-            Arrived { child: CHILD.swap(false, Ordering::SeqCst), poke: POKED.swap(false, Ordering::SeqCst) }
+            ARRIVED.swap(0, Ordering::SeqCst)
         }
     }
 
     impl AsFd for Inbox {
         fn as_fd(&self) -> BorrowedFd<'_> {
             self.read.as_fd()
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "signal dispositions are in no safe library")]
+mod disposition {
+    /// Whether a signal does nothing to this process.
+    pub fn is_ignored(signal: i32) -> bool {
+        // SAFETY: all-zero is a valid struct, which the kernel fills in; nothing is changed.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction == libc::SIG_IGN
         }
     }
 }

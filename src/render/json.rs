@@ -5,6 +5,7 @@ mod dead;
 mod group;
 mod many;
 mod overview;
+mod report;
 mod retry;
 mod status;
 
@@ -13,6 +14,7 @@ pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use group::groups;
 pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
+pub use report::reported;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};
 pub use status::status;
 

@@ -17,6 +17,14 @@ pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
 pub const LOCK: &str = "jobs.lock";
 /// The lock of the process that waits for what comes due; never deleted.
 pub const ALARM_LOCK: &str = "alarm.lock";
+/// The lock of the supervisor in the foreground; never deleted.
+pub const LOOP_LOCK: &str = "loop.lock";
+/// How far failures were reported.
+pub const REPORTED: &str = "reported";
+/// The same, until it is renamed.
+pub const REPORTED_TEMPORARY: &str = "reported.tmp";
+/// The lock of whoever reports failures; empty, never deleted.
+pub const REPORT_LOCK: &str = "reported.lock";
 /// Empty; it was modified at the last tick.
 pub const LAST_TICK: &str = "last_tick";
 /// The settings.

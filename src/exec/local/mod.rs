@@ -16,6 +16,7 @@ pub mod meta;
 mod pause;
 pub mod record;
 pub mod start;
+pub mod supervisor;
 pub mod tree;
 pub mod watch;
 
