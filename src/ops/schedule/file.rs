@@ -3,12 +3,17 @@
 //! A run of such a schedule has no submitter whose surroundings it could have. It starts in the home folder, with the few
 //! variables that every program expects and those that the section sets, the same whoever makes the pass.
 
-use super::add::{check_jitter, rhythm};
+use super::{
+    add::{check_jitter, rhythm},
+    sessions,
+};
 use crate::model::{
     bytes::Bytes,
-    config::{Defined, Mistake, SCHEDULES},
+    config::{Defined, Mistake, SCHEDULES, SESSIONS},
     limit::parse_seconds,
-    schedule::{DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name},
+    schedule::{
+        DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name, refresh_of, session_of,
+    },
     spec::JobSpec,
 };
 use crate::ops::{
@@ -49,7 +54,18 @@ impl FromFile {
 
 /// Whether the settings file has a section of that name, be it right or wrong.
 pub fn is_of_file(home: &Home, name: &str) -> bool {
-    home.config.schedules.contains_key(name)
+    match session_of(name) {
+        Some(session) => home.config.sessions.contains_key(session),
+        None => home.config.schedules.contains_key(name),
+    }
+}
+
+/// The section of the settings file that defines a schedule of that name.
+pub fn section_of(name: &str) -> String {
+    match session_of(name) {
+        Some(session) => format!("{SESSIONS}.{session}"),
+        None => format!("{SCHEDULES}.{name}"),
+    }
 }
 
 /// Reads the sections.
@@ -59,6 +75,14 @@ pub fn read(home: &Home) -> FromFile {
         match definition(home, name, defined) {
             Ok(good) => drop(from_file.good.insert(name.clone(), good)),
             Err(mistake) => drop(from_file.mistakes.insert(name.clone(), mistake)),
+        }
+    }
+    for (name, defined) in home.config.sessions.iter().take(SCHEDULES_MAX) {
+        match sessions::definition(home, name, defined) {
+            Ok(Some(good)) => drop(from_file.good.insert(refresh_of(name), good)),
+            // It is not renewed.
+            Ok(None) => {}
+            Err(mistake) => drop(from_file.mistakes.insert(refresh_of(name), mistake)),
         }
     }
     from_file
@@ -86,17 +110,20 @@ struct Wrong {
     why: String,
 }
 
-fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
-    let full = format!("{SCHEDULES}.{name}");
-    let mistake = |key: Option<&str>, why: &str| Mistake {
+/// What is wrong with a section, or with a key of it.
+pub(super) fn mistake(defined: &Defined, section: &str, key: Option<&str>, why: &str) -> Mistake {
+    let full = key.map_or_else(|| section.to_owned(), |key| format!("{section}.{key}"));
+    Mistake {
         line: key.map_or(defined.line, |key| defined.line_of(key)),
         column: 1,
-        key: Some(key.map_or_else(|| full.clone(), |key| format!("{full}.{key}"))),
-        problem: match key {
-            Some(key) => format!("{full}.{key}: {why}"),
-            None => format!("{full}: {why}"),
-        },
-    };
+        problem: format!("{full}: {why}"),
+        key: Some(full),
+    }
+}
+
+fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
+    let full = format!("{SCHEDULES}.{name}");
+    let mistake = |key: Option<&str>, why: &str| mistake(defined, &full, key, why);
     check_own_name(name).map_err(|why| mistake(None, &why))?;
     let (own, of_job) = split(&defined.fields);
     let (mut definition, env) = recurrence(&own).map_err(|Wrong { key, why }| mistake(Some(key), &why))?;
@@ -204,7 +231,7 @@ fn home_folder() -> PathBuf {
 }
 
 /// What each run is like. That its program and its folder are there is found out by the run, whose failure is seen.
-fn spec(
+pub(super) fn spec(
     home: &Home,
     request: Request,
     inherited: Inherited,

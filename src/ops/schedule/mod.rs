@@ -2,7 +2,8 @@
 
 mod add;
 pub mod file;
-mod zone;
+pub mod sessions;
+pub mod zone;
 
 pub use add::{Added, Asked, Foreseen, add, foresee};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::model::{
     Timestamp,
-    config::{Mistake, SCHEDULES},
+    config::Mistake,
     event::{Applied, Event},
     facts::{Draft, Facts},
     id::JobId,
@@ -172,7 +173,8 @@ fn refuse_to_remove(standing: &Standing) -> Result<(), Fault> {
         }
         Some(DefinedBy::File) | None => {
             Err(Fault::new(Code::WrongState, format!("the settings file defines {name}")).hint(format!(
-                "take [{SCHEDULES}.{name}] out of config.toml; bgctl schedule pause {name} holds it back"
+                "take [{}] out of config.toml; bgctl schedule pause {name} holds it back",
+                file::section_of(name)
             )))
         }
     }
