@@ -2,7 +2,7 @@
 
 use super::{
     fault::{Code, Fault},
-    home::{BrokenConfig, Home, WhyBad, root_and_variable, settings},
+    home::{WhyBad, root_and_variable, settings},
     schedule::{
         file,
         sessions::{self, Skipped},
@@ -125,21 +125,24 @@ pub fn check() -> Result<Checked, Fault> {
     let root = Root::open(&file.root)?;
     let checked = |mistakes, notes| Checked { file, mistakes, notes };
     let Some(root) = root else { return Ok(checked(Vec::new(), Vec::new())) };
-    if let Err(bad) = settings(&root) {
-        return match bad.why {
-            WhyBad::Wrong(mistakes) => Ok(checked(mistakes.all().to_vec(), Vec::new())),
-            WhyBad::Unreadable(_) => Err(bad.into()),
-        };
-    }
-    let home = Home::of(root, BrokenConfig::Stops)?;
-    let mut mistakes: Vec<Mistake> = file::read(&home).mistakes.into_values().collect();
+    let config = match settings(&root) {
+        Ok(loaded) => loaded.config,
+        Err(bad) => {
+            return match bad.why {
+                WhyBad::Wrong(mistakes) => Ok(checked(mistakes.all().to_vec(), Vec::new())),
+                WhyBad::Unreadable(_) => Err(bad.into()),
+            };
+        }
+    };
+    // A mistake of a definition is that one's alone, and known only once it is read as one.
+    let mut mistakes: Vec<Mistake> = file::read(&config, root.path()).mistakes.into_values().collect();
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    let mut notes: Vec<Note> = sessions::skipped(&home).into_iter().map(not_renewed).collect();
+    let mut notes: Vec<Note> = sessions::skipped(&config).iter().map(not_renewed).collect();
     notes.sort_by_key(|note| note.line);
     Ok(checked(mistakes, notes))
 }
 
-fn not_renewed(skipped: Skipped) -> Note {
+fn not_renewed(skipped: &Skipped) -> Note {
     let key = format!("{SESSIONS}.{}", skipped.name);
     let message = format!("{key} has no refresh, the command that renews it: the session is not kept alive");
     Note { line: skipped.line, key, message }

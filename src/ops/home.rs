@@ -73,8 +73,7 @@ impl Home {
         Root::open(&root_path()?)?.map(|root| Self::of(root, broken)).transpose()
     }
 
-    /// Stands on a root that is open.
-    pub fn of(root: Root, broken: BrokenConfig) -> Result<Self, Fault> {
+    fn of(root: Root, broken: BrokenConfig) -> Result<Self, Fault> {
         let mut warnings = Vec::new();
         let mut has_sound_config = true;
         let config = match settings(&root).map_err(Fault::from) {

@@ -112,19 +112,22 @@ fn read_some(pipe: &mut ChildStdout, output: &mut Vec<u8>, bytes_max: usize) -> 
 mod tests {
     use super::*;
 
+    /// Longer than anything here takes.
+    const LONG: Duration = Duration::from_mins(1);
+
     fn sh(script: &str, limit: Duration) -> Result<Answer, NoAnswer> {
         ask(Command::new("sh").args(["-c", script]), limit, 10)
     }
 
     #[test]
     fn what_is_printed_is_heard_with_how_it_ended() {
-        let answer = sh("printf hello; exit 3", Duration::from_secs(60)).unwrap();
+        let answer = sh("printf hello; exit 3", LONG).unwrap();
         assert_eq!((answer.status.code(), &answer.output[..]), (Some(3), &b"hello"[..]));
     }
 
     #[test]
     fn what_is_too_much_is_left_out_and_holds_nobody_up() {
-        let answer = sh("yes | head -c 1000000", Duration::from_secs(60)).unwrap();
+        let answer = sh("yes | head -c 1000000", LONG).unwrap();
         assert_eq!(answer.output, b"y\ny\ny\ny\ny\n");
     }
 
@@ -132,13 +135,13 @@ mod tests {
     fn one_that_does_not_end_is_ended_with_what_it_started() {
         let began = Instant::now();
         assert!(matches!(sh("sleep 1000 | cat", Duration::from_millis(100)), Err(NoAnswer::Late)));
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < LONG);
     }
 
     #[test]
     fn one_that_leaves_another_behind_has_ended_with_itself() {
         let began = Instant::now();
-        let answer = sh("sleep 5 & echo done", Duration::from_secs(60)).unwrap();
+        let answer = sh("sleep 5 & echo done", LONG).unwrap();
         assert_eq!(answer.output, b"done\n");
         assert!(began.elapsed() < Duration::from_secs(5));
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{
     bytes::Bytes,
-    config::{Defined, Mistake, SCHEDULES, SESSIONS},
+    config::{Config, Defined, Mistake, SCHEDULES, SESSIONS},
     limit::parse_seconds,
     schedule::{
         DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name, refresh_of, session_of,
@@ -26,7 +26,7 @@ use crate::plan::recur::Definitions;
 use crate::store::{StoreError, environments};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Keys of such a section beside the fields of a job.
 pub const OWN_KEYS: [&str; 8] = ["every", "cron", "tz", "overlap", "missed", "jitter", "restart", "env"];
@@ -68,17 +68,17 @@ pub fn section_of(name: &str) -> String {
     }
 }
 
-/// Reads the sections.
-pub fn read(home: &Home) -> FromFile {
+/// Reads the sections of the settings that belong to this root.
+pub fn read(config: &Config, root: &Path) -> FromFile {
     let mut from_file = FromFile::default();
-    for (name, defined) in home.config.schedules.iter().take(SCHEDULES_MAX) {
-        match definition(home, name, defined) {
+    for (name, defined) in config.schedules.iter().take(SCHEDULES_MAX) {
+        match definition(config, name, defined) {
             Ok(good) => drop(from_file.good.insert(name.clone(), good)),
             Err(mistake) => drop(from_file.mistakes.insert(name.clone(), mistake)),
         }
     }
-    for (name, defined) in home.config.sessions.iter().take(SCHEDULES_MAX) {
-        match sessions::definition(home, name, defined) {
+    for (name, defined) in config.sessions.iter().take(SCHEDULES_MAX) {
+        match sessions::definition(config, root, name, defined) {
             Ok(Some(good)) => drop(from_file.good.insert(refresh_of(name), good)),
             // It is not renewed.
             Ok(None) => {}
@@ -90,7 +90,7 @@ pub fn read(home: &Home) -> FromFile {
 
 /// The definitions for a pass, their environments written down, and what the user should be told.
 pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
-    let FromFile { good, mistakes } = read(home);
+    let FromFile { good, mistakes } = read(&home.config, home.root.path());
     let mut definitions = Definitions::default();
     for (name, (mut definition, inherited)) in good {
         let (env, _) = environments::save(&home.root, &inherited)?;
@@ -121,7 +121,7 @@ pub(super) fn mistake(defined: &Defined, section: &str, key: Option<&str>, why: 
     }
 }
 
-fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
+fn definition(config: &Config, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
     let full = format!("{SCHEDULES}.{name}");
     let mistake = |key: Option<&str>, why: &str| mistake(defined, &full, key, why);
     check_own_name(name).map_err(|why| mistake(None, &why))?;
@@ -130,7 +130,7 @@ fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition,
     let (inherited, variables) = surroundings(&env).map_err(|why| mistake(Some("env"), &why))?;
     let request =
         Fields::of(of_job).applied_to(&Request::default()).map_err(|bad| mistake(None, &bad.to_string()))?;
-    let spec = spec(home, request, inherited.clone(), variables);
+    let spec = spec(config, request, inherited.clone(), variables);
     let spec = spec.map_err(|fault| mistake(None, &fault.message))?;
     definition.task = Task::Run(Box::new(spec));
     Ok((definition, inherited))
@@ -232,11 +232,11 @@ fn home_folder() -> PathBuf {
 
 /// What each run is like. That its program and its folder are there is found out by the run, whose failure is seen.
 pub(super) fn spec(
-    home: &Home,
+    config: &Config,
     request: Request,
     inherited: Inherited,
     variables: Vec<String>,
 ) -> Result<JobSpec, Fault> {
     let cwd = Some(request.cwd.as_ref().map_or_else(home_folder, |given| home_folder().join(given)));
-    Common::without_submitter(&home.config, inherited, variables).spec(&Request { cwd, ..request })
+    Common::without_submitter(config, inherited, variables).spec(&Request { cwd, ..request })
 }

@@ -89,7 +89,7 @@ pub fn list(name: Option<&str>) -> Result<Listed, Fault> {
         };
     };
     let facts = home.store().read()?;
-    let mut standings = standings(&facts, &file::read(&home));
+    let mut standings = standings(&facts, &file::read(&home.config, home.root.path()));
     if let Some(name) = name {
         if !standings.iter().any(|one| one.name == name) {
             return Err(no_such_schedule(name, standings.iter().map(|one| one.name.as_str())));
@@ -181,7 +181,7 @@ fn refuse_to_remove(standing: &Standing) -> Result<(), Fault> {
 }
 
 fn standing(facts: &Facts, home: &Home, name: &str) -> Result<Standing, Fault> {
-    let all = standings(facts, &file::read(home));
+    let all = standings(facts, &file::read(&home.config, home.root.path()));
     let known: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
     all.into_iter()
         .find(|one| one.name == name)

@@ -8,7 +8,7 @@ use crate::model::{
     Timestamp,
     bytes::Bytes,
     calendar::Rhythm,
-    config::{Defined, Mistake, SESSIONS},
+    config::{Config, Defined, Mistake, SESSIONS},
     facts::Facts,
     group,
     health::RunResult,
@@ -25,7 +25,7 @@ use crate::os::{detach, inherited::Inherited};
 use crate::plan::recur;
 use serde_json::{Map, Value};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The keys of such a section.
 pub const KEYS: [&str; 10] =
@@ -207,7 +207,8 @@ fn labels(fields: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
 
 /// The recurring job that renews a session, and its environment; none for one that is not renewed.
 pub fn definition(
-    home: &Home,
+    config: &Config,
+    root: &Path,
     name: &str,
     defined: &Defined,
 ) -> Result<Option<(Definition, Inherited)>, Mistake> {
@@ -216,7 +217,7 @@ pub fn definition(
     check_name(name).map_err(|why| mistake(None, &why))?;
     let (inherited, variables) = surroundings(&session.env).map_err(|why| mistake(Some("env"), &why))?;
     let Some(refresh) = &session.refresh else { return Ok(None) };
-    let words = [SESSION_COMMAND.into(), home.root.path().into(), name.into(), fingerprint(defined).into()];
+    let words = [SESSION_COMMAND.into(), root.into(), name.into(), fingerprint(defined).into()];
     let program = detach::program_path().map_err(|error| mistake(None, &error.to_string()))?;
     let labels = std::iter::once(format!("session:{name}")).chain(session.labels.iter().cloned());
     let request = Request {
@@ -229,7 +230,7 @@ pub fn definition(
         priority: session.priority,
         ..Request::default()
     };
-    let spec = spec(home, request, inherited.clone(), variables);
+    let spec = spec(config, request, inherited.clone(), variables);
     let mut spec = spec.map_err(|fault| mistake(None, &fault.message))?;
     // People see what it does for them.
     spec.display = display(refresh);
@@ -274,8 +275,8 @@ pub struct Skipped {
 }
 
 /// The sessions that are not renewed.
-pub fn skipped(home: &Home) -> Vec<Skipped> {
-    let sessions = home.config.sessions.iter();
+pub fn skipped(config: &Config) -> Vec<Skipped> {
+    let sessions = config.sessions.iter();
     let without = sessions.filter(|(_, defined)| !defined.fields.contains_key("refresh"));
     without.map(|(name, defined)| Skipped { name: name.clone(), line: defined.line }).collect()
 }
@@ -314,7 +315,8 @@ fn standing(home: &Home, facts: &Facts, name: &str, defined: &Defined) -> Standi
     let refresh = refresh_of(name);
     let schedule = facts.schedules().get(&refresh);
     let health = schedule.map(|schedule| &schedule.health);
-    let mistake = definition(home, name, defined).err().map(|mistake| mistake.problem);
+    let mistake =
+        definition(&home.config, home.root.path(), name, defined).err().map(|mistake| mistake.problem);
     Standing {
         name: name.to_owned(),
         is_renewable: defined.fields.contains_key("refresh"),

@@ -310,6 +310,35 @@ fn a_mistake_in_a_section_is_named_with_its_line_and_is_that_sessions_alone() {
     assert!(user.run(["config", "check"]).err.contains("a session's name is made of"));
 }
 
+/// Holds the index's lock as long as a sleep takes, and lets the refresh go on once it has it.
+fn locks_for(user: &User, seconds: u32) -> Value {
+    let script = format!(
+        "flock bg/jobs.lock sh -c 'echo > held; exec sleep {seconds}' & until test -s held; do sleep 0.05; done"
+    );
+    user.program("renew", &script);
+    let seconds = "[store]\nlock_timeout = \"1s\"\n";
+    user.sessions(&format!("{seconds}[sessions.one]\nrefresh = [\"@/renew\"]\nttl = \"1h\"\n"));
+    user.ok(["tick"]);
+    user.refreshed("one", 1)
+}
+
+#[test]
+fn what_was_renewed_is_written_down_also_when_the_index_is_busy_for_a_while() {
+    let user = User::new();
+    let job = locks_for(&user, 3);
+    assert_eq!(job["status"], "completed", "{}", user.said(&job));
+    assert!(user.session("one")["valid_until"].is_string());
+}
+
+#[test]
+fn a_refresh_that_cannot_be_written_down_has_failed() {
+    let user = User::new();
+    let job = locks_for(&user, 1_000);
+    assert_eq!((&job["status"], &job["exit_code"]), (&json!("failed"), &json!(1)));
+    assert!(user.said(&job).contains("that could not be written down: "), "{}", user.said(&job));
+    assert!(user.session("one")["valid_until"].is_null());
+}
+
 #[test]
 fn a_cancelled_refresh_ends_its_command_and_is_followed_by_another() {
     let user = User::new();
@@ -335,7 +364,6 @@ fn the_values_of_a_sections_variables_appear_nowhere_but_in_the_environment_that
     ));
     let mut seen = Vec::new();
     let mut look = |ran: Ran| seen.push(ran.out + &ran.err);
-    look(user.run(["--verbose", "tick"]));
     look(user.run(["tick", "--verbose"]));
     let job = user.refreshed("one", 1);
     let id = job["id"].as_str().unwrap();
@@ -352,10 +380,10 @@ fn the_values_of_a_sections_variables_appear_nowhere_but_in_the_environment_that
         vec!["logs", id],
         vec!["config", "show"],
         vec!["config", "check"],
-        vec!["tick", "--dry-run", "--json"],
     ] {
         look(user.run(arguments));
     }
+    look(Ran::of(&user.bgctl(["tick", "--dry-run", "--json"]).output().unwrap()));
     seen.push(user.standing("one").problem.unwrap_or_default());
     for file in [
         "jobs.json",

@@ -49,7 +49,7 @@ impl<'a> Realm<'a> {
                 make_database(user);
             }
             let mut command = kerberos(user, "krb5kdc");
-            command.args(["-n", "-p", &port.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+            command.arg("-n").stdout(Stdio::null()).stderr(Stdio::null());
             let mut realm = Self { user, kdc: command.spawn().unwrap() };
             let deadline = Instant::now() + EVENT_MAX;
             while realm.kdc.try_wait().unwrap().is_none() && Instant::now() < deadline {
