@@ -7,10 +7,11 @@ use crate::model::id::JobId;
 use crate::ops::{
     alarm,
     fault::{Code, Fault},
+    session::{self, SESSION_COMMAND},
     wait::OWN_FAILURE,
     watch,
 };
-use crate::render::{Voice, print};
+use crate::render::{Voice, print, safe};
 use clap::{ArgMatches, FromArgMatches, error::ErrorKind};
 use std::ffi::OsString;
 use std::path::Path;
@@ -27,6 +28,9 @@ pub fn main() -> ExitCode {
             alarm::run(Path::new(root));
         }
         return ExitCode::SUCCESS;
+    }
+    if arguments.get(1).is_some_and(|word| word == SESSION_COMMAND) {
+        return refresher(&arguments[2..]);
     }
     if let Some(shell) = std::env::var_os(complete::VARIABLE)
         && complete::answer(&shell, &arguments).is_some()
@@ -63,6 +67,17 @@ fn watcher(arguments: &[OsString]) -> ExitCode {
         watch::run(Path::new(root), id);
     }
     ExitCode::SUCCESS
+}
+
+/// The hidden subcommand of jobs that renew a session: `__session ROOT NAME MARK`.
+fn refresher(arguments: &[OsString]) -> ExitCode {
+    let (Some(root), Some(name)) = (arguments.first(), arguments.get(1).and_then(|name| name.to_str()))
+    else {
+        return ExitCode::from(Code::Usage as u8);
+    };
+    // That nobody can read it is no reason not to renew a session.
+    let mut say = |text: &str| drop(print(&format!("{}\n", safe::line(text))));
+    ExitCode::from(session::run(Path::new(root), name, &mut say))
 }
 
 /// Help and version are results; the rest is usage.

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// The group of a job that names none. Its slots are those of the setting `queue.max_concurrent`.
 pub const DEFAULT: &str = "default";
 
+/// The group of the jobs that renew sessions, unless a session names another. It has a slot for each session, so that
+/// neither long jobs nor another session make one wait until it has run out.
+pub const SESSIONS: &str = super::schedule::SESSION_REFRESH;
+
 /// Longest name, in bytes.
 pub const GROUP_BYTES_MAX: usize = 64;
 

@@ -39,14 +39,21 @@ pub fn expires_at(ended_at: Timestamp, ttl_seconds: u64) -> Timestamp {
 pub fn of_command(argv: &[Bytes], cwd: &Bytes, plan_hash: Option<&str>) -> String {
     let program = argv.first().map(Bytes::to_text).unwrap_or_default();
     let entry_point: String = program.rsplit('/').next().unwrap_or_default().chars().take(64).collect();
-    let mut hasher = Sha256::new();
-    for part in argv.iter().chain([cwd]) {
-        hasher.update((part.as_slice().len() as u64).to_le_bytes());
-        hasher.update(part.as_slice());
-    }
-    let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash_of(argv.iter().chain([cwd]).map(Bytes::as_slice));
     let plan = plan_hash.map(|hash| format!(":{hash}")).unwrap_or_default();
-    format!("{entry_point}:{}{plan}", &hash[..HASH_CHARS])
+    format!("{entry_point}:{hash}{plan}")
+}
+
+/// The hash of some parts, which are told apart: `ab`, `c` has another than `a`, `bc`.
+pub fn hash_of<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    hash.truncate(HASH_CHARS);
+    hash
 }
 
 #[cfg(test)]

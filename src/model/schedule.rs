@@ -212,7 +212,7 @@ pub enum ScheduleChange {
         /// When.
         restart_at: Timestamp,
     },
-    /// The session that it renews is valid until then.
+    /// What is known of the session that it renews: until when it is valid.
     Renewed {
         /// Until when.
         valid_until: Timestamp,
@@ -253,6 +253,16 @@ pub enum Fate {
     Begun,
 }
 
+/// The name of the schedule that renews a session.
+pub fn refresh_of(session: &str) -> String {
+    format!("{SESSION_REFRESH}.{session}")
+}
+
+/// The session that a schedule of this name renews; `None` where it is another schedule.
+pub fn session_of(schedule: &str) -> Option<&str> {
+    schedule.strip_prefix(SESSION_REFRESH)?.strip_prefix('.')
+}
+
 /// Why a text is no name of a schedule.
 pub type BadName = BadGroupName;
 
@@ -274,8 +284,12 @@ pub fn change(schedule: Option<Schedule>, change: &ScheduleChange) -> Result<Opt
     const NONE: &str = "there is no such schedule";
     if let ScheduleChange::Put { at, definition, next_at } = change {
         let put = match schedule {
-            // Who changes how a run looks does not move its times.
-            Some(was) if was.definition.rhythm == definition.rhythm => {
+            // Who changes how a run looks does not move its times. Of a session that is refreshed in another way nobody knows
+            // how long it is valid.
+            Some(was)
+                if was.definition.rhythm == definition.rhythm
+                    && !matches!(definition.rhythm, Rhythm::BeforeExpiry { .. }) =>
+            {
                 Schedule { definition: (**definition).clone(), ..was }
             }
             Some(was) => Schedule {

@@ -3,9 +3,13 @@
 use super::{
     fault::{Code, Fault},
     home::{WhyBad, root_and_variable, settings},
+    schedule::{
+        file,
+        sessions::{self, Skipped},
+    },
 };
 use crate::model::{
-    config::{GROUPS, Loaded, Mistake, SECTIONS, SLOTS, Section, Value},
+    config::{GROUPS, Loaded, Mistake, SECTIONS, SESSIONS, SLOTS, Section, Value},
     nearest::{nearest, nearest_word},
 };
 use crate::store::root::{CONFIG, Root};
@@ -64,6 +68,19 @@ pub struct Checked {
     pub file: File,
     /// Its mistakes, in the order of its lines.
     pub mistakes: Vec<Mistake>,
+    /// What is right and does less than somebody may believe, in the order of its lines.
+    pub notes: Vec<Note>,
+}
+
+/// What somebody should know who wrote the file.
+#[derive(Debug)]
+pub struct Note {
+    /// The line that it is about.
+    pub line: usize,
+    /// The section or key.
+    pub key: String,
+    /// What it is.
+    pub message: String,
 }
 
 /// Where the settings file is.
@@ -102,17 +119,33 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
     }
 }
 
-/// Looks for mistakes.
+/// Looks for mistakes, those in the sections of schedules and sessions included.
 pub fn check() -> Result<Checked, Fault> {
     let file = path()?;
-    let Some(root) = Root::open(&file.root)? else { return Ok(Checked { file, mistakes: Vec::new() }) };
-    match settings(&root) {
-        Ok(_) => Ok(Checked { file, mistakes: Vec::new() }),
-        Err(bad) => match bad.why {
-            WhyBad::Wrong(mistakes) => Ok(Checked { file, mistakes: mistakes.all().to_vec() }),
-            WhyBad::Unreadable(_) => Err(bad.into()),
-        },
-    }
+    let root = Root::open(&file.root)?;
+    let checked = |mistakes, notes| Checked { file, mistakes, notes };
+    let Some(root) = root else { return Ok(checked(Vec::new(), Vec::new())) };
+    let config = match settings(&root) {
+        Ok(loaded) => loaded.config,
+        Err(bad) => {
+            return match bad.why {
+                WhyBad::Wrong(mistakes) => Ok(checked(mistakes.all().to_vec(), Vec::new())),
+                WhyBad::Unreadable(_) => Err(bad.into()),
+            };
+        }
+    };
+    // A mistake of a definition is that one's alone, and known only once it is read as one.
+    let mut mistakes: Vec<Mistake> = file::read(&config, root.path()).mistakes.into_values().collect();
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    let mut notes: Vec<Note> = sessions::skipped(&config).iter().map(not_renewed).collect();
+    notes.sort_by_key(|note| note.line);
+    Ok(checked(mistakes, notes))
+}
+
+fn not_renewed(skipped: &Skipped) -> Note {
+    let key = format!("{SESSIONS}.{}", skipped.name);
+    let message = format!("{key} has no refresh, the command that renews it: the session is not kept alive");
+    Note { line: skipped.line, key, message }
 }
 
 /// The names of all settings and sections, for those who type one. What is wrong with the file is not their matter now.

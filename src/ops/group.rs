@@ -153,7 +153,11 @@ pub fn remove(name: &str) -> Result<(Standing, GroupResult, Decided), Fault> {
     let home = Home::open_existing(BrokenConfig::Stops)?.ok_or_else(none)?;
     refuse_of_settings(&home, name)?;
     change(&home, name, |facts| {
-        if pick::slots(facts, &home.config, name).is_none() && !facts.groups().contains_key(name) {
+        let is_of_index = facts.groups().contains_key(name);
+        if name == group::SESSIONS && !is_of_index {
+            return Err(is_of_sessions());
+        }
+        if pick::slots(facts, &home.config, name).is_none() && !is_of_index {
             return Err(no_such_group(name, &known_groups(facts, &home.config)));
         }
         let Standing { running, queued, .. } = standing(facts, &home, name);
@@ -182,6 +186,15 @@ fn refuse_of_settings(home: &Home, name: &str) -> Result<(), Fault> {
         ),
         None => Ok(()),
     }
+}
+
+fn is_of_sessions() -> Fault {
+    let name = group::SESSIONS;
+    Fault::new(
+        Code::WrongState,
+        format!("the group {name} is built in: it has a slot for each session of the settings"),
+    )
+    .hint(format!("bgctl group add {name} --slots N gives it another number"))
 }
 
 fn in_use(name: &str, running: usize, queued: usize) -> Fault {

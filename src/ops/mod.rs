@@ -26,6 +26,7 @@ pub mod retry;
 pub mod schedule;
 pub mod select;
 pub mod send;
+pub mod session;
 pub mod set;
 pub mod signal;
 pub mod start;

@@ -1,7 +1,9 @@
-//! Times as people type them.
+//! Times as people type them, and as programs print them.
 
+use super::schedule::zone;
 use crate::model::Timestamp;
-use chrono::{Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono::{DateTime, Datelike, Local, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono_tz::OffsetName;
 
 /// Why a text is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub const SKIPPED: &str = "the clocks were put forward then: there is no such lo
 /// Reads RFC 3339, a local time (`2026-11-21 14:30`), or a day (`2026-11-21`), which is its first instant.
 pub fn parse_time(text: &str) -> Result<Timestamp, BadTime> {
     let text = text.trim();
-    if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.to_utc());
     }
     let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -27,6 +29,79 @@ pub fn parse_time(text: &str) -> Result<Timestamp, BadTime> {
         .or_else(|| Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)))
         .ok_or(BadTime::Form)?;
     utc(local)
+}
+
+/// Reads a time as programs print it: what [`parse_time`] reads, seconds since 1970 (`date +%s`), and the forms of `date`,
+/// `date -R` and `openssl x509 -enddate`. What can be read in two ways, such as 02/03/26, is no time; nor is a time of day in
+/// a zone that is not this machine's, but for UTC.
+pub fn parse_printed_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim().trim_matches('"');
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let text = text.split_once('=').filter(|(name, _)| is_word(name)).map_or(text, |(_, value)| value).trim();
+    let at = epoch(text)
+        .or_else(|| parse_time(text).ok())
+        .or_else(|| DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc()))
+        .or_else(|| with_offset(text))
+        .or_else(|| with_zone(text))?;
+    (at.year() <= YEAR_MAX).then_some(at)
+}
+
+/// Later years are no times that anybody meant.
+const YEAR_MAX: i32 = 9_999;
+
+/// Seconds since 1970, with a fraction where there is one; with 13 digits they are thousandths. Fewer than 9 digits may mean
+/// anything.
+fn epoch(text: &str) -> Option<Timestamp> {
+    let text = text.strip_prefix('@').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    match whole.len() {
+        9..=11 => DateTime::from_timestamp(whole.parse().ok()?, 0),
+        13 => DateTime::from_timestamp_millis(whole.parse().ok()?),
+        _ => None,
+    }
+}
+
+fn with_offset(text: &str) -> Option<Timestamp> {
+    let forms = ["%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%.f%z"];
+    forms.into_iter().find_map(|form| DateTime::parse_from_str(text, form).ok()).map(|at| at.to_utc())
+}
+
+/// A time with the short name of its zone somewhere, or without one.
+fn with_zone(text: &str) -> Option<Timestamp> {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const FORMS: [&str; 8] = [
+        "%B %d %H:%M:%S %Y",
+        "%B %d %I:%M:%S %p %Y",
+        "%d %B %Y %H:%M:%S",
+        "%d %B %Y %I:%M:%S %p",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%Y-%m-%dT%H:%M:%S%.f",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
+    ];
+    let is_zone =
+        |word: &&str| (3..=5).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let glued = ["UTC", "GMT"].into_iter().find(|zone| text.ends_with(zone));
+    let text = glued.map_or_else(|| text.to_owned(), |zone| format!("{} {zone}", &text[..text.len() - 3]));
+    let words = text.split_whitespace().filter(|word| !DAYS.iter().any(|day| word.starts_with(day)));
+    let (zones, words): (Vec<&str>, Vec<&str>) = words.partition(is_zone);
+    let text = words.join(" ");
+    let naive = FORMS.into_iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok())?;
+    match zones[..] {
+        [] => utc(naive).ok(),
+        ["UTC" | "GMT"] => Some(naive.and_utc()),
+        [name] => {
+            let zone: chrono_tz::Tz = zone::local().parse().ok()?;
+            let here = zone.from_local_datetime(&naive);
+            let both = [here.earliest(), here.latest()].into_iter().flatten();
+            both.into_iter().find(|at| at.offset().abbreviation() == Some(name)).map(|at| at.to_utc())
+        }
+        _ => None,
+    }
 }
 
 fn utc(local: NaiveDateTime) -> Result<Timestamp, BadTime> {
@@ -70,6 +145,64 @@ mod tests {
         assert_eq!(at("9:30").unwrap(), "11 09:30:00");
         assert_eq!(at("2026-06-11 08:00").unwrap(), "11 08:00:00");
         assert_eq!(at("2026-06-11").unwrap(), "11 00:00:00");
+    }
+
+    #[test]
+    fn times_are_read_as_programs_print_them() {
+        for text in [
+            "2026-02-13T10:00:00Z",
+            "2026-02-13T11:00:00+01:00",
+            "2026-02-13T11:00:00+0100",
+            "2026-02-13 11:00:00 +0100",
+            "2026-02-13 10:00:00.000000000 +0000",
+            "2026-02-13T10:00:00.123Z",
+            "\"2026-02-13T10:00:00Z\"",
+            "2026-02-13T10:00:00UTC",
+            "2026-02-13 10:00 UTC",
+            "1770976800",
+            "@1770976800",
+            "1770976800.25",
+            "1770976800000",
+            "Fri, 13 Feb 2026 10:00:00 +0000",
+            "Fri, 13 Feb 2026 10:00:00 GMT",
+            "Fri Feb 13 10:00:00 UTC 2026",
+            "Fri Feb 13 10:00:00 AM UTC 2026",
+            "Fri 13 Feb 2026 10:00:00 AM UTC",
+            "Friday 13 February 2026 10:00:00 UTC",
+            "notAfter=Feb 13 10:00:00 2026 GMT",
+            " 2026-02-13T10:00:00Z\n",
+        ] {
+            let at = parse_printed_time(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(at.timestamp(), 1_770_976_800, "{text}");
+        }
+        let local = Local.with_ymd_and_hms(2026, 2, 13, 10, 0, 0).unwrap().to_utc();
+        for text in ["2026-02-13 10:00", "2026-02-13 10:00:00", "Fri Feb 13 10:00:00 2026"] {
+            assert_eq!(parse_printed_time(text), Some(local), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_or_may_be_two_is_not_read() {
+        for text in [
+            "",
+            "soon",
+            "10",
+            "20260213",
+            "-1",
+            "1e9",
+            "02/13/2026 10:00:00",
+            "02/03/26 10:00",
+            "10:00:00",
+            "99999999999999",
+            "2026-02-30 10:00",
+            "Fri Feb 13 10:00:00 XYZ 2026",
+            "2026-02-13T10:00:00Z\n2026-02-13T11:00:00Z",
+            "=",
+            "\"",
+            "💥",
+        ] {
+            assert_eq!(parse_printed_time(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::inherited::raise_limits;
 use std::ffi::CString;
 use std::io;
+use std::path::PathBuf;
 
 /// Starts this program with these arguments (after its name) and forgets it. Gives its pid.
 ///
@@ -44,9 +45,14 @@ pub fn settle() {
     raise_limits();
 }
 
-/// On Linux the file that runs, even after an upgrade put another in its place.
+/// The path of this program. On Linux the file that runs, even after an upgrade put another in its place: whoever executes
+/// it from a process of this program means that.
+pub fn program_path() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+}
+
 fn program() -> io::Result<CString> {
-    let path = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+    let path = program_path()?;
     CString::new(std::os::unix::ffi::OsStringExt::into_vec(path.into_os_string())).map_err(io::Error::other)
 }
 

@@ -3,6 +3,7 @@
 //! All `unsafe` code and everything that differs between systems lives here. This room knows no job and no
 //! index; it hands out types that are hard to misuse.
 
+pub mod answer;
 pub mod clock;
 pub mod closed;
 pub mod detach;

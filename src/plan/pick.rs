@@ -95,7 +95,8 @@ pub fn slots(facts: &Facts, config: &Config, name: &str) -> Option<usize> {
     if name == group::DEFAULT {
         return Some(config.slots);
     }
-    config.groups.get(name).copied().or_else(|| facts.groups().get(name)?.slots)
+    let of_sessions = || (name == group::SESSIONS).then_some(config.sessions.len().max(1));
+    config.groups.get(name).copied().or_else(|| facts.groups().get(name)?.slots).or_else(of_sessions)
 }
 
 /// The running jobs that hold a slot here. A job of another machine holds none of ours, nor does a service; one that

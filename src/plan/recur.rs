@@ -363,21 +363,24 @@ pub fn forget_keys(draft: &mut Draft, name: &str, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Says when what failed runs again: the wait grows with each failure in a row.
+/// Says when what failed runs again: the wait grows with each failure in a row. So does what was to renew a session and
+/// came to nothing otherwise: nobody knows another time for it.
 fn restart(draft: &mut Draft, inputs: &Inputs<'_>) -> Result<(), Damage> {
+    let waits_in_vain = |schedule: &Schedule| {
+        matches!(schedule.definition.rhythm, Rhythm::BeforeExpiry { .. }) && schedule.next_at.is_none()
+    };
     let failed = |schedule: &Schedule| {
-        schedule.health.last.clone().filter(|last| {
-            last.result == RunResult::Failed
-                && schedule.definition.restarts
-                && schedule.restart_at.is_none()
-                && schedule.paused_at.is_none()
-        })
+        let has_failed = schedule.health.last.as_ref().is_some_and(|last| last.result == RunResult::Failed);
+        let is_open = schedule.restart_at.is_none() && schedule.paused_at.is_none();
+        let restarts = (schedule.definition.restarts && has_failed) || waits_in_vain(schedule);
+        let last_at = schedule.health.last.as_ref().map_or(inputs.now, |last| last.at);
+        (is_open && restarts).then_some(last_at)
     };
     let due: Vec<(String, Timestamp, u64)> = draft
         .facts()
         .schedules()
         .iter()
-        .filter_map(|(name, one)| Some((name.clone(), failed(one)?.at, one.health.failures_in_row)))
+        .filter_map(|(name, one)| Some((name.clone(), failed(one)?, one.health.failures_in_row)))
         .filter(|(name, _, _)| active_runs(draft.facts(), name).next().is_none())
         .collect();
     for (name, failed_at, failures) in due {
@@ -397,9 +400,23 @@ fn push_restart(
     // What came of it since then was no run: it is counted from now.
     let after = |from: Timestamp| from.checked_add_signed(wait).unwrap_or(from);
     let restart_at = Some(after(from)).filter(|at| *at > inputs.now).unwrap_or_else(|| after(inputs.now));
+    let valid_until = draft.facts().schedules().get(name).and_then(|schedule| schedule.valid_until);
+    let restart_at = match valid_until.filter(|end| *end > inputs.now) {
+        Some(end) => restart_at.min(while_valid(end, inputs.now)),
+        None => restart_at,
+    };
     let change = ScheduleChange::Restart { restart_at };
     draft.push(Event::Scheduled { schedule: name.to_owned(), change })?;
     Ok(())
+}
+
+/// Shortest wait before a session is tried again that is about to run out.
+const LAST_TRIES_APART: TimeDelta = TimeDelta::seconds(1);
+
+/// As long as a session is valid, it is tried again in the first half of what is left: so a growing wait does not let it run
+/// out while another try would have come in time.
+fn while_valid(valid_until: Timestamp, now: Timestamp) -> Timestamp {
+    now + ((valid_until - now) / 2).max(LAST_TRIES_APART)
 }
 
 /// The wait after so many failures in a row.

@@ -34,6 +34,9 @@ pub fn run(args: &ConfigArgs, voice: Voice) -> Result<i32, Fault> {
             for mistake in &checked.mistakes {
                 voice.fail(&human::mistake(&checked.file, mistake));
             }
+            for note in &checked.notes {
+                voice.say(&human::note(&checked.file, note));
+            }
             let is_fine = checked.mistakes.is_empty();
             let text = if is_fine { human::no_mistakes(&checked.file) } else { String::new() };
             voice.result("config", &text, &json::checked_settings(&checked), &[])?;

@@ -3,12 +3,17 @@
 //! A run of such a schedule has no submitter whose surroundings it could have. It starts in the home folder, with the few
 //! variables that every program expects and those that the section sets, the same whoever makes the pass.
 
-use super::add::{check_jitter, rhythm};
+use super::{
+    add::{check_jitter, rhythm},
+    sessions,
+};
 use crate::model::{
     bytes::Bytes,
-    config::{Defined, Mistake, SCHEDULES},
+    config::{Config, Defined, Mistake, SCHEDULES, SESSIONS},
     limit::parse_seconds,
-    schedule::{DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name},
+    schedule::{
+        DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name, refresh_of, session_of,
+    },
     spec::JobSpec,
 };
 use crate::ops::{
@@ -21,7 +26,7 @@ use crate::plan::recur::Definitions;
 use crate::store::{StoreError, environments};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Keys of such a section beside the fields of a job.
 pub const OWN_KEYS: [&str; 8] = ["every", "cron", "tz", "overlap", "missed", "jitter", "restart", "env"];
@@ -49,16 +54,35 @@ impl FromFile {
 
 /// Whether the settings file has a section of that name, be it right or wrong.
 pub fn is_of_file(home: &Home, name: &str) -> bool {
-    home.config.schedules.contains_key(name)
+    match session_of(name) {
+        Some(session) => home.config.sessions.contains_key(session),
+        None => home.config.schedules.contains_key(name),
+    }
 }
 
-/// Reads the sections.
-pub fn read(home: &Home) -> FromFile {
+/// The section of the settings file that defines a schedule of that name.
+pub fn section_of(name: &str) -> String {
+    match session_of(name) {
+        Some(session) => format!("{SESSIONS}.{session}"),
+        None => format!("{SCHEDULES}.{name}"),
+    }
+}
+
+/// Reads the sections of the settings that belong to this root.
+pub fn read(config: &Config, root: &Path) -> FromFile {
     let mut from_file = FromFile::default();
-    for (name, defined) in home.config.schedules.iter().take(SCHEDULES_MAX) {
-        match definition(home, name, defined) {
+    for (name, defined) in config.schedules.iter().take(SCHEDULES_MAX) {
+        match definition(config, name, defined) {
             Ok(good) => drop(from_file.good.insert(name.clone(), good)),
             Err(mistake) => drop(from_file.mistakes.insert(name.clone(), mistake)),
+        }
+    }
+    for (name, defined) in config.sessions.iter().take(SCHEDULES_MAX) {
+        match sessions::definition(config, root, name, defined) {
+            Ok(Some(good)) => drop(from_file.good.insert(refresh_of(name), good)),
+            // It is not renewed.
+            Ok(None) => {}
+            Err(mistake) => drop(from_file.mistakes.insert(refresh_of(name), mistake)),
         }
     }
     from_file
@@ -66,7 +90,7 @@ pub fn read(home: &Home) -> FromFile {
 
 /// The definitions for a pass, their environments written down, and what the user should be told.
 pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
-    let FromFile { good, mistakes } = read(home);
+    let FromFile { good, mistakes } = read(&home.config, home.root.path());
     let mut definitions = Definitions::default();
     for (name, (mut definition, inherited)) in good {
         let (env, _) = environments::save(&home.root, &inherited)?;
@@ -86,24 +110,27 @@ struct Wrong {
     why: String,
 }
 
-fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
-    let full = format!("{SCHEDULES}.{name}");
-    let mistake = |key: Option<&str>, why: &str| Mistake {
+/// What is wrong with a section, or with a key of it.
+pub(super) fn mistake(defined: &Defined, section: &str, key: Option<&str>, why: &str) -> Mistake {
+    let full = key.map_or_else(|| section.to_owned(), |key| format!("{section}.{key}"));
+    Mistake {
         line: key.map_or(defined.line, |key| defined.line_of(key)),
         column: 1,
-        key: Some(key.map_or_else(|| full.clone(), |key| format!("{full}.{key}"))),
-        problem: match key {
-            Some(key) => format!("{full}.{key}: {why}"),
-            None => format!("{full}: {why}"),
-        },
-    };
+        problem: format!("{full}: {why}"),
+        key: Some(full),
+    }
+}
+
+fn definition(config: &Config, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
+    let full = format!("{SCHEDULES}.{name}");
+    let mistake = |key: Option<&str>, why: &str| mistake(defined, &full, key, why);
     check_own_name(name).map_err(|why| mistake(None, &why))?;
     let (own, of_job) = split(&defined.fields);
     let (mut definition, env) = recurrence(&own).map_err(|Wrong { key, why }| mistake(Some(key), &why))?;
     let (inherited, variables) = surroundings(&env).map_err(|why| mistake(Some("env"), &why))?;
     let request =
         Fields::of(of_job).applied_to(&Request::default()).map_err(|bad| mistake(None, &bad.to_string()))?;
-    let spec = spec(home, request, inherited.clone(), variables);
+    let spec = spec(config, request, inherited.clone(), variables);
     let spec = spec.map_err(|fault| mistake(None, &fault.message))?;
     definition.task = Task::Run(Box::new(spec));
     Ok((definition, inherited))
@@ -204,12 +231,12 @@ fn home_folder() -> PathBuf {
 }
 
 /// What each run is like. That its program and its folder are there is found out by the run, whose failure is seen.
-fn spec(
-    home: &Home,
+pub(super) fn spec(
+    config: &Config,
     request: Request,
     inherited: Inherited,
     variables: Vec<String>,
 ) -> Result<JobSpec, Fault> {
     let cwd = Some(request.cwd.as_ref().map_or_else(home_folder, |given| home_folder().join(given)));
-    Common::without_submitter(&home.config, inherited, variables).spec(&Request { cwd, ..request })
+    Common::without_submitter(config, inherited, variables).spec(&Request { cwd, ..request })
 }

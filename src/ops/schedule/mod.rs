@@ -2,7 +2,8 @@
 
 mod add;
 pub mod file;
-mod zone;
+pub mod sessions;
+pub mod zone;
 
 pub use add::{Added, Asked, Foreseen, add, foresee};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::model::{
     Timestamp,
-    config::{Mistake, SCHEDULES},
+    config::Mistake,
     event::{Applied, Event},
     facts::{Draft, Facts},
     id::JobId,
@@ -99,7 +100,7 @@ pub fn list(name: Option<&str>) -> Result<Listed, Fault> {
         };
     };
     let facts = home.store().read()?;
-    let mut standings = standings(&facts, &file::read(&home), &home);
+    let mut standings = standings(&facts, &file::read(&home.config, home.root.path()), &home);
     if let Some(name) = name {
         if !standings.iter().any(|one| one.name == name) {
             return Err(no_such_schedule(name, standings.iter().map(|one| one.name.as_str())));
@@ -190,14 +191,15 @@ fn refuse_to_remove(standing: &Standing) -> Result<(), Fault> {
         }
         Some(DefinedBy::File) | None => {
             Err(Fault::new(Code::WrongState, format!("the settings file defines {name}")).hint(format!(
-                "take [{SCHEDULES}.{name}] out of config.toml; bgctl schedule pause {name} holds it back"
+                "take [{}] out of config.toml; bgctl schedule pause {name} holds it back",
+                file::section_of(name)
             )))
         }
     }
 }
 
 fn standing(facts: &Facts, home: &Home, name: &str) -> Result<Standing, Fault> {
-    let all = standings(facts, &file::read(home), home);
+    let all = standings(facts, &file::read(&home.config, home.root.path()), home);
     let known: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
     all.into_iter()
         .find(|one| one.name == name)

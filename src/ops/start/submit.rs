@@ -418,6 +418,9 @@ pub fn known_groups(facts: &Facts, config: &Config) -> Vec<String> {
     let of_index = facts.groups().iter().filter(|(_, group)| group.slots.is_some()).map(|(name, _)| name);
     let mut names: Vec<String> = config.groups.keys().chain(of_index).cloned().collect();
     names.push(crate::model::group::DEFAULT.to_owned());
+    if !config.sessions.is_empty() {
+        names.push(crate::model::group::SESSIONS.to_owned());
+    }
     names.sort();
     names.dedup();
     names

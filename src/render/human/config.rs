@@ -2,7 +2,7 @@
 
 use super::screen::{columns, pad};
 use crate::model::config::Mistake;
-use crate::ops::config::{File, Shown, ShownSection, ShownSetting};
+use crate::ops::config::{File, Note, Shown, ShownSection, ShownSetting};
 use crate::render::safe;
 
 /// What stands beside a setting that is taken and does nothing yet.
@@ -48,6 +48,11 @@ fn origin(section: &ShownSection, setting: &ShownSetting) -> String {
 /// Where a mistake is, and what it is.
 pub fn mistake(file: &File, mistake: &Mistake) -> String {
     safe::line(&format!("{}:{mistake}", file.path.display()))
+}
+
+/// What somebody should know who wrote a line.
+pub fn note(file: &File, note: &Note) -> String {
+    safe::line(&format!("{}:{}: note: {}", file.path.display(), note.line, note.message))
 }
 
 /// There is none.

@@ -25,7 +25,7 @@ pub mod words;
 
 pub use cancel::{cancelled, cancelled_in_all, cancelled_too, to_cancel};
 pub use candidates::candidates;
-pub use config::{mistake, no_mistakes, settings};
+pub use config::{mistake, no_mistakes, note, settings};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use group::{group_brief, group_changed, group_paused, groups};
 pub use list::{Look, left_out, list, no_jobs};

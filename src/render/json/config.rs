@@ -50,7 +50,13 @@ pub fn checked_settings(checked: &Checked) -> Value {
         .iter()
         .map(|one| json!({ "line": one.line, "column": one.column, "key": one.key, "message": one.problem }))
         .collect();
+    let notes: Vec<Value> = checked
+        .notes
+        .iter()
+        .map(|one| json!({ "line": one.line, "key": one.key, "message": one.message }))
+        .collect();
     let mut object = settings_file(&checked.file);
     object["mistakes"] = mistakes.into();
+    object["notes"] = notes.into();
     object
 }

@@ -24,6 +24,7 @@ mod retry;
 mod screen;
 mod screens;
 mod send;
+mod sessions;
 mod set;
 mod signal;
 pub mod snapshots;

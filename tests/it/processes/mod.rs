@@ -7,6 +7,7 @@ mod alarm;
 mod crowd;
 mod events;
 mod hygiene;
+mod kerberos;
 mod leftovers;
 mod logs;
 mod nested;

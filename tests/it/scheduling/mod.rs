@@ -3,6 +3,7 @@
 mod queue;
 mod random;
 mod recurring;
+mod sessions;
 mod world;
 
 use bgctl::exec::dry_run::DryRun;
