@@ -3,6 +3,7 @@
 mod config;
 mod dead;
 mod group;
+mod health;
 mod many;
 mod overview;
 mod retry;
@@ -11,6 +12,7 @@ mod status;
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use group::groups;
+pub use health::{going, health};
 pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};
