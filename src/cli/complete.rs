@@ -162,6 +162,8 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         Some("NAME") if long == "group" => arg.add(ArgValueCompleter::new(groups)),
         // Elsewhere, --key gives a new one, or says what to sort by.
         Some("KEY") if subcommand == "status" => arg.add(ArgValueCompleter::new(keys)),
+        // Elsewhere, a name is new, or that of something else.
+        Some("NAME") if subcommand == "health" => arg.add(ArgValueCompleter::new(recurring)),
         Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
@@ -291,6 +293,11 @@ fn groups(word: &OsStr) -> Vec<CompletionCandidate> {
     let standings = ops::group::list(None).map(|(standings, _)| standings).unwrap_or_default();
     let known = standings.into_iter().filter(|one| begins(&one.name, word));
     known.map(|one| CompletionCandidate::new(&one.name).help(Some(said(&one).into()))).collect()
+}
+
+/// Schedules, and names of jobs that have ended.
+fn recurring(word: &OsStr) -> Vec<CompletionCandidate> {
+    ops::health::known().into_iter().filter(|name| begins(name, word)).map(CompletionCandidate::new).collect()
 }
 
 /// How a group stands, without its name.

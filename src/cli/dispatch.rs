@@ -7,6 +7,7 @@ use crate::model::id::JobId;
 use crate::ops::{
     alarm,
     fault::{Code, Fault},
+    health::COULD_NOT_TELL,
     session::{self, SESSION_COMMAND},
     wait::OWN_FAILURE,
     watch,
@@ -86,8 +87,9 @@ fn clap_says(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let command = usage::command_of(arguments);
     let voice = Voice { json: words.iter().any(|word| *word == "--json"), ..Voice::default() };
     if error.use_stderr() {
-        voice.fault(&command, &usage::fault(error, arguments), Code::Usage as i32);
-        return ExitCode::from(Code::Usage as u8);
+        let code = exit_code(&command, Code::Usage);
+        voice.fault(&command, &usage::fault(error, arguments), code);
+        return ExitCode::from(u8::try_from(code).unwrap_or(Code::Usage as u8));
     }
     let text = error.render();
     // Help is for people, also beside --json.
@@ -115,11 +117,20 @@ pub fn run<A: FromArgMatches>(
     let CommonArgs { json, quiet, verbose } = common(&args);
     let voice = Voice { json, quiet, verbose };
     let code = action(&args, voice).unwrap_or_else(|fault| {
-        // A wait answers with the job's codes, so its own failures have one that no job's should be.
-        let own = name == "wait" && fault.code != Code::Usage;
-        let code = if own { OWN_FAILURE } else { fault.code as i32 };
+        let code = exit_code(name, fault.code);
         voice.fault(name, &fault, code);
         code
     });
     ExitCode::from(u8::try_from(code).unwrap_or(Code::Failed as u8))
+}
+
+/// The exit code of a fault of that subcommand.
+fn exit_code(name: &str, code: Code) -> i32 {
+    match name {
+        // A wait answers with the job's codes, so its own failures have one that no job's should be.
+        "wait" if code != Code::Usage => OWN_FAILURE,
+        // A monitor must not take a mistake in its own line for a verdict.
+        "health" => COULD_NOT_TELL,
+        _ => code as i32,
+    }
 }

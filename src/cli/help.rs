@@ -11,12 +11,12 @@ use std::fmt::Write;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
-    ("Watch over", &["dead"]),
+    ("Watch over", &["health", "dead"]),
     ("Set up", &["config", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 18] = [
+pub const EVERYDAY: [(&str, &[&str]); 19] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -33,6 +33,7 @@ pub const EVERYDAY: [(&str, &[&str]); 18] = [
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
     ("group", &["slots", "json"]),
+    ("health", &["jobs", "json", "prometheus"]),
     ("config", &["json"]),
     ("init", &[]),
 ];
@@ -67,6 +68,14 @@ pub const EXIT_CODES_OF_WAIT: [(&str, &str); 7] = [
     ("130", "The wait was interrupted; the job goes on."),
     ("128+N", "Signal N ended the job."),
     ("other", "The job's own code."),
+];
+
+/// What the exit codes mean of `health`, as monitors expect them of a probe.
+pub const EXIT_CODES_OF_HEALTH: [(&str, &str); 4] = [
+    ("0", "ok"),
+    ("1", "degraded: it goes on, and somebody should look."),
+    ("2", "failing: something that should happen does not, until somebody does something."),
+    ("3", "It could not be told: the index is damaged, or the command line is wrong."),
 ];
 
 /// The variables that are read, and what for.
@@ -115,7 +124,7 @@ pub fn long(command: Command) -> Command {
     for (code, meaning) in EXIT_CODES {
         let _ = writeln!(text, "  {code:<4} {meaning}");
     }
-    text.push_str("  wait gives the job's own code; see bgctl wait --help\n");
+    text.push_str("  wait gives the job's own code, health has codes of its own; see their --help\n");
     let _ = write!(text, "\n{}\n{EXAMPLES}", headed(&command, "Examples"));
     command.help_template(text)
 }

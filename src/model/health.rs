@@ -1,4 +1,5 @@
-//! How something that runs again and again has gone so far, and how many jobs there were altogether.
+//! How something that runs again and again has gone so far, how many jobs there were altogether, and the words for how
+//! the whole is.
 
 use super::{
     Timestamp,
@@ -67,6 +68,33 @@ pub enum RunResult {
     Failed,
     /// Somebody ended it, or a newer run took its place: neither well nor not.
     Cancelled,
+}
+
+/// How the whole is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    /// All is well.
+    #[default]
+    Ok,
+    /// It goes on, and somebody should look.
+    Degraded,
+    /// Something that should happen does not, until somebody does something.
+    Failing,
+}
+
+impl HealthStatus {
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Degraded, Self::Failing];
+
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        }
+    }
 }
 
 impl RunResult {

@@ -7,7 +7,7 @@
 use super::{
     Timestamp,
     event::Event,
-    health::Health,
+    health::{Health, HealthStatus},
     job::Job,
     state::{State, Status},
 };
@@ -29,6 +29,15 @@ pub enum Note {
         threshold: usize,
         /// The size of the queue.
         max_size: usize,
+    },
+    /// How the whole is has changed, or there is another reason for it.
+    Health {
+        /// What was told last.
+        was: HealthStatus,
+        /// How it is.
+        status: HealthStatus,
+        /// Why, in words, the worst first.
+        reasons: Vec<String>,
     },
 }
 
@@ -153,12 +162,14 @@ impl Lines {
         self.add(line);
     }
 
-    /// Adds the line of what changed nothing, and came so often.
+    /// Adds the line of what changed nothing, and came so often; only refusals are counted.
     pub fn note(&mut self, note: &Note, times: u64) {
         let mut line = self.next();
         let Ok(Value::Object(told)) = serde_json::to_value(note) else { return };
         line.extend(told);
-        line.insert("times".to_owned(), json!(times));
+        if matches!(note, Note::Refused { .. }) {
+            line.insert("times".to_owned(), json!(times));
+        }
         self.add(line);
     }
 
@@ -229,16 +240,31 @@ impl Tail {
 
     /// Whether a refusal that comes now is only counted, because one was told a moment ago.
     pub fn counts(&self, note: &Note, now: Timestamp) -> bool {
-        let Note::Refused { reason, .. } = note;
-        self.refused.as_ref().is_some_and(|(Note::Refused { reason: told, .. }, at)| {
+        let Note::Refused { reason, .. } = note else { return false };
+        self.refused.as_ref().is_some_and(|(told, at)| {
+            let is_told = matches!(told, Note::Refused { reason: told, .. } if told == reason);
             // A time that has not come yet is that of a clock that was set back.
-            reason == told && *at <= now && now - *at < COUNTED_FOR
+            is_told && *at <= now && now - *at < COUNTED_FOR
         })
     }
 
     /// What was told of the last refusal. Others that came right after it may have been counted, and wait to be told.
     pub fn refused(&self) -> Option<&Note> {
         self.refused.as_ref().map(|(note, _)| note)
+    }
+
+    /// The lines that tell a note, with the refusals before it that were counted and not told yet.
+    pub fn tell(&self, note: &Note, counted: u64, last_event: u64, now: Timestamp) -> Lines {
+        let mut lines = Lines::after(self.last.max(last_event), now);
+        match (note, self.refused()) {
+            (Note::Refused { .. }, _) => lines.note(note, 1 + counted),
+            (Note::Health { .. }, Some(refused)) if counted > 0 => {
+                lines.note(refused, counted);
+                lines.note(note, 1);
+            }
+            (Note::Health { .. }, _) => lines.note(note, 1),
+        }
+        lines
     }
 }
 

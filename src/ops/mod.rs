@@ -11,6 +11,7 @@ pub mod fault;
 pub mod find;
 pub mod given;
 pub mod group;
+pub mod health;
 pub mod home;
 pub mod init;
 pub mod inside;

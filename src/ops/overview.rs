@@ -3,6 +3,7 @@
 use super::{
     fault::Fault,
     group::{Standing, standings},
+    health,
     home::{BrokenConfig, Home, root_path},
     list::{Live, Observed, Row, observe, places},
     status::{processes, stuck},
@@ -10,12 +11,16 @@ use super::{
 use crate::model::{
     config::Config,
     facts::{Facts, Head},
+    health::HealthStatus,
     id::JobId,
     job::Job,
     state::Status,
 };
 use crate::os::clock::Clock;
-use crate::plan::pick::{self, Waits};
+use crate::plan::{
+    health::Verdict,
+    pick::{self, Waits},
+};
 use crate::store::{Store, root::locate};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
@@ -77,6 +82,8 @@ pub struct Queued {
 /// Something that a person should look at.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Attention {
+    /// The whole is not well.
+    Health(Verdict),
     /// The settings cannot be used.
     Settings(String),
     /// These running jobs are not watched as they should be.
@@ -190,6 +197,9 @@ fn failed(facts: &Facts) -> Result<Vec<Job>, Fault> {
 }
 
 fn attention(home: &Home, facts: &Facts, running: &[&Job], seen: &[Option<Observed>]) -> Vec<Attention> {
+    // What is wrong with the settings has a line of its own.
+    let verdict = health::verdict(home).ok().map(Verdict::without_settings);
+    let verdict = verdict.filter(|verdict| verdict.status != HealthStatus::Ok);
     let mut found: Vec<Attention> = home.warnings.iter().cloned().map(Attention::Settings).collect();
     let ids_of = |wanted: &dyn Fn(&Head) -> bool| -> Vec<JobId> {
         facts.heads().filter(|head| wanted(head)).map(|head| head.id.clone()).collect()
@@ -209,6 +219,7 @@ fn attention(home: &Home, facts: &Facts, running: &[&Job], seen: &[Option<Observ
     found.push(Attention::DeadLetters(ids_of(&|head| head.dead_letter)));
     let groups = facts.groups().iter().filter(|(_, group)| group.paused_at.is_some());
     found.extend(groups.map(|(name, _)| Attention::GroupPaused(name.clone())));
+    found.extend(verdict.map(Attention::Health));
     found.retain(|one| !one.jobs().is_some_and(<[JobId]>::is_empty));
     found
 }
@@ -217,7 +228,7 @@ impl Attention {
     /// The jobs it is about; `None` where it is about none.
     pub fn jobs(&self) -> Option<&[JobId]> {
         match self {
-            Self::Settings(_) | Self::GroupPaused(_) => None,
+            Self::Health(_) | Self::Settings(_) | Self::GroupPaused(_) => None,
             Self::Seen(_, jobs)
             | Self::Stuck(jobs)
             | Self::Approval(jobs)
@@ -229,6 +240,7 @@ impl Attention {
     /// The word for programs.
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::Health(_) => "health",
             Self::Settings(_) => "settings",
             Self::Seen(observed, _) => observed.as_str(),
             Self::Stuck(_) => "stuck",

@@ -2,6 +2,7 @@
 
 use super::{
     fault::Fault,
+    health,
     home::{BrokenConfig, Home},
     report::{Reporter, Told},
     schedule::file,
@@ -118,6 +119,10 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
             store.read().and_then(|facts| environments::tidy(&home.root, &store, &facts, home.clock.now()));
         decided.warnings.extend(tidied.err().map(|error| error.to_string()));
         note_tick(home);
+        match health::tell(home) {
+            Ok(warning) => decided.warnings.extend(warning),
+            Err(fault) => decided.warnings.push(fault.message),
+        }
     }
     warnings.append(&mut decided.warnings);
     decided.warnings = warnings;

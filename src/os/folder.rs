@@ -66,6 +66,15 @@ pub struct Folder {
     path: PathBuf,
 }
 
+/// What a file system has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes.
+    pub free_bytes: u64,
+    /// Whether another file can be made.
+    pub has_free_inodes: bool,
+}
+
 impl Folder {
     /// Opens a folder and checks that it is private to this user. `None`: there is none.
     pub fn open(path: &Path) -> Result<Option<Self>, FolderError> {
@@ -269,6 +278,16 @@ impl Folder {
             Err(Errno::NOENT) => Ok(0),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What the file system of this folder has left for this user.
+    pub fn space(&self) -> io::Result<Space> {
+        let told = rustix::fs::fstatvfs(&self.fd)?;
+        Ok(Space {
+            free_bytes: told.f_bavail.saturating_mul(told.f_frsize),
+            // Some file systems make them as they are needed, and count none.
+            has_free_inodes: told.f_files == 0 || told.f_favail > 0,
+        })
     }
 
     /// Puts a file's new content in its place in one step: written beside it as `temporary`, made durable if

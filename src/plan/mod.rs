@@ -10,6 +10,7 @@ pub mod chance;
 pub mod depend;
 pub mod due;
 pub mod expire;
+pub mod health;
 pub mod pick;
 pub mod recur;
 pub mod rescue;

@@ -130,13 +130,24 @@ pub fn is_due(facts: &Facts, head: &Head, now: Timestamp) -> bool {
 /// Whether the next pass would start one of these jobs.
 pub fn would_start_any<'a>(
     facts: &'a Facts,
-    mut heads: impl Iterator<Item = &'a Head>,
+    heads: impl Iterator<Item = &'a Head>,
     now: Timestamp,
     config: &Config,
     site: &Site,
 ) -> bool {
+    would_start(facts, heads, now, config, site).is_some()
+}
+
+/// The first of these jobs that the next pass could start.
+pub fn would_start<'a>(
+    facts: &'a Facts,
+    mut heads: impl Iterator<Item = &'a Head>,
+    now: Timestamp,
+    config: &Config,
+    site: &Site,
+) -> Option<&'a Head> {
     let free = Free::of(facts, config, site);
-    heads.any(|head| {
+    heads.find(|head| {
         head.status == Status::Queued
             && free.has_room_for(head)
             && is_due(facts, head, now)

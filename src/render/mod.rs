@@ -7,6 +7,7 @@ pub mod human;
 pub mod json;
 pub mod logs;
 pub mod progress;
+pub mod prometheus;
 pub mod safe;
 pub mod spinner;
 pub mod stream;

@@ -31,6 +31,32 @@ pub fn sizes(root: &Root, facts: &Facts) -> Vec<LogSize> {
     facts.heads().map(size).collect()
 }
 
+/// The space that run files take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Space {
+    /// All of them.
+    pub runs_bytes: u64,
+    /// The logs among them.
+    pub logs_bytes: u64,
+}
+
+/// The space that run files take, those included of which the index does not know.
+pub fn space(root: &Root) -> Result<Space, StoreError> {
+    let mut space = Space::default();
+    let Some(runs) = root.existing_runs()? else { return Ok(space) };
+    let failed = |error| StoreError::System { doing: "read", path: runs.path().to_owned(), error };
+    for name in runs.names().map_err(failed)? {
+        let Some(name) = name.to_str() else { continue };
+        // What went away meanwhile takes nothing.
+        let bytes = runs.allocated_bytes(name).unwrap_or(0);
+        space.runs_bytes += bytes;
+        if name.ends_with(".log") {
+            space.logs_bytes += bytes;
+        }
+    }
+    Ok(space)
+}
+
 /// Removes what a log of an ended job says and leaves a line that tells of it. Works on a full disk.
 pub fn let_go(root: &Root, id: &JobId, bytes_max: u64, now: Timestamp) -> Result<(), StoreError> {
     let runs = root.runs()?;

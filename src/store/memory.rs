@@ -101,8 +101,8 @@ impl Store for MemoryStore {
         if stream.tail().counts(note, now) {
             stream.refused += 1;
         } else {
-            let mut lines = Lines::after(stream.tail().last.max(last_event), now);
-            lines.note(note, 1 + std::mem::take(&mut stream.refused));
+            let counted = std::mem::take(&mut stream.refused);
+            let lines = stream.tail().tell(note, counted, last_event, now);
             stream.add(&lines);
         }
         None

@@ -14,6 +14,7 @@ pub mod logs;
 pub mod memory;
 pub mod root;
 pub mod stream;
+pub mod told;
 
 use crate::model::{
     Timestamp,

@@ -27,6 +27,8 @@ pub const REPORTED_TEMPORARY: &str = "reported.tmp";
 pub const REPORT_LOCK: &str = "reported.lock";
 /// Empty; it was modified at the last tick.
 pub const LAST_TICK: &str = "last_tick";
+/// What the stream was told last of how the whole is; locked by whoever tells it.
+pub const LAST_HEALTH: &str = "last_health";
 /// The settings.
 pub const CONFIG: &str = "config.toml";
 /// The folder of run files.

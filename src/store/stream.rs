@@ -105,9 +105,10 @@ pub fn note(root: &Root, now: Timestamp, note: &Note, last_event: impl FnOnce() 
         rustix::io::write(&file, b".")?;
         return Ok(());
     }
-    let mut lines = Lines::after(stream.tail.last.max(last_event()), now);
-    lines.note(note, 1 + count_refused(root));
-    root.folder().remove(REFUSED)?;
+    let lines = stream.tail.tell(note, count_refused(root), last_event(), now);
+    if matches!(note, Note::Refused { .. }) || stream.tail.refused().is_some() {
+        root.folder().remove(REFUSED)?;
+    }
     stream.append(root, lines.text())
 }
 

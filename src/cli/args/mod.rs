@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod config;
 pub mod dead;
 pub mod group;
+pub mod health;
 pub mod init;
 pub mod list;
 pub mod logs;
@@ -30,7 +31,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 18] = [
+pub const SUBCOMMANDS: [Subcommand; 19] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -47,6 +48,11 @@ pub const SUBCOMMANDS: [Subcommand; 18] = [
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
     ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
+    (
+        "health",
+        "Say whether all is well, and why not, for people and monitors",
+        arguments::<health::HealthArgs>,
+    ),
     ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];

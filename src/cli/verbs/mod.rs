@@ -8,6 +8,7 @@ mod config;
 mod dead;
 mod editor;
 mod group;
+mod health;
 mod init;
 mod list;
 mod logs;
@@ -56,6 +57,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
+        "health" => run(name, matches, |args: &args::health::HealthArgs| args.common, health::run),
         "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,

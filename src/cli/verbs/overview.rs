@@ -10,7 +10,8 @@ pub const NAME: &str = "overview";
 /// `bgctl`
 pub fn run(voice: Voice) -> Result<i32, Fault> {
     let overview = overview::overview()?;
-    let text = human::overview(&overview, SystemClock.now(), Screen::of(voice));
-    voice.result(NAME, &text, &json::overview(&overview), &[])?;
+    let now = SystemClock.now();
+    let text = human::overview(&overview, now, Screen::of(voice));
+    voice.result(NAME, &text, &json::overview(&overview, now), &[])?;
     Ok(0)
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub limits: Limits,
     /// How recurring jobs are kept going.
     pub recurring: Recurring,
+    /// When the whole counts as degraded.
+    pub health: HealthSettings,
     /// The schedules that the file defines, by name, as they stand there.
     pub schedules: BTreeMap<String, Defined>,
     /// The sessions that are kept alive, by name, as they stand there.
@@ -116,6 +118,19 @@ pub struct Recurring {
     pub retention_seconds: u64,
 }
 
+/// When the whole counts as degraded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthSettings {
+    /// With more dead letters than this.
+    pub dead_letters_max: usize,
+    /// When more than this part of the queue is taken.
+    pub utilisation_percent_max: usize,
+    /// When something that recurs, or all jobs of a name, failed so often in a row.
+    pub failures_in_row: u64,
+    /// When something is due and nobody has looked for so long.
+    pub tick_seconds_max: u64,
+}
+
 /// How long ended jobs are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -151,6 +166,12 @@ impl Default for Config {
                 runs_kept: 20,
                 idempotency_cleanup_seconds: 3_600,
                 retention_seconds: 3_600,
+            },
+            health: HealthSettings {
+                dead_letters_max: 10,
+                utilisation_percent_max: 90,
+                failures_in_row: 3,
+                tick_seconds_max: 300,
             },
             schedules: BTreeMap::new(),
             sessions: BTreeMap::new(),

@@ -161,7 +161,7 @@ fn exact_size(bytes: u64) -> String {
 }
 
 /// The sections with fixed keys, in the order in which they are shown.
-pub const SECTIONS: [Section; 8] = [
+pub const SECTIONS: [Section; 9] = [
     Section {
         name: "store",
         about: "how the index is kept",
@@ -441,6 +441,41 @@ pub const SECTIONS: [Section; 8] = [
                 set: |config, value| {
                     config.recurring.retention_seconds = seconds(value).unwrap_or(SECONDS_MAX);
                 },
+            },
+        ],
+    },
+    Section {
+        name: "health",
+        about: "when bgctl health says degraded",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "dead_letters_max",
+                kind: Kind::Count { least: 0, most: JOBS_MAX },
+                about: "with more dead letters than this",
+                get: |config| Value::Count(config.health.dead_letters_max as u64),
+                set: |config, value| config.health.dead_letters_max = count(value),
+            },
+            Setting {
+                name: "utilisation_percent",
+                kind: Kind::Count { least: 1, most: 100 },
+                about: "when more than this part of the queue is taken",
+                get: |config| Value::Count(config.health.utilisation_percent_max as u64),
+                set: |config, value| config.health.utilisation_percent_max = count(value),
+            },
+            Setting {
+                name: "failures_in_row",
+                kind: Kind::Count { least: 1, most: 1_000 },
+                about: "when a recurring job, or the jobs of one name, failed so often in a row",
+                get: |config| Value::Count(config.health.failures_in_row),
+                set: |config, value| config.health.failures_in_row = count(value) as u64,
+            },
+            Setting {
+                name: "tick_within",
+                kind: Kind::Duration { least: 60, most: SECONDS_MAX, or_none: false },
+                about: "when something is due and nobody has looked for so long (then failing)",
+                get: |config| Value::Seconds(Some(config.health.tick_seconds_max)),
+                set: |config, value| config.health.tick_seconds_max = seconds(value).unwrap_or(SECONDS_MAX),
             },
         ],
     },

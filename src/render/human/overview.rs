@@ -1,6 +1,7 @@
 //! How things stand, on one screen.
 
 use super::group::group_brief;
+use super::health::verdict_brief;
 use super::measure::{count_of, cpu, memory};
 use super::screen::{HEADING, LABEL, Screen, WARNING, colour_of, columns, fit, pad};
 use super::words::{age, brief, jobs, run_time, seconds_until, special, title};
@@ -47,14 +48,14 @@ pub fn overview(overview: &Overview, now: Timestamp, screen: Screen) -> String {
         head.push(format!("{} {path}", screen.paint(LABEL, "jobs in")));
     }
     if overview.is_empty() {
-        let attention = attention(overview, screen, width);
+        let attention = attention(overview, now, screen, width);
         let attention = if attention.is_empty() { String::new() } else { format!("\n{}", lines(&attention)) };
         return format!("{}{GREETING}{attention}", lines(&head));
     }
     head.extend(counts(overview, screen, width));
     head.push(fit(&slots(overview), width));
     head.extend(groups(overview).map(|text| fit(&text, width)));
-    let attention = attention(overview, screen, width);
+    let attention = attention(overview, now, screen, width);
     let tables = [running(overview, now), queued(overview, now), failed(overview, now)];
     let taken = head.len() + if attention.is_empty() { 0 } else { attention.len() + 1 };
     // One line is the prompt's.
@@ -248,14 +249,14 @@ fn failed(overview: &Overview, now: Timestamp) -> Table {
 }
 
 /// What a person should look at, under a heading; nothing where there is nothing.
-fn attention(overview: &Overview, screen: Screen, width: usize) -> Vec<String> {
+fn attention(overview: &Overview, now: Timestamp, screen: Screen, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let kind_columns = overview.attention.iter().map(|one| one.kind().len()).max().unwrap_or(0) + 2;
     for one in &overview.attention {
         let room = width.saturating_sub(kind_columns).max(1);
         let texts = match one {
             Attention::Settings(message) => wrap(&safe::lines(message), room),
-            other => vec![fit(&advice(other), room)],
+            other => vec![fit(&advice(other, now), room)],
         };
         for (number, text) in texts.iter().enumerate() {
             let kind = pad(if number == 0 { one.kind() } else { "" }, kind_columns);
@@ -269,13 +270,14 @@ fn attention(overview: &Overview, screen: Screen, width: usize) -> Vec<String> {
 }
 
 /// Which jobs, what is the matter with them, and what to do next.
-fn advice(attention: &Attention) -> String {
+fn advice(attention: &Attention, now: Timestamp) -> String {
     if let Attention::DeadLetters(jobs) = attention {
         let count = count_of(jobs.len(), "dead letter", "dead letters");
         let shows = if jobs.len() == 1 { "shows it" } else { "lists them" };
         return format!("{}: {count}; bgctl dead {shows}", ids(jobs));
     }
     let what = match attention {
+        Attention::Health(verdict) => return verdict_brief(verdict, now),
         Attention::Settings(message) => return message.clone(),
         Attention::DeadLetters(_) => "",
         Attention::GroupPaused(group) => {

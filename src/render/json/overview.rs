@@ -1,12 +1,13 @@
 //! How things stand, as JSON.
 
 use super::{group::group, live, row, waits};
-use crate::model::id::JobId;
+use crate::model::{Timestamp, id::JobId};
 use crate::ops::overview::{Attention, Overview};
+use crate::render::human;
 use serde_json::{Map, Value, json};
 
 /// How things stand.
-pub fn overview(overview: &Overview) -> Value {
+pub fn overview(overview: &Overview, now: Timestamp) -> Value {
     let counts: Map<String, Value> =
         overview.counts.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
     let running = overview.running.iter().map(|one| {
@@ -33,15 +34,16 @@ pub fn overview(overview: &Overview) -> Value {
             "queued": queued.collect::<Vec<_>>(),
             "failed": overview.failed.iter()
     .map(super::job).collect::<Vec<_>>(),
-            "attention": overview.attention.iter().map(attention).collect::<Vec<_>>(),
+            "attention": overview.attention.iter().map(|one| attention(one, now)).collect::<Vec<_>>(),
         })
 }
 
-fn attention(attention: &Attention) -> Value {
+fn attention(attention: &Attention, now: Timestamp) -> Value {
     let jobs: &[JobId] = attention.jobs().unwrap_or_default();
     let message = match attention {
-        Attention::Settings(message) => Some(message),
-        Attention::GroupPaused(group) => Some(group),
+        Attention::Health(verdict) => Some(human::verdict_brief(verdict, now)),
+        Attention::Settings(message) => Some(message.clone()),
+        Attention::GroupPaused(group) => Some(group.clone()),
         _ => None,
     };
     json!({ "kind": attention.kind(), "jobs": jobs, "message": message })

@@ -26,6 +26,7 @@ use bgctl::plan::{
     self, Action, Inputs, NewIds, Plan, Scope,
     admit::{self, Admission, Full},
     census::{Census, Sighting},
+    health::{self, Report, Sights, Verdict},
     pick::{self, Waits},
     recur::{self, Definitions},
     rescue, retain,
@@ -43,9 +44,21 @@ pub struct World {
     ids: Numbered,
     /// What the settings file defines.
     pub definitions: Option<Definitions>,
+    /// What is seen beside the index, for its health.
+    pub beside: Beside,
     /// Of the last decision.
     pub actions: Vec<Action>,
     pub warnings: Vec<String>,
+}
+
+/// What is seen beside the index.
+#[derive(Debug, Default)]
+pub struct Beside {
+    pub last_tick: Option<Timestamp>,
+    pub has_alarm: bool,
+    pub is_disk_full: bool,
+    pub settings: Option<String>,
+    pub mistakes: BTreeMap<String, String>,
 }
 
 /// Ids that follow from a number.
@@ -90,6 +103,7 @@ impl World {
             site: site("here", "boot-2"),
             ids: Numbered::default(),
             definitions: None,
+            beside: Beside::default(),
             actions: Vec::new(),
             warnings: Vec::new(),
         }
@@ -238,6 +252,41 @@ impl World {
     pub fn sees(&mut self, name: &str, sighting: Sighting) {
         let job = self.job(name);
         self.census.note(&job, sighting);
+    }
+
+    /// Whether all is well.
+    pub fn verdict(&self) -> Verdict {
+        health::judge(&self.facts, &self.sights())
+    }
+
+    /// What sets the reasons apart why it is not, behind the word: `degraded: dead_letters, failures_in_row s`.
+    pub fn health(&self) -> String {
+        let Verdict { status, reasons } = self.verdict();
+        let keys: Vec<String> = reasons.iter().map(health::Reason::key).collect();
+        if keys.is_empty() {
+            status.as_str().to_owned()
+        } else {
+            format!("{}: {}", status.as_str(), keys.join(", "))
+        }
+    }
+
+    /// All figures.
+    pub fn report(&self) -> Report {
+        health::report(&self.facts, &self.sights())
+    }
+
+    fn sights(&self) -> Sights<'_> {
+        Sights {
+            census: &self.census,
+            now: self.now,
+            config: &self.config,
+            site: &self.site,
+            last_tick: self.beside.last_tick,
+            has_alarm: self.beside.has_alarm,
+            is_disk_full: self.beside.is_disk_full,
+            settings: self.beside.settings.as_deref(),
+            mistakes: &self.beside.mistakes,
+        }
     }
 
     /// Lets time pass.

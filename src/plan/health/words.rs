@@ -1,0 +1,114 @@
+//! What a reason says, and what mends it.
+
+use super::{JobId, Kind, Reason, Timestamp};
+use crate::model::limit::format_seconds;
+
+/// Most jobs that a sentence names.
+const NAMED_MAX: usize = 4;
+
+impl Reason {
+    /// What is the matter.
+    pub fn words(&self, now: Timestamp) -> String {
+        match self {
+            Self::NothingTicks { what, due_at, last_tick } => {
+                let last = match last_tick {
+                    Some(at) => format!("the last tick was {} ago", span(*at, now)),
+                    None => "there never was a tick".to_owned(),
+                };
+                format!("nothing ticks: {what} is due since {}, and {last}", span(*due_at, now))
+            }
+            Self::DiskFull => "the disk is full: nothing can be written down".to_owned(),
+            Self::EndsUnwritten { jobs, is_disk_full } => {
+                let why = if *is_disk_full { "the disk is full: " } else { "" };
+                let (ends, it) = if jobs.len() == 1 { ("end", "it holds") } else { ("ends", "they hold") };
+                format!("{why}the {ends} of {} cannot be written down, and {it} a slot", named(jobs))
+            }
+            Self::SessionExpired { name, at } => {
+                format!("the session {name} ran out {} ago", span(*at, now))
+            }
+            Self::WatchersLost { jobs } => {
+                let (watchers, are) = if jobs.len() == 1 { ("watcher", "is") } else { ("watchers", "are") };
+                format!("the {watchers} of {} {are} gone", named(jobs))
+            }
+            Self::Unclear { jobs } => format!(
+                "what became of {} cannot be told: the record is gone, or cannot be read",
+                named(jobs)
+            ),
+            Self::DeadLetters { count, most } => format!("{count} dead letters, more than {most}"),
+            Self::Utilisation { waiting, jobs_max } => {
+                let percent = waiting.saturating_mul(100) / (*jobs_max).max(1);
+                format!("the queue is {percent}% full: {waiting} of {jobs_max} wait")
+            }
+            Self::Backpressure { waiting, threshold } => {
+                format!("submissions are refused: {waiting} wait, more than {threshold}")
+            }
+            Self::FailuresInRow { kind: Kind::Schedule, name, count, .. } => {
+                format!("{name} failed {count} times in a row")
+            }
+            Self::FailuresInRow { kind: Kind::Name, name, count, .. } => {
+                format!("the last {count} jobs called {name} failed")
+            }
+            Self::ScheduleLate { name, due_at } => {
+                format!("{name} is due since {}, and has not begun", span(*due_at, now))
+            }
+            Self::Settings { message } => message.clone(),
+            Self::ScheduleMistake { message, .. } => format!("config.toml:{message}"),
+        }
+    }
+
+    /// What to do next.
+    pub fn mend(&self) -> String {
+        match self {
+            Self::NothingTicks { .. } => {
+                "bgctl tick looks once; bgctl init cron prints the line for every minute".to_owned()
+            }
+            Self::DiskFull | Self::EndsUnwritten { is_disk_full: true, .. } => {
+                "free some space, with bgctl prune or by emptying a log".to_owned()
+            }
+            Self::EndsUnwritten { .. } => {
+                "bgctl tick --verbose says what is in the way of the index".to_owned()
+            }
+            Self::SessionExpired { name, .. } => format!("bgctl health --jobs {name} shows its renewals"),
+            Self::WatchersLost { .. } => "bgctl tick judges them, or gives them new ones".to_owned(),
+            Self::Unclear { jobs } => match &jobs[..] {
+                [only] => format!("bgctl status {only}"),
+                _ => "bgctl list shows them".to_owned(),
+            },
+            Self::DeadLetters { .. } => {
+                "bgctl dead lists them; bgctl retry --dead, or bgctl dead clear".to_owned()
+            }
+            Self::Utilisation { .. } | Self::Backpressure { .. } => {
+                "bgctl list --status queued shows what waits".to_owned()
+            }
+            Self::FailuresInRow { last: Some(id), .. } => format!("bgctl logs {id}"),
+            Self::FailuresInRow { name, .. } => format!("bgctl health --jobs {name}"),
+            Self::ScheduleLate { .. } => "bgctl tick says what is in its way".to_owned(),
+            Self::Settings { .. } => "bgctl config check shows every mistake".to_owned(),
+            Self::ScheduleMistake { .. } => "mend that line; what was right before goes on".to_owned(),
+        }
+    }
+}
+
+/// How long ago, in one unit, or two for small ones.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let seconds = u64::try_from((to - from).num_seconds()).unwrap_or(0);
+    let unit = match seconds {
+        0..600 => 1,
+        600..86_400 => 60,
+        _ => 86_400,
+    };
+    format_seconds(seconds - seconds % unit)
+}
+
+/// Jobs by the random parts of their ids.
+fn named(jobs: &[JobId]) -> String {
+    let shown = if jobs.len() > NAMED_MAX { NAMED_MAX - 1 } else { jobs.len() };
+    let mut names: Vec<String> = jobs[..shown].iter().map(|id| id.random_part().to_owned()).collect();
+    if jobs.len() > shown {
+        names.push(format!("{} more", jobs.len() - shown));
+    }
+    match names.split_last() {
+        Some((last, before @ [_, ..])) => format!("{} and {last}", before.join(", ")),
+        _ => names.concat(),
+    }
+}
