@@ -3,9 +3,10 @@
 use super::{
     fault::{Code, Fault},
     home::{WhyBad, root_and_variable, settings},
+    schedule,
 };
 use crate::model::{
-    config::{GROUPS, Loaded, Mistake, SECTIONS, SLOTS, Section, Value},
+    config::{Defined, GROUPS, Loaded, Mistake, SCHEDULES, SECTIONS, SLOTS, Section, Value},
     nearest::{nearest, nearest_word},
 };
 use crate::store::root::{CONFIG, Root};
@@ -33,6 +34,19 @@ pub struct Shown {
     pub sections: Vec<ShownSection>,
     /// The only one that was asked for.
     pub single: Option<Value>,
+    /// Sections that define something by name, in the order of the file.
+    pub defined: Vec<ShownDefinition>,
+}
+
+/// A section that defines something by name, such as `schedules.nightly`.
+#[derive(Debug)]
+pub struct ShownDefinition {
+    /// Its name.
+    pub section: String,
+    /// The line of its heading.
+    pub line: usize,
+    /// What it comes to, in a few words; or what is wrong with it.
+    pub said: Result<String, Mistake>,
 }
 
 /// A section of settings.
@@ -82,8 +96,11 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
         None => Loaded::default(),
     };
     let mut sections = sections(&loaded);
-    let Some(asked) = asked else { return Ok(Shown { file, sections, single: None }) };
-    let known = known_settings(&sections);
+    let mut defined = defined(&loaded);
+    let Some(asked) = asked else { return Ok(Shown { file, sections, single: None, defined }) };
+    let mut known = known_settings(&sections);
+    known.extend(defined.iter().map(|one| one.section.clone()));
+    defined.retain(|one| one.section == asked || is_inside(&one.section, asked));
     sections.retain_mut(|section| {
         let of_section = section.name == asked || is_inside(&section.name, asked);
         section
@@ -93,12 +110,13 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
     });
     let is_setting = |section: &ShownSection| section.name != asked && !is_inside(&section.name, asked);
     match &sections[..] {
+        [] if !defined.is_empty() => Ok(Shown { file, sections, single: None, defined }),
         [] => Err(no_such_setting(asked, &known)),
         [only] if is_setting(only) => {
             let single = only.settings.first().map(|setting| setting.value);
-            Ok(Shown { file, sections, single })
+            Ok(Shown { file, sections, single, defined })
         }
-        _ => Ok(Shown { file, sections, single: None }),
+        _ => Ok(Shown { file, sections, single: None, defined }),
     }
 }
 
@@ -107,7 +125,13 @@ pub fn check() -> Result<Checked, Fault> {
     let file = path()?;
     let Some(root) = Root::open(&file.root)? else { return Ok(Checked { file, mistakes: Vec::new() }) };
     match settings(&root) {
-        Ok(_) => Ok(Checked { file, mistakes: Vec::new() }),
+        Ok(loaded) => {
+            // A mistake of a definition is that one's alone, and known only once it is read as one.
+            let mut mistakes: Vec<Mistake> =
+                schedule::file::read(&loaded.config).mistakes.into_values().collect();
+            mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+            Ok(Checked { file, mistakes })
+        }
         Err(bad) => match bad.why {
             WhyBad::Wrong(mistakes) => Ok(Checked { file, mistakes: mistakes.all().to_vec() }),
             WhyBad::Unreadable(_) => Err(bad.into()),
@@ -118,7 +142,26 @@ pub fn check() -> Result<Checked, Fault> {
 /// The names of all settings and sections, for those who type one. What is wrong with the file is not their matter now.
 pub fn known() -> Vec<String> {
     let loaded = || -> Option<Loaded> { settings(&Root::open(&path().ok()?.root).ok()??).ok() };
-    known_settings(&sections(&loaded().unwrap_or_default()))
+    let loaded = loaded().unwrap_or_default();
+    let mut known = known_settings(&sections(&loaded));
+    known.extend(defined(&loaded).into_iter().map(|one| one.section));
+    known
+}
+
+/// The sections that define something by name.
+fn defined(loaded: &Loaded) -> Vec<ShownDefinition> {
+    let from_file = schedule::file::read(&loaded.config);
+    let of_schedule = |(name, section): (&String, &Defined)| {
+        let said = match (from_file.good.get(name), from_file.mistake_of(name)) {
+            (Some((definition, _)), _) => Ok(definition.rhythm.to_string()),
+            (None, Some(mistake)) => Err(mistake.clone()),
+            (None, None) => return None,
+        };
+        Some(ShownDefinition { section: format!("{SCHEDULES}.{name}"), line: section.line, said })
+    };
+    let mut defined: Vec<ShownDefinition> = loaded.config.schedules.iter().filter_map(of_schedule).collect();
+    defined.sort_by_key(|one| one.line);
+    defined
 }
 
 fn sections(loaded: &Loaded) -> Vec<ShownSection> {

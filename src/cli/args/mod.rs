@@ -5,11 +5,13 @@ pub mod config;
 pub mod dead;
 pub mod group;
 pub mod init;
+pub mod job;
 pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
 pub mod retry;
+pub mod schedule;
 pub mod send;
 pub mod set;
 pub mod signal;
@@ -30,7 +32,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 18] = [
+pub const SUBCOMMANDS: [Subcommand; 19] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -46,6 +48,11 @@ pub const SUBCOMMANDS: [Subcommand; 18] = [
     ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
     ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
+    (
+        "schedule",
+        "List, show, add, run, pause or remove what runs again and again",
+        arguments::<schedule::ScheduleArgs>,
+    ),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
@@ -53,6 +60,9 @@ pub const SUBCOMMANDS: [Subcommand; 18] = [
 
 /// Other names of subcommands.
 pub const ALIASES: [(&str, &str); 1] = [("dlq", "dead")];
+
+/// Subcommands that have subcommands of their own.
+pub const NESTED: [&str; 1] = ["schedule"];
 
 /// The words that stand for subcommands.
 pub fn subcommand_words() -> impl Iterator<Item = &'static str> {
@@ -83,7 +93,7 @@ pub fn command() -> Command {
 }
 
 /// How to speak.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct CommonArgs {
     /// Print one JSON object on standard output
     #[arg(long, help_heading = "Output")]

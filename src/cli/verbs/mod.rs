@@ -9,6 +9,7 @@ mod dead;
 mod editor;
 mod group;
 mod init;
+mod job;
 mod list;
 mod logs;
 mod many;
@@ -17,6 +18,7 @@ mod pause;
 mod prune;
 mod ready;
 mod retry;
+mod schedule;
 mod send;
 mod set;
 mod signal;
@@ -55,6 +57,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
+        "schedule" => run(name, matches, args::schedule::ScheduleArgs::common, schedule::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),

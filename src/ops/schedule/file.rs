@@ -6,13 +6,15 @@
 use super::add::{check_jitter, rhythm};
 use crate::model::{
     bytes::Bytes,
-    config::{Defined, Mistake, SCHEDULES},
+    config::{Config, Defined, Mistake, SCHEDULES},
+    facts::Facts,
     limit::parse_seconds,
     schedule::{DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name},
     spec::JobSpec,
 };
 use crate::ops::{
     fault::Fault,
+    find::ARGUMENTS_FROM_INPUT,
     home::Home,
     start::{Request, fields::Fields, given::Common},
 };
@@ -21,10 +23,35 @@ use crate::plan::recur::Definitions;
 use crate::store::{StoreError, environments};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Keys of such a section beside the fields of a job.
-pub const OWN_KEYS: [&str; 8] = ["every", "cron", "tz", "overlap", "missed", "jitter", "restart", "env"];
+/// Keys of such a section beside the fields of a job: the name, what holds where it is not there, what it can be, and
+/// what it is.
+pub const KEYS: [(&str, &str, &str, &str); 8] = [
+    ("every", "one of both is needed", "a duration from `1s`", "the distance of the runs"),
+    ("cron", "one of both is needed", "a cron expression", "the times of the runs"),
+    ("tz", "that of the machine", "a time zone such as `Europe/Berlin`", "where the expression is read"),
+    (
+        "overlap",
+        "`\"skip\"`",
+        "`\"skip\"`, `\"queue\"`, `\"replace\"`",
+        "what happens to a run while the one before it goes on",
+    ),
+    (
+        "missed",
+        "`\"once\"`",
+        "`\"none\"`, `\"once\"`",
+        "how many runs make up for times at which nobody looked",
+    ),
+    ("jitter", "`0`", "a duration shorter than `every`", "each run comes up to so much later, by chance"),
+    (
+        "restart",
+        "`true`",
+        "`true`, `false`",
+        "whether a run that failed is followed by others before its time",
+    ),
+    ("env", "`{}`", "a table of texts", "variables of the runs"),
+];
 
 /// Where programs are looked for; a section can say otherwise.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -53,10 +80,10 @@ pub fn is_of_file(home: &Home, name: &str) -> bool {
 }
 
 /// Reads the sections.
-pub fn read(home: &Home) -> FromFile {
+pub fn read(config: &Config) -> FromFile {
     let mut from_file = FromFile::default();
-    for (name, defined) in home.config.schedules.iter().take(SCHEDULES_MAX) {
-        match definition(home, name, defined) {
+    for (name, defined) in config.schedules.iter().take(SCHEDULES_MAX) {
+        match definition(config, name, defined) {
             Ok(good) => drop(from_file.good.insert(name.clone(), good)),
             Err(mistake) => drop(from_file.mistakes.insert(name.clone(), mistake)),
         }
@@ -66,7 +93,7 @@ pub fn read(home: &Home) -> FromFile {
 
 /// The definitions for a pass, their environments written down, and what the user should be told.
 pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
-    let FromFile { good, mistakes } = read(home);
+    let FromFile { good, mistakes } = read(&home.config);
     let mut definitions = Definitions::default();
     for (name, (mut definition, inherited)) in good {
         let (env, _) = environments::save(&home.root, &inherited)?;
@@ -80,13 +107,27 @@ pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError
     Ok((definitions, warnings))
 }
 
+/// What the user is told where the settings file takes the place of what was added by hand. It is told once: from then on
+/// the file is who defines it.
+pub fn replaced(facts: &Facts, definitions: &Definitions) -> Vec<String> {
+    let by_hand = |name: &&String| {
+        facts.schedules().get(*name).is_some_and(|known| known.definition.source == DefinedBy::Command)
+    };
+    let replaced = definitions.good.keys().filter(by_hand);
+    replaced
+        .map(|name| {
+            format!("the schedule {name}, which was added by hand, is now as [{SCHEDULES}.{name}] of config.toml says")
+        })
+        .collect()
+}
+
 /// What is wrong, and with which key.
 struct Wrong {
     key: &'static str,
     why: String,
 }
 
-fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
+fn definition(config: &Config, name: &str, defined: &Defined) -> Result<(Definition, Inherited), Mistake> {
     let full = format!("{SCHEDULES}.{name}");
     let mistake = |key: Option<&str>, why: &str| Mistake {
         line: key.map_or(defined.line, |key| defined.line_of(key)),
@@ -103,17 +144,34 @@ fn definition(home: &Home, name: &str, defined: &Defined) -> Result<(Definition,
     let (inherited, variables) = surroundings(&env).map_err(|why| mistake(Some("env"), &why))?;
     let request =
         Fields::of(of_job).applied_to(&Request::default()).map_err(|bad| mistake(None, &bad.to_string()))?;
-    let spec = spec(home, request, inherited.clone(), variables);
+    if let Some((key, why)) = useless(&request) {
+        return Err(mistake(Some(key), why));
+    }
+    let spec = spec(config, request, inherited.clone(), variables);
     let spec = spec.map_err(|fault| mistake(None, &fault.message))?;
     definition.task = Task::Run(Box::new(spec));
     Ok((definition, inherited))
+}
+
+/// A field of a job that makes no sense for what recurs.
+fn useless(request: &Request) -> Option<(&'static str, &'static str)> {
+    const NO_OTHER: &str = "a recurring job waits for no other one";
+    let reads = |input: &str| request.stdin.as_deref() == Some(Path::new(input));
+    if !request.after.is_empty() {
+        return Some(("after", NO_OTHER));
+    }
+    if !request.after_end.is_empty() {
+        return Some(("after_end", NO_OTHER));
+    }
+    let has_nobody = reads("pipe") || reads(ARGUMENTS_FROM_INPUT);
+    has_nobody.then_some(("stdin", "a recurring job has nobody who sends it input; expected a file"))
 }
 
 fn split(fields: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
     let (own, of_job): (Vec<_>, Vec<_>) = fields
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()))
-        .partition(|(key, _)| OWN_KEYS.contains(&key.as_str()));
+        .partition(|(key, _)| KEYS.iter().any(|(own, ..)| own == key));
     (own.into_iter().collect(), of_job.into_iter().collect())
 }
 
@@ -205,11 +263,11 @@ fn home_folder() -> PathBuf {
 
 /// What each run is like. That its program and its folder are there is found out by the run, whose failure is seen.
 fn spec(
-    home: &Home,
+    config: &Config,
     request: Request,
     inherited: Inherited,
     variables: Vec<String>,
 ) -> Result<JobSpec, Fault> {
     let cwd = Some(request.cwd.as_ref().map_or_else(home_folder, |given| home_folder().join(given)));
-    Common::without_submitter(&home.config, inherited, variables).spec(&Request { cwd, ..request })
+    Common::without_submitter(config, inherited, variables).spec(&Request { cwd, ..request })
 }
