@@ -9,9 +9,10 @@ use crate::model::{
     config::{section, setting},
     facts::Head,
     job::Job,
+    schedule::DefinedBy,
     state::Status,
 };
-use crate::ops::{self, group::Standing, known::known};
+use crate::ops::{self, group::Standing, known::known, schedule};
 use crate::os::session;
 use crate::render::{
     human::{group_brief, screen::fit, words::title},
@@ -133,9 +134,18 @@ fn command() -> Command {
     command.build();
     let names: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
     for name in names {
-        command = command.mut_subcommand(&name, |one| one.mut_args(|arg| with_values(&name, arg)));
+        command = command.mut_subcommand(&name, |one| knowing(&name, one));
     }
     command
+}
+
+/// A subcommand whose arguments, and those of its own subcommands, know what their values can be.
+fn knowing(name: &str, mut command: Command) -> Command {
+    let nested: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    for one in nested {
+        command = command.mut_subcommand(&one, |command| knowing(&format!("{name} {one}"), command));
+    }
+    command.mut_args(|arg| with_values(name, arg))
 }
 
 /// Adds what an argument's values can be, by how the help calls them: each such word means the same everywhere.
@@ -164,6 +174,15 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         Some("KEY") if subcommand == "status" => arg.add(ArgValueCompleter::new(keys)),
         // Elsewhere, a name is new, or that of something else.
         Some("NAME") if subcommand == "health" => arg.add(ArgValueCompleter::new(recurring)),
+        Some("SCHEDULE") => {
+            let wanted = schedulable(subcommand);
+            arg.add(ArgValueCompleter::new(move |word: &OsStr| schedules(word, wanted)))
+        }
+        // A name that is there is one to change.
+        Some("NAME") if long.is_empty() && subcommand == "schedule add" => {
+            arg.add(ArgValueCompleter::new(move |word: &OsStr| schedules(word, is_added)))
+        }
+        Some("ZONE") => arg.add(ArgValueCompleter::new(zones)),
         Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
         // Elsewhere, --name gives a new one.
@@ -304,6 +323,40 @@ fn recurring(word: &OsStr) -> Vec<CompletionCandidate> {
 fn said(group: &Standing) -> String {
     let brief = group_brief(group);
     brief.strip_prefix(&format!("{} ", group.name)).unwrap_or(&brief).to_owned()
+}
+
+/// Which schedules a subcommand can act on.
+fn schedulable(subcommand: &str) -> fn(&schedule::Standing) -> bool {
+    match subcommand {
+        "schedule pause" => |one| !is_paused(one),
+        "schedule resume" => is_paused,
+        "schedule remove" => is_added,
+        _ => |_| true,
+    }
+}
+
+fn is_paused(one: &schedule::Standing) -> bool {
+    one.schedule.as_ref().is_some_and(|schedule| schedule.paused_at.is_some())
+}
+
+fn is_added(one: &schedule::Standing) -> bool {
+    one.definition.as_ref().is_some_and(|definition| definition.source == DefinedBy::Command)
+}
+
+fn schedules(word: &OsStr, wanted: fn(&schedule::Standing) -> bool) -> Vec<CompletionCandidate> {
+    let standings = schedule::list(None).map(|listed| listed.standings).unwrap_or_default();
+    let known = standings.into_iter().filter(|one| wanted(one) && begins(&one.name, word));
+    known
+        .map(|one| {
+            let when = one.definition.as_ref().map(|definition| definition.rhythm.to_string());
+            CompletionCandidate::new(&one.name).help(when.map(Into::into))
+        })
+        .collect()
+}
+
+/// Time zones, once somebody has begun to type one: there are six hundred.
+fn zones(word: &OsStr) -> Vec<CompletionCandidate> {
+    schedule::zones().filter(|zone| begins(zone, word)).map(CompletionCandidate::new).collect()
 }
 
 fn settings(word: &OsStr) -> Vec<CompletionCandidate> {

@@ -8,15 +8,16 @@ use clap::{Arg, Command};
 use std::fmt::Write;
 
 /// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
+    ("Recurring", &["schedule"]),
     ("Watch over", &["health", "dead"]),
     ("Set up", &["config", "init"]),
 ];
 
-/// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 19] = [
+/// The options that `-h` shows of a subcommand, by the words that stand for it: those of every day, few enough for ten lines.
+pub const EVERYDAY: [(&str, &[&str]); 27] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -34,6 +35,14 @@ pub const EVERYDAY: [(&str, &[&str]); 19] = [
     ("dead", &["label", "limit", "all", "yes"]),
     ("group", &["slots", "json"]),
     ("health", &["jobs", "json", "prometheus"]),
+    ("schedule", &[]),
+    ("schedule list", &["json"]),
+    ("schedule show", &["json"]),
+    ("schedule add", &["every", "cron", "tz", "overlap"]),
+    ("schedule run", &["wait", "within", "follow"]),
+    ("schedule pause", &[]),
+    ("schedule resume", &[]),
+    ("schedule remove", &[]),
     ("config", &["json"]),
     ("init", &[]),
 ];
@@ -50,13 +59,13 @@ pub const EXIT_CODES: [(&str, &str); 10] = [
     ("0", "Done; doing again what is done already counts as done."),
     ("1", "It failed; the message says why."),
     ("2", "The command line is wrong."),
-    ("3", "No such job, group or key, or several jobs that could be meant."),
+    ("3", "No such job, group, schedule or key, or several jobs that could be meant."),
     ("4", "The state of the job does not allow that."),
     ("5", "The index is damaged, from a newer version, or not yours alone; nothing was written."),
     ("75", "Not now; trying again later can work."),
     ("78", "The settings are wrong."),
-    ("126", "start, retry: the command cannot be executed."),
-    ("127", "start, retry: the command is not found."),
+    ("126", "start, retry, schedule add: the command cannot be executed."),
+    ("127", "start, retry, schedule add: the command is not found."),
 ];
 
 /// What the exit codes mean of `wait`, and of `start` where it waits.
@@ -91,7 +100,7 @@ pub const FILES: [(&str, &str); 4] = [
     ("jobs.json", "The index: every job and its state."),
     ("config.toml", "The settings; it need not be there."),
     ("runs/ID.log", "The output of a job."),
-    ("env/", "The environments of jobs that may still run, and of dead letters."),
+    ("env/", "The environments of jobs that may still run, of dead letters and of schedules."),
 ];
 
 /// The subcommands under their headings.
@@ -135,12 +144,19 @@ fn built(mut command: Command) -> Command {
     command
 }
 
-fn shortened(command: Command, name: &str) -> Command {
+fn shortened(mut command: Command, name: &str) -> Command {
+    let nested: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_owned()).collect();
+    for one in &nested {
+        command = command.mut_subcommand(one, |command| shortened(command, &format!("{name} {one}")));
+    }
     let shown = EVERYDAY.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, options)| options);
     let has_positionals = command.get_positionals().next().is_some();
     let mut lines = vec!["{about}", "{usage-heading} {usage}"];
     if has_positionals {
         lines.push("{positionals}");
+    }
+    if !nested.is_empty() {
+        lines.push("{subcommands}");
     }
     let is_shown = |arg: &Arg| arg.get_long().is_some_and(|long| shown.contains(&long));
     if command.get_arguments().any(is_shown) {

@@ -3,7 +3,7 @@
 //! The library that reads the line knows what is wrong and where; the sentences are ours. Nothing here shows the value of an
 //! option of `start`: it may be the value of a variable that came to the wrong place.
 
-use super::args::{self, SUBCOMMANDS, subcommand_words};
+use super::args::{self, NESTED, SUBCOMMANDS, subcommand_words};
 use super::verbs;
 use crate::model::nearest::nearest_word;
 use crate::ops::fault::{Code, Fault};
@@ -23,9 +23,12 @@ pub fn straightened(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let place = 1 + before;
     let Some(word) = arguments.get(place) else { return arguments };
     if word == "help" {
-        let asked = arguments.len() > place + 1;
         arguments.remove(place);
-        arguments.insert(place + usize::from(asked), "--help".into());
+        let asked = arguments.get(place).map_or(0, |word| {
+            let has_own = NESTED.iter().any(|name| word == name);
+            if has_own && arguments.len() > place + 1 { 2 } else { 1 }
+        });
+        arguments.insert(place + asked, "--help".into());
     }
     let is_subcommand = |word: &OsString| subcommand_words().any(|name| word == name);
     if before > 0 && arguments.get(place).is_some_and(is_subcommand) {
@@ -50,14 +53,18 @@ pub fn command_of(arguments: &[OsString]) -> String {
 pub fn fault(error: &clap::Error, arguments: &[OsString]) -> Fault {
     let mut whole = args::command();
     whole.build();
-    let name = arguments.get(1).and_then(|word| word.to_str()).unwrap_or_default();
-    let known = whole.find_subcommand(name);
-    let line = Line {
-        error,
-        name: known.map_or("", Command::get_name),
-        command: known.unwrap_or(&whole),
-        hides_values: name == "start",
-    };
+    let (mut command, mut name) = (&whole, String::new());
+    for word in arguments.iter().skip(1).filter(|word| !is_common(word)) {
+        let Some(known) = command.find_subcommand(word) else { break };
+        name = if name.is_empty() {
+            known.get_name().to_owned()
+        } else {
+            format!("{name} {}", known.get_name())
+        };
+        command = known;
+    }
+    let hides_values = ["start", "schedule add"].contains(&name.as_str());
+    let line = Line { error, name: &name, command, hides_values };
     let (message, hint) = line.said();
     let help = match line.name {
         "" => "bgctl --help says what there is".to_owned(),
@@ -104,14 +111,22 @@ impl Line<'_> {
     fn unknown_subcommand(&self) -> (String, Option<String>) {
         let word = self.text(ContextKind::InvalidSubcommand).unwrap_or_default();
         let word = name_only(&word);
-        let near = nearest_word(word, SUBCOMMANDS.iter().map(|(name, ..)| *name));
-        (format!("there is no command {word:?}"), near.map(|near| format!("did you mean {near}?")))
+        let near = |near| format!("did you mean {near}?");
+        if self.name.is_empty() {
+            let found = nearest_word(word, SUBCOMMANDS.iter().map(|(name, ..)| *name));
+            return (format!("there is no command {word:?}"), found.map(near));
+        }
+        let known: Vec<&str> = self.command.get_subcommands().map(Command::get_name).collect();
+        let found = nearest_word(word, known.iter().copied()).map(near);
+        let hint = found.unwrap_or_else(|| format!("one of: {}", known.join(", ")));
+        (format!("bgctl {} knows no {word:?}", self.name), Some(hint))
     }
 
     fn unknown_argument(&self, word: &str) -> (String, Option<String>) {
         let whose = if self.name.is_empty() { "bgctl".to_owned() } else { format!("bgctl {}", self.name) };
         if !word.starts_with('-') {
-            return (format!("{whose} takes no argument {word:?}"), None);
+            let hint = (self.name == "schedule add").then(|| "the command stands behind --".to_owned());
+            return (format!("{whose} takes no argument {word:?}"), hint);
         }
         let known = self.command.get_arguments().filter_map(|arg| arg.get_long());
         let near = nearest_word(word.trim_start_matches('-'), known);
@@ -147,8 +162,21 @@ impl Line<'_> {
         let missing = self.words(ContextKind::InvalidArg);
         // A group of which one is wanted.
         let groups: Vec<&String> = missing.iter().filter(|one| one.contains('|')).collect();
-        let lacks_job = missing.iter().any(|one| called(one) == "JOB");
+        let lacks = |what: &str| missing.iter().any(|one| called(one) == what);
+        let lacks_job = lacks("JOB");
         match self.name {
+            name if lacks("SCHEDULE") => {
+                (format!("bgctl {name}: which schedule?"), Some("bgctl schedule list shows them".to_owned()))
+            }
+            "schedule add" if lacks("NAME") => (
+                "bgctl schedule add: under which name?".to_owned(),
+                Some("bgctl schedule add NAME --every 15m -- COMMAND".to_owned()),
+            ),
+            "schedule add" => (
+                "there is no command to run".to_owned(),
+                Some("bgctl schedule add NAME --every 15m -- COMMAND".to_owned()),
+            ),
+            "schedule run" => ("--within needs --wait".to_owned(), None),
             "start" if groups.is_empty() => {
                 ("there is no command to run".to_owned(), Some("bgctl start -- make -j4".to_owned()))
             }
@@ -256,6 +284,8 @@ mod tests {
     fn help_is_a_command_too() {
         assert_eq!(straight("bgctl help"), "bgctl --help");
         assert_eq!(straight("bgctl help list"), "bgctl list --help");
+        assert_eq!(straight("bgctl help schedule"), "bgctl schedule --help");
+        assert_eq!(straight("bgctl help schedule add"), "bgctl schedule add --help");
         assert_eq!(straight("bgctl start help"), "bgctl start help");
     }
 }

@@ -83,7 +83,7 @@ impl Calendar {
             return Err(bad("it is too long"));
         }
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(expression).map_err(|error| bad(&error.to_string()))?;
+        let cron = parser.parse(expression).map_err(|error| bad(error.to_string().trim_end_matches('.')))?;
         let known: Tz = zone.parse().map_err(|_| BadCalendar::Zone(zone.chars().take(60).collect()))?;
         let text = CalendarText { expression: expression.to_owned(), zone: known.name().to_owned() };
         Ok(Self { text, cron: Box::new(cron), zone: known })

@@ -9,11 +9,12 @@ use super::{
     },
 };
 use crate::model::{
-    config::{GROUPS, Loaded, Mistake, SECTIONS, SESSIONS, SLOTS, Section, Value},
+    config::{Defined, GROUPS, Loaded, Mistake, SCHEDULES, SECTIONS, SESSIONS, SLOTS, Section, Value},
     nearest::{nearest, nearest_word},
+    schedule::SESSION_REFRESH,
 };
 use crate::store::root::{CONFIG, Root};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The file of the settings.
 #[derive(Debug)]
@@ -37,6 +38,19 @@ pub struct Shown {
     pub sections: Vec<ShownSection>,
     /// The only one that was asked for.
     pub single: Option<Value>,
+    /// Sections that define something by name, in the order of the file.
+    pub defined: Vec<ShownDefinition>,
+}
+
+/// A section that defines something by name, such as `schedules.nightly`.
+#[derive(Debug)]
+pub struct ShownDefinition {
+    /// Its name.
+    pub section: String,
+    /// The line of its heading.
+    pub line: usize,
+    /// What it comes to, in a few words; or what is wrong with it.
+    pub said: Result<String, Mistake>,
 }
 
 /// A section of settings.
@@ -99,8 +113,11 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
         None => Loaded::default(),
     };
     let mut sections = sections(&loaded);
-    let Some(asked) = asked else { return Ok(Shown { file, sections, single: None }) };
-    let known = known_settings(&sections);
+    let mut defined = defined(&loaded, &file.root);
+    let Some(asked) = asked else { return Ok(Shown { file, sections, single: None, defined }) };
+    let mut known = known_settings(&sections);
+    known.extend(defined.iter().map(|one| one.section.clone()));
+    defined.retain(|one| one.section == asked || is_inside(&one.section, asked));
     sections.retain_mut(|section| {
         let of_section = section.name == asked || is_inside(&section.name, asked);
         section
@@ -110,12 +127,13 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
     });
     let is_setting = |section: &ShownSection| section.name != asked && !is_inside(&section.name, asked);
     match &sections[..] {
+        [] if !defined.is_empty() => Ok(Shown { file, sections, single: None, defined }),
         [] => Err(no_such_setting(asked, &known)),
         [only] if is_setting(only) => {
             let single = only.settings.first().map(|setting| setting.value);
-            Ok(Shown { file, sections, single })
+            Ok(Shown { file, sections, single, defined })
         }
-        _ => Ok(Shown { file, sections, single: None }),
+        _ => Ok(Shown { file, sections, single: None, defined }),
     }
 }
 
@@ -144,14 +162,40 @@ pub fn check() -> Result<Checked, Fault> {
 
 fn not_renewed(skipped: &Skipped) -> Note {
     let key = format!("{SESSIONS}.{}", skipped.name);
-    let message = format!("{key} has no refresh, the command that renews it: the session is not kept alive");
-    Note { line: skipped.line, key, message }
+    Note { line: skipped.line, message: format!("{key} {NOT_RENEWED}"), key }
 }
+
+const NOT_RENEWED: &str = "has no refresh, the command that renews it: the session is not kept alive";
 
 /// The names of all settings and sections, for those who type one. What is wrong with the file is not their matter now.
 pub fn known() -> Vec<String> {
     let loaded = || -> Option<Loaded> { settings(&Root::open(&path().ok()?.root).ok()??).ok() };
-    known_settings(&sections(&loaded().unwrap_or_default()))
+    let loaded = loaded().unwrap_or_default();
+    let mut known = known_settings(&sections(&loaded));
+    let root = path().map(|file| file.root).unwrap_or_default();
+    known.extend(defined(&loaded, &root).into_iter().map(|one| one.section));
+    known
+}
+
+/// The sections that define something by name.
+fn defined(loaded: &Loaded, root: &Path) -> Vec<ShownDefinition> {
+    let from_file = file::read(&loaded.config, root);
+    let shown = |section: String, schedule: &str, one: &Defined| {
+        let said = match (from_file.good.get(schedule), from_file.mistake_of(schedule)) {
+            (Some((definition, _)), _) => Ok(definition.rhythm.to_string()),
+            (None, Some(mistake)) => Err(mistake.clone()),
+            (None, None) => Ok(NOT_RENEWED.to_owned()),
+        };
+        ShownDefinition { section, line: one.line, said }
+    };
+    let schedules = loaded.config.schedules.iter();
+    let schedules = schedules.map(|(name, one)| shown(format!("{SCHEDULES}.{name}"), name, one));
+    let sessions = loaded.config.sessions.iter();
+    let sessions = sessions
+        .map(|(name, one)| shown(format!("{SESSIONS}.{name}"), &format!("{SESSION_REFRESH}.{name}"), one));
+    let mut defined: Vec<ShownDefinition> = schedules.chain(sessions).collect();
+    defined.sort_by_key(|one| one.line);
+    defined
 }
 
 fn sections(loaded: &Loaded) -> Vec<ShownSection> {

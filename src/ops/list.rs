@@ -39,6 +39,8 @@ pub struct Request {
     pub names: Vec<NamePattern>,
     /// Only jobs of this group.
     pub group: Option<String>,
+    /// Only runs of this schedule, be it there or gone.
+    pub schedule: Option<String>,
     /// Only jobs submitted since.
     pub since: Option<Since>,
     /// At most so many jobs, once they are sorted.
@@ -54,9 +56,9 @@ pub struct Request {
 impl Request {
     /// Whether only some jobs are wanted. Who chooses wants all that he chose, not only the latest.
     pub fn chooses(&self) -> bool {
-        let Self { dead, statuses, labels, names, group, since, .. } = self;
+        let Self { dead, statuses, labels, names, group, schedule, since, .. } = self;
         let is_open = statuses.is_empty() && labels.is_empty() && names.is_empty() && since.is_none();
-        *dead || group.is_some() || !is_open
+        *dead || group.is_some() || schedule.is_some() || !is_open
     }
 
     fn wants(&self, job: &Job, now: Timestamp) -> bool {
@@ -339,7 +341,9 @@ fn wanted(facts: &Facts, request: &Request, now: Timestamp) -> Result<(Vec<Job>,
         let has_status = request.statuses.is_empty() || request.statuses.contains(&head.status);
         let group = request.group.as_deref();
         let has_group = group.is_none_or(|name| pick::group_of(head.group.as_deref()) == name);
-        has_status && has_group && (head.dead_letter || !request.dead)
+        let schedule = request.schedule.as_deref();
+        let has_schedule = schedule.is_none_or(|name| head.schedule.as_deref() == Some(name));
+        has_status && has_group && has_schedule && (head.dead_letter || !request.dead)
     })?;
     let (mut active, mut ended): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().filter(|job| request.wants(job, now)).partition(|job| !job.status().has_ended());

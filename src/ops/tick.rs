@@ -97,6 +97,9 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
         Ok((definitions, warnings)) => (home.has_sound_config().then_some(definitions), warnings),
         Err(error) => (None, vec![error.to_string()]),
     };
+    if let Some(definitions) = &definitions {
+        warnings.extend(file::replaced(&store.read()?, definitions));
+    }
     let pass =
         crate::pass::Pass { definitions: definitions.as_ref(), ..home.pass(&store, executor.as_ref()) };
     let mut decided = if dry_run { pass.foresee()? } else { pass.advance(Scope::Tick, &mut |_| Ok(()))? };

@@ -8,6 +8,7 @@ mod many;
 mod overview;
 mod report;
 mod retry;
+mod schedule;
 mod status;
 
 pub use config::{checked_settings, settings, settings_file};
@@ -18,12 +19,13 @@ pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
 pub use report::reported;
 pub use retry::{retried, retried_to_the_end, retry_foreseen};
+pub use schedule::{schedule_changed, schedule_foreseen, schedule_ran, schedules};
 pub use status::status;
 
 use crate::exec::Signalled;
 use crate::model::{
     Timestamp, claim::Claim, dependency::Until, id::JobId, job::Job, limit::Limits, outcome::Ending,
-    state::State,
+    spec::JobSpec, state::State,
 };
 use crate::ops::{
     cancel::{self, CancelResult, Cancelled},
@@ -47,23 +49,10 @@ use serde_json::{Map, Value, json};
 pub fn job(job: &Job) -> Value {
     let mut value = serde_json::to_value(job).unwrap_or_default();
     let Some(fields) = value.as_object_mut() else { return value };
-    let limits = &job.spec.limits;
     let absent = [
-        ("name", Value::Null),
-        ("argv", Value::Null),
-        ("grace_seconds", limits.grace.seconds.into()),
-        ("log_max_bytes", limits.log.bytes.into()),
         ("attempt", 0.into()),
-        ("max_attempts", 1.into()),
-        ("retry_delay_seconds", job.spec.retry.delay_seconds.into()),
-        ("retry_max_delay_seconds", job.spec.retry.delay_seconds_max.into()),
-        ("retry_on", Value::Null),
-        ("priority", job.spec.priority.as_str().into()),
-        ("key", Value::Null),
-        ("key_ttl_seconds", 0.into()),
         ("after", json!([])),
         ("after_end", json!([])),
-        ("group", Value::Null),
         ("batch", Value::Null),
         ("array_index", Value::Null),
         ("retry_of", Value::Null),
@@ -77,29 +66,57 @@ pub fn job(job: &Job) -> Value {
         ("leftovers_left", false.into()),
         ("best_effort", false.into()),
         ("notes", json!([])),
-        ("env", Value::Null),
-        ("stdin", Value::Null),
-        ("stdin_pipe", false.into()),
         ("stdin_closed_at", Value::Null),
         ("parent", Value::Null),
-        ("service", false.into()),
-        ("env_names", json!([])),
         ("session", Value::Null),
         ("paused_at", Value::Null),
+        ("schedule", Value::Null),
     ];
     for (name, nothing) in absent {
         fields.entry(name).or_insert(nothing);
     }
-    let given = [
-        ("limits_from", limits_from(limits)),
-        ("on_leftovers", serde_json::to_value(job.spec.leftovers).unwrap_or_default()),
-        ("claim", claim_of(job).map_or(Value::Null, claim)),
-        ("ending", ending(job.ending())),
-    ];
-    for (name, given) in given {
-        fields.insert(name.to_owned(), given);
-    }
+    complete(fields, &job.spec);
+    fields.insert("claim".to_owned(), claim_of(job).map_or(Value::Null, claim));
+    fields.insert("ending".to_owned(), ending(job.ending()));
     value
+}
+
+/// What each run of a schedule is like: the fields of a job that are its submitter's, each of them.
+fn template(spec: &JobSpec) -> Value {
+    let mut value = serde_json::to_value(spec).unwrap_or_default();
+    let Some(fields) = value.as_object_mut() else { return value };
+    complete(fields, spec);
+    value
+}
+
+/// Adds what the index leaves out of what was asked, where it says nothing.
+fn complete(fields: &mut Map<String, Value>, spec: &JobSpec) {
+    let limits = &spec.limits;
+    let absent = [
+        ("name", Value::Null),
+        ("argv", Value::Null),
+        ("grace_seconds", limits.grace.seconds.into()),
+        ("log_max_bytes", limits.log.bytes.into()),
+        ("max_attempts", 1.into()),
+        ("retry_delay_seconds", spec.retry.delay_seconds.into()),
+        ("retry_max_delay_seconds", spec.retry.delay_seconds_max.into()),
+        ("retry_on", Value::Null),
+        ("priority", spec.priority.as_str().into()),
+        ("key", Value::Null),
+        ("key_ttl_seconds", 0.into()),
+        ("group", Value::Null),
+        ("env", Value::Null),
+        ("stdin", Value::Null),
+        ("stdin_pipe", false.into()),
+        ("service", false.into()),
+        ("env_names", json!([])),
+        ("on_end", Value::Null),
+    ];
+    for (name, nothing) in absent {
+        fields.entry(name).or_insert(nothing);
+    }
+    fields.insert("limits_from".to_owned(), limits_from(limits));
+    fields.insert("on_leftovers".to_owned(), serde_json::to_value(spec.leftovers).unwrap_or_default());
 }
 
 fn limits_from(limits: &Limits) -> Value {

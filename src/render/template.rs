@@ -6,7 +6,7 @@ use crate::ops::list::Entry;
 use serde_json::Value;
 
 /// The fields of a job in JSON that are no column, for placeholders; a test compares them with what is printed.
-pub const FIELDS: [&str; 43] = [
+pub const FIELDS: [&str; 45] = [
     "after",
     "after_end",
     "argv",
@@ -34,6 +34,7 @@ pub const FIELDS: [&str; 43] = [
     "not_before",
     "notes",
     "observed",
+    "on_end",
     "on_leftovers",
     "paused_at",
     "priority",
@@ -41,6 +42,7 @@ pub const FIELDS: [&str; 43] = [
     "retry_max_delay_seconds",
     "retry_of",
     "retry_on",
+    "schedule",
     "session",
     "signal",
     "stale_after_seconds",

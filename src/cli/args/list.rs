@@ -37,6 +37,9 @@ pub struct ListArgs {
     /// Only jobs of this group
     #[arg(long, value_name = "NAME", help_heading = "Which jobs")]
     pub group: Option<String>,
+    /// Only the runs of this schedule
+    #[arg(long, value_name = "SCHEDULE", help_heading = "Which jobs")]
+    pub schedule: Option<String>,
     /// Only jobs submitted since: 2h, 2026-11-21
     ///
     /// A duration before now, a day or a time in local time (2026-11-21, '2026-11-21 14:30'), or a time with its zone

@@ -6,11 +6,13 @@ pub mod dead;
 pub mod group;
 pub mod health;
 pub mod init;
+pub mod job;
 pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
 pub mod retry;
+pub mod schedule;
 pub mod send;
 pub mod set;
 pub mod signal;
@@ -31,7 +33,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 19] = [
+pub const SUBCOMMANDS: [Subcommand; 20] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -47,6 +49,11 @@ pub const SUBCOMMANDS: [Subcommand; 19] = [
     ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
     ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
+    (
+        "schedule",
+        "List, show, add, run, pause or remove what runs again and again",
+        arguments::<schedule::ScheduleArgs>,
+    ),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     (
         "health",
@@ -59,6 +66,9 @@ pub const SUBCOMMANDS: [Subcommand; 19] = [
 
 /// Other names of subcommands.
 pub const ALIASES: [(&str, &str); 1] = [("dlq", "dead")];
+
+/// Subcommands that have subcommands of their own.
+pub const NESTED: [&str; 1] = ["schedule"];
 
 /// The words that stand for subcommands.
 pub fn subcommand_words() -> impl Iterator<Item = &'static str> {
@@ -89,7 +99,7 @@ pub fn command() -> Command {
 }
 
 /// How to speak.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 pub struct CommonArgs {
     /// Print one JSON object on standard output
     #[arg(long, help_heading = "Output")]

@@ -1,7 +1,7 @@
 //! `bgctl set`: its arguments.
 
-use super::start::{PriorityArg, coming_time};
 use super::{CommonArgs, LimitArg, SizeArg, limit, nonzero_limit, size_limit, within};
+use super::{job::PriorityArg, start::coming_time};
 use crate::model::Timestamp;
 use clap::{ArgGroup, Args};
 

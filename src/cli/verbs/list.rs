@@ -19,6 +19,7 @@ pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
         labels: args.label.clone(),
         names: args.name.clone(),
         group: args.group.clone(),
+        schedule: args.schedule.clone(),
         since: args.since,
         limit: args.limit.map(|limit| limit as usize),
         sort: args.sort,

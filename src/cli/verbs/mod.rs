@@ -10,6 +10,7 @@ mod editor;
 mod group;
 mod health;
 mod init;
+mod job;
 mod list;
 mod logs;
 mod many;
@@ -18,6 +19,7 @@ mod pause;
 mod prune;
 mod ready;
 mod retry;
+mod schedule;
 mod send;
 mod set;
 mod signal;
@@ -56,6 +58,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
+        "schedule" => run(name, matches, args::schedule::ScheduleArgs::common, schedule::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "health" => run(name, matches, |args: &args::health::HealthArgs| args.common, health::run),
         "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),

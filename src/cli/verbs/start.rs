@@ -1,14 +1,14 @@
 //! `bgctl start`: from its arguments to a use case, from the outcome to words and an exit code.
 
 use super::{
-    many,
+    job, many,
     ready::readied,
     wait::{Manner, still_goes_on, waited},
 };
-use crate::cli::args::start::{LeftoversArg, StartArgs, WhenFullArg};
+use crate::cli::args::start::{StartArgs, WhenFullArg};
 use crate::cli::usage;
 use crate::cli::verbs::logs::{self, copied, manner, sink};
-use crate::model::{id::JobId, priority::Priority};
+use crate::model::id::JobId;
 use crate::ops::{
     attend::Attendance,
     fault::{Code, Fault},
@@ -34,21 +34,10 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     if args.within.is_some() && !(waits_for_room || args.wait || args.ready.is_some()) {
         return Err(usage::refused("start", "--within needs --wait, --ready or --when-full wait"));
     }
-    if args.plan_hash.is_some() && !args.unique {
-        return Err(usage::refused("start", "--plan-hash needs --unique"));
-    }
-    if args.create_group && args.group.is_none() && args.batch.is_none() {
-        return Err(usage::refused("start", "--create-group needs --group"));
-    }
-    if args.key_ttl.is_some() && args.key.is_none() && !args.unique && args.batch.is_none() {
-        return Err(usage::refused("start", "--key-ttl needs --key or --unique"));
-    }
+    job::check("start", &args.job, args.batch.is_some())?;
     // A line of a batch may say that it is none.
-    if args.service && args.batch.is_none() && (waits_for_room || request.priority != Priority::Normal) {
-        let flag = if waits_for_room { "--when-full wait" } else { "--priority" };
-        let message =
-            format!("a service needs no slot and never waits for one: {flag} does nothing with --service");
-        return Err(usage::refused("start", &message));
+    if args.job.service && args.batch.is_none() && waits_for_room {
+        return Err(job::useless_with_service("start", "--when-full wait"));
     }
     let when_full = if waits_for_room {
         WhenFull::Wait { within: args.within.map(Duration::from_secs) }
@@ -62,7 +51,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     }
     if args.dry_run {
         let foreseen = start::foresee(&request, when_full)?;
-        let own_input = args.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
+        let own_input = args.job.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
         let text = human::foreseen_one(&foreseen, own_input, SystemClock.now());
         voice.result("start", &text, &json::foreseen(&foreseen), &[])?;
         return Ok(0);
@@ -117,7 +106,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     let code = if args.follow {
         copied(follow(&id, voice))
     } else if args.wait {
-        wait_for_one(&id, within, voice)
+        wait_for_one("start", &id, within, voice)
     } else if let Some(pattern) = &pattern {
         wait_for_ready(&id, pattern, within, voice)
     } else {
@@ -133,43 +122,17 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
 /// What the flags ask for.
 fn request(args: &StartArgs) -> start::Request {
     start::Request {
-        argv: args.command.clone(),
-        shell: args.shell.clone(),
-        name: args.name.clone(),
-        labels: args.label.clone(),
-        cwd: args.cwd.clone(),
-        env: args.env.clone(),
-        env_files: args.env_file.clone(),
-        unset: args.unset.clone(),
-        clean_env: args.clean_env,
-        timeout: args.timeout.map(|limit| limit.0),
-        stale_after: args.stale_after.map(|limit| limit.0),
-        grace: args.grace.map(|limit| limit.0),
-        stdin: args.stdin.clone(),
-        log: args.log_max.map(|limit| limit.0),
-        service: args.service,
-        leave_leftovers: args.leftovers == LeftoversArg::Leave,
-        priority: args.priority.into(),
-        key: args.key.clone(),
-        unique: args.unique,
-        plan_hash: args.plan_hash.clone(),
-        key_ttl_seconds: args.key_ttl,
-        attempts: args.attempts,
-        retry: args.retry,
-        retry_delay_seconds: args.retry_delay,
-        retry_max_delay_seconds: args.retry_max_delay,
-        retry_on: args.retry_on.clone(),
         after: args.after.clone(),
         after_end: args.after_end.clone(),
         delay_seconds: args.delay,
         at: args.at,
-        group: args.group.clone(),
-        create_group: args.create_group,
         many: args.batch.clone().map(Many::Batch).or_else(|| args.array.clone().map(Many::Array)),
+        ..job::request(&args.command, &args.job)
     }
 }
 
-fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
+/// Waits for the end of a job that a command started, and exits with its code.
+pub fn wait_for_one(command: &str, id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let waited =
@@ -179,7 +142,7 @@ fn wait_for_one(id: &JobId, within: Option<u64>, voice: Voice) -> Result<i32, Fa
         voice.say(&still_goes_on(&waited));
     }
     if voice.json {
-        voice.result("start", "", &json::started(id, json::waited(&waited)), &waited.warnings)?;
+        voice.result(command, "", &json::started(id, json::waited(&waited)), &waited.warnings)?;
     }
     Ok(waited.code)
 }
@@ -195,7 +158,8 @@ fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voi
     Ok(readied.code)
 }
 
-fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
+/// Prints the output of a job that a command started as it comes, and exits with its code.
+pub fn follow(id: &JobId, voice: Voice) -> Result<i32, Fault> {
     let home = Home::open(BrokenConfig::Warns)?;
     let attendance = Attendance::new(&home)?;
     let ids = std::slice::from_ref(id);

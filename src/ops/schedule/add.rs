@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::ops::{
     fault::{Code, Fault},
+    find::ARGUMENTS_FROM_INPUT,
     home::{BrokenConfig, Home},
     start::{Request, given, submit},
 };
@@ -19,6 +20,7 @@ use crate::os::{clock::Clock, inherited::Inherited};
 use crate::pass::Decided;
 use crate::plan::{pick, recur};
 use crate::store::{Store, environments};
+use std::path::Path;
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -66,9 +68,6 @@ pub struct Foreseen {
     /// What the user should be told.
     pub warnings: Vec<String>,
 }
-
-/// How many times are foretold.
-const TIMES_FORETOLD: usize = 3;
 
 /// How often what was captured is written down again, should a sweep have taken it meanwhile.
 const SAVES_MAX: usize = 16;
@@ -128,12 +127,7 @@ pub fn foresee(asked: &Asked) -> Result<Foreseen, Fault> {
         return Err(fault);
     }
     let now = home.clock.now();
-    let mut at = now;
-    let next = || {
-        at = definition.rhythm.next_after(at, now)?;
-        Some(at)
-    };
-    let times = std::iter::from_fn(next).take(TIMES_FORETOLD).collect();
+    let times = super::times(&definition, now, now);
     Ok(Foreseen { definition, times, warnings: home.warnings })
 }
 
@@ -145,6 +139,10 @@ fn defined(home: &Home, asked: &Asked) -> Result<(Definition, Inherited), Fault>
     check_jitter(&rhythm, asked.jitter_seconds).map_err(|why| Fault::new(Code::Usage, why))?;
     if rhythm.next_after(home.clock.now(), home.clock.now()).is_none() {
         return Err(Fault::new(Code::Usage, format!("{rhythm} never comes")));
+    }
+    if asked.job.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT)) {
+        return Err(Fault::new(Code::Usage, "a recurring job cannot read the input of here again and again")
+            .hint("--stdin takes a file that each run reads"));
     }
     let (spec, inherited) = given::prepare(&asked.job, &home.config)?;
     if spec.stdin == Input::Pipe {

@@ -10,6 +10,7 @@ use super::{
 use crate::model::{
     bytes::Bytes,
     config::{Config, Defined, Mistake, SCHEDULES, SESSIONS},
+    facts::Facts,
     limit::parse_seconds,
     schedule::{
         DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name, refresh_of, session_of,
@@ -18,6 +19,7 @@ use crate::model::{
 };
 use crate::ops::{
     fault::Fault,
+    find::ARGUMENTS_FROM_INPUT,
     home::Home,
     start::{Request, fields::Fields, given::Common},
 };
@@ -28,8 +30,33 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Keys of such a section beside the fields of a job.
-pub const OWN_KEYS: [&str; 8] = ["every", "cron", "tz", "overlap", "missed", "jitter", "restart", "env"];
+/// Keys of such a section beside the fields of a job: the name, what holds where it is not there, what it can be, and
+/// what it is.
+pub const KEYS: [(&str, &str, &str, &str); 8] = [
+    ("every", "one of both is needed", "a duration from `1s`", "the distance of the runs"),
+    ("cron", "one of both is needed", "a cron expression", "the times of the runs"),
+    ("tz", "that of the machine", "a time zone such as `Europe/Berlin`", "where the expression is read"),
+    (
+        "overlap",
+        "`\"skip\"`",
+        "`\"skip\"`, `\"queue\"`, `\"replace\"`",
+        "what happens to a run while the one before it goes on",
+    ),
+    (
+        "missed",
+        "`\"once\"`",
+        "`\"none\"`, `\"once\"`",
+        "how many runs make up for times at which nobody looked",
+    ),
+    ("jitter", "`0`", "a duration shorter than `every`", "each run comes up to so much later, by chance"),
+    (
+        "restart",
+        "`true`",
+        "`true`, `false`",
+        "whether a run that failed is followed by others before its time",
+    ),
+    ("env", "`{}`", "a table of texts", "variables of the runs"),
+];
 
 /// Where programs are looked for; a section can say otherwise.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -104,6 +131,20 @@ pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError
     Ok((definitions, warnings))
 }
 
+/// What the user is told where the settings file takes the place of what was added by hand. It is told once: from then on
+/// the file is who defines it.
+pub fn replaced(facts: &Facts, definitions: &Definitions) -> Vec<String> {
+    let by_hand = |name: &&String| {
+        facts.schedules().get(*name).is_some_and(|known| known.definition.source == DefinedBy::Command)
+    };
+    let replaced = definitions.good.keys().filter(by_hand);
+    replaced
+        .map(|name| {
+            format!("the schedule {name}, which was added by hand, is now as [{SCHEDULES}.{name}] of config.toml says")
+        })
+        .collect()
+}
+
 /// What is wrong, and with which key.
 struct Wrong {
     key: &'static str,
@@ -130,17 +171,34 @@ fn definition(config: &Config, name: &str, defined: &Defined) -> Result<(Definit
     let (inherited, variables) = surroundings(&env).map_err(|why| mistake(Some("env"), &why))?;
     let request =
         Fields::of(of_job).applied_to(&Request::default()).map_err(|bad| mistake(None, &bad.to_string()))?;
+    if let Some((key, why)) = useless(&request) {
+        return Err(mistake(Some(key), why));
+    }
     let spec = spec(config, request, inherited.clone(), variables);
     let spec = spec.map_err(|fault| mistake(None, &fault.message))?;
     definition.task = Task::Run(Box::new(spec));
     Ok((definition, inherited))
 }
 
+/// A field of a job that makes no sense for what recurs.
+fn useless(request: &Request) -> Option<(&'static str, &'static str)> {
+    const NO_OTHER: &str = "a recurring job waits for no other one";
+    let reads = |input: &str| request.stdin.as_deref() == Some(Path::new(input));
+    if !request.after.is_empty() {
+        return Some(("after", NO_OTHER));
+    }
+    if !request.after_end.is_empty() {
+        return Some(("after_end", NO_OTHER));
+    }
+    let has_nobody = reads("pipe") || reads(ARGUMENTS_FROM_INPUT);
+    has_nobody.then_some(("stdin", "a recurring job has nobody who sends it input; expected a file"))
+}
+
 fn split(fields: &Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
     let (own, of_job): (Vec<_>, Vec<_>) = fields
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()))
-        .partition(|(key, _)| OWN_KEYS.contains(&key.as_str()));
+        .partition(|(key, _)| KEYS.iter().any(|(own, ..)| own == key));
     (own.into_iter().collect(), of_job.into_iter().collect())
 }
 

@@ -6,6 +6,7 @@ pub mod sessions;
 pub mod zone;
 
 pub use add::{Added, Asked, Foreseen, add, foresee};
+pub use zone::all as zones;
 
 use super::{
     fault::{Code, Fault},
@@ -18,10 +19,10 @@ use crate::model::{
     facts::{Draft, Facts},
     id::JobId,
     nearest::nearest_word,
-    schedule::{DefinedBy, Fate, Schedule, ScheduleChange, Task},
+    schedule::{DefinedBy, Definition, Fate, Schedule, ScheduleChange, Task},
 };
 use crate::os::clock::Clock;
-use crate::pass::Decided;
+use crate::pass::{Decided, Pass};
 use crate::plan::{Action, Inputs, Scope, recur};
 use crate::store::{Store, environments};
 use file::FromFile;
@@ -31,8 +32,10 @@ use file::FromFile;
 pub struct Standing {
     /// Its name.
     pub name: String,
-    /// As the index has it; none for one that the settings file defines with a mistake, and that never was right.
+    /// As the index has it; none for one of the settings file that no pass has taken over yet.
     pub schedule: Option<Schedule>,
+    /// What is asked of it: as the index has it, else as the settings file says; none where that is a mistake.
+    pub definition: Option<Definition>,
     /// When it runs next; none for one that is paused, or of which nobody knows.
     pub due_at: Option<Timestamp>,
     /// Its runs that have not ended, in the order of their submission.
@@ -55,19 +58,21 @@ pub fn standings(facts: &Facts, from_file: &FromFile, home: &Home) -> Vec<Standi
     let of_index = facts.schedules().iter().map(|(name, schedule)| Standing {
         name: name.clone(),
         schedule: Some(schedule.clone()),
+        definition: Some(schedule.definition.clone()),
         due_at: recur::due_at(name, schedule),
         active: recur::active_runs(facts, name).map(|head| head.id.clone()).collect(),
         mistake: from_file.mistake_of(name).cloned(),
     });
     let mut standings: Vec<Standing> = of_index.collect();
-    for (name, mistake) in &from_file.mistakes {
+    for name in from_file.good.keys().chain(from_file.mistakes.keys()) {
         if !facts.schedules().contains_key(name) {
             standings.push(Standing {
                 name: name.clone(),
                 schedule: None,
+                definition: from_file.good.get(name).map(|(definition, _)| definition.clone()),
                 due_at: None,
                 active: Vec::new(),
-                mistake: Some(mistake.clone()),
+                mistake: from_file.mistake_of(name).cloned(),
             });
         }
     }
@@ -75,6 +80,7 @@ pub fn standings(facts: &Facts, from_file: &FromFile, home: &Home) -> Vec<Standi
         if !facts.schedules().contains_key(name) {
             standings.push(Standing {
                 name: name.to_owned(),
+                definition: Some(definition.clone()),
                 schedule: Some(Schedule::new(definition, home.clock.now())),
                 due_at: None,
                 active: Vec::new(),
@@ -87,11 +93,24 @@ pub fn standings(facts: &Facts, from_file: &FromFile, home: &Home) -> Vec<Standi
     standings
 }
 
+/// How many times are foretold.
+const TIMES_FORETOLD: usize = 3;
+
+/// The next times of a rhythm after `now`, without the wait that chance adds.
+pub fn times(definition: &Definition, added_at: Timestamp, now: Timestamp) -> Vec<Timestamp> {
+    let mut at = now;
+    let next = || {
+        at = definition.rhythm.next_after(at, added_at)?;
+        Some(at)
+    };
+    std::iter::from_fn(next).take(TIMES_FORETOLD).collect()
+}
+
 fn is_built_in(one: &Standing) -> bool {
     one.schedule.as_ref().is_some_and(|schedule| schedule.definition.source == DefinedBy::BuiltIn)
 }
 
-/// Looks at all schedules, or at one. What the settings file defines and no pass has taken over yet is not there.
+/// Looks at all schedules, or at one. Changes nothing.
 pub fn list(name: Option<&str>) -> Result<Listed, Fault> {
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
         return match name {
@@ -146,15 +165,19 @@ pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
     let none = || no_such_schedule(name, [].into_iter());
     let home = Home::open_existing(BrokenConfig::Warns)?.ok_or_else(none)?;
     let store = home.store();
-    let before = standing(&store.read()?, &home, name)?;
+    let mut before = standing(&store.read()?, &home, name)?;
     if wanted == Wanted::Removed {
         refuse_to_remove(&before)?;
+    }
+    let mut warnings = Vec::new();
+    if before.schedule.is_none() {
+        (before, warnings) = taken_over(&home, name)?;
     }
     let now = home.clock.now();
     let mut changed = false;
     let built_in =
         recur::built_in(&home.config.recurring).into_iter().find(|(built_in, _)| *built_in == name);
-    let decided = decide(&home, &mut |draft, _| {
+    let mut decided = decide(&home, &mut |draft, _| {
         if let Some((_, definition)) =
             built_in.as_ref().filter(|_| !draft.facts().schedules().contains_key(name))
         {
@@ -172,6 +195,7 @@ pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
         changed = applied == Applied::Yes;
         Ok(Vec::new())
     })?;
+    decided.warnings.extend(warnings);
     let facts = store.read()?;
     if wanted == Wanted::Removed {
         // The values of its environment go with it.
@@ -206,6 +230,25 @@ fn standing(facts: &Facts, home: &Home, name: &str) -> Result<Standing, Fault> {
         .ok_or_else(|| no_such_schedule(name, known.iter().map(String::as_str)))
 }
 
+/// Takes over what the settings file defines, as a tick does, and says how that one stands then. One with a mistake is
+/// refused, unless an older definition of it goes on.
+fn taken_over(home: &Home, name: &str) -> Result<(Standing, Vec<String>), Fault> {
+    let store = home.store();
+    let local = home.local();
+    let (definitions, _) = file::definitions(home)?;
+    let mut warnings = file::replaced(&store.read()?, &definitions);
+    let pass = Pass { definitions: Some(&definitions), ..home.pass(&store, &local) };
+    warnings.extend(pass.advance(Scope::Whole, &mut |_| Ok(()))?.warnings);
+    let standing = standing(&store.read()?, home, name)?;
+    match (&standing.schedule, &standing.mistake) {
+        (None, Some(mistake)) => {
+            Err(Fault::new(Code::Config, format!("what config.toml says of {name} is wrong: {mistake}"))
+                .hint("bgctl config check names every mistake"))
+        }
+        _ => Ok((standing, warnings)),
+    }
+}
+
 /// What came of a run by hand.
 #[derive(Debug)]
 pub struct Ran {
@@ -223,13 +266,11 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
     let none = || no_such_schedule(name, [].into_iter());
     let home = Home::open_existing(BrokenConfig::Stops)?.ok_or_else(none)?;
     let store = home.store();
-    let before = standing(&store.read()?, &home, name)?;
-    let Some(schedule) = before.schedule else {
-        let mistake = before.mistake.map(|mistake| mistake.to_string()).unwrap_or_default();
-        return Err(Fault::new(Code::Config, format!("what config.toml says of {name} is wrong: {mistake}")));
-    };
+    standing(&store.read()?, &home, name)?;
+    // What the settings file says of it now is what runs.
+    let warnings = if file::is_of_file(&home, name) { taken_over(&home, name)?.1 } else { Vec::new() };
     let mut fate = None;
-    let is_a_job = schedule.spec().is_some();
+    let mut is_a_job = true;
     let mut decided = decide(&home, &mut |draft, inputs| {
         if let Some((_, definition)) =
             recur::built_in(&home.config.recurring).into_iter().find(|(built_in, _)| *built_in == name)
@@ -239,12 +280,14 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
         }
         let Some(schedule) = draft.facts().schedules().get(name).cloned() else { return Ok(Vec::new()) };
         let mut actions = Vec::new();
+        is_a_job = schedule.spec().is_some();
         fate = Some(recur::begin(draft, inputs, name, &schedule, &mut actions)?);
         if schedule.definition.task == Task::IdempotencyCleanup {
             recur::forget_keys(draft, name, inputs.now)?;
         }
         Ok(actions)
     })?;
+    decided.warnings.extend(warnings);
     let fate = fate.ok_or_else(none)?;
     if !is_a_job && decided.actions.contains(&Action::Retain) {
         super::tick::retain(&home, &mut decided)?;

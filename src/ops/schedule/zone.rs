@@ -1,5 +1,10 @@
 //! The time zone of this machine, by its name.
 
+/// The names of all zones.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
+}
+
 /// The zone in which the times of a calendar are meant where none is given: that of `TZ`, else that of the machine; `UTC`
 /// where it has none.
 pub fn local() -> String {

@@ -2,7 +2,7 @@
 
 use super::screen::{columns, pad};
 use crate::model::config::Mistake;
-use crate::ops::config::{File, Note, Shown, ShownSection, ShownSetting};
+use crate::ops::config::{File, Note, Shown, ShownDefinition, ShownSection, ShownSetting};
 use crate::render::safe;
 
 /// What stands beside a setting that is taken and does nothing yet.
@@ -25,7 +25,23 @@ pub fn settings(shown: &Shown) -> String {
             text.push_str(&format!("{}  # {}\n", pad(&assignment(setting), width), origin(section, setting)));
         }
     }
+    for one in &shown.defined {
+        text.push_str(&format!(
+            "\n# [{}]: {}, config.toml line {}\n",
+            header(&one.section),
+            defined(one),
+            one.line
+        ));
+    }
     text
+}
+
+/// What a section that defines something comes to.
+fn defined(one: &ShownDefinition) -> String {
+    safe::line(&match &one.said {
+        Ok(said) => said.clone(),
+        Err(mistake) => format!("wrong, {}", mistake.problem),
+    })
 }
 
 /// The name of a section as TOML takes it: a dot in the name of a group is none between two names.

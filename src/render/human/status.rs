@@ -53,7 +53,7 @@ pub fn status(report: &Report, now: Timestamp, screen: Screen) -> String {
 }
 
 /// An entry: the label beside its first line, the others below that.
-fn shown((label, lines): &Entry, width: usize, screen: Screen) -> String {
+pub(super) fn shown((label, lines): &Entry, width: usize, screen: Screen) -> String {
     let mut text = String::new();
     for (number, line) in lines.iter().enumerate() {
         let label =
@@ -69,6 +69,7 @@ fn wrapped((label, lines): &Entry, width: usize, screen: Screen) -> Entry {
         *label,
         "id" | "status"
             | "name"
+            | "schedule"
             | "key"
             | "command"
             | "cwd"
@@ -128,6 +129,7 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
         |first: &JobId| if *first == job.id { "this is its first job".into() } else { first.to_string() };
     add("batch", job.spec.batch.as_ref().map(first));
     add("array index", job.spec.array_index.map(|number| number.to_string()));
+    add("schedule", job.spec.schedule.as_deref().map(|name| format!("{name}: this is one of its runs")));
     add("parent", job.spec.parent.as_ref().map(|parent| mention(report, parent)));
     if !report.children.is_empty() {
         group.push(("children", report.children.iter().map(|child| mention(report, child)).collect()));

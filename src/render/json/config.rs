@@ -1,7 +1,7 @@
 //! The settings, as JSON.
 
-use crate::model::config::Value as Setting;
-use crate::ops::config::{Checked, File, Shown};
+use crate::model::config::{Mistake, Value as Setting};
+use crate::ops::config::{Checked, File, Shown, ShownDefinition};
 use serde_json::{Value, json};
 
 /// The settings that hold: numbers, seconds, bytes or words; null where a limit is switched off.
@@ -21,7 +21,23 @@ pub fn settings(shown: &Shown) -> Value {
     let settings: Vec<Value> = settings.collect();
     let mut object = settings_file(&shown.file);
     object["settings"] = settings.into();
+    object["defined"] = shown.defined.iter().map(defined).collect::<Vec<_>>().into();
     object
+}
+
+/// A section that defines something by name.
+fn defined(one: &ShownDefinition) -> Value {
+    json!({
+        "section": one.section,
+        "line": one.line,
+        "text": one.said.as_ref().ok(),
+        "mistake": one.said.as_ref().err().map(mistake),
+    })
+}
+
+/// What is wrong with the file, and where.
+pub fn mistake(one: &Mistake) -> Value {
+    json!({ "line": one.line, "column": one.column, "key": one.key, "message": one.problem })
 }
 
 fn value(value: Setting) -> Value {
@@ -45,17 +61,13 @@ pub fn settings_file(file: &File) -> Value {
 
 /// What was found in it.
 pub fn checked_settings(checked: &Checked) -> Value {
-    let mistakes: Vec<Value> = checked
-        .mistakes
-        .iter()
-        .map(|one| json!({ "line": one.line, "column": one.column, "key": one.key, "message": one.problem }))
-        .collect();
+    let mistakes: Vec<Value> = checked.mistakes.iter().map(mistake).collect();
+    let mut object = settings_file(&checked.file);
     let notes: Vec<Value> = checked
         .notes
         .iter()
         .map(|one| json!({ "line": one.line, "key": one.key, "message": one.message }))
         .collect();
-    let mut object = settings_file(&checked.file);
     object["mistakes"] = mistakes.into();
     object["notes"] = notes.into();
     object

@@ -21,6 +21,7 @@ mod prune;
 mod queue;
 mod ready;
 mod retry;
+mod schedule;
 mod screen;
 mod screens;
 mod send;

@@ -1,6 +1,6 @@
 //! What `-h` and `--help` say, and that what `--help` shows as an example does what it says.
 
-use super::{Part, built, parts, parts_of};
+use super::{Part, built, find, parts, parts_of, paths};
 use crate::support::{BGCTL, Ran, User, until};
 use bgctl::cli::args::SUBCOMMANDS;
 use bgctl::cli::help;
@@ -18,9 +18,8 @@ const SHORT_COLUMNS_MAX: usize = 80;
 #[test]
 fn the_short_help_has_at_most_ten_lines() {
     let user = User::new();
-    let names = SUBCOMMANDS.iter().map(|(name, ..)| Some(*name));
-    for name in std::iter::once(None).chain(names) {
-        let text = user.ok(name.into_iter().chain(["-h"]));
+    for name in std::iter::once(Vec::new()).chain(paths()) {
+        let text = user.ok(name.iter().map(String::as_str).chain(["-h"]));
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines.len() <= SHORT_LINES_MAX, "{name:?} has {} lines:\n{text}", lines.len());
         assert!(lines.iter().all(|line| !line.is_empty()), "{name:?} wastes a line:\n{text}");
@@ -61,19 +60,19 @@ fn every_subcommand_stands_under_one_heading() {
 fn the_options_of_every_day_are_options() {
     let command = built();
     for (name, options) in help::EVERYDAY {
-        let command = command.find_subcommand(name).unwrap_or_else(|| panic!("there is no {name}"));
+        let command = find(&command, &name.split(' ').collect::<Vec<_>>());
         for option in options {
             let is_there = command.get_arguments().any(|arg| arg.get_long() == Some(option));
             assert!(is_there, "{name} has no --{option}");
         }
     }
-    assert_eq!(help::EVERYDAY.len(), SUBCOMMANDS.len());
+    assert_eq!(help::EVERYDAY.len(), paths().len());
 }
 
 #[test]
 fn every_long_help_ends_with_examples() {
-    for (name, ..) in SUBCOMMANDS {
-        assert!(!examples_of(name).is_empty(), "bgctl {name} --help has no examples");
+    for path in paths() {
+        assert!(!examples_of(&path).is_empty(), "bgctl {path:?} --help has no examples");
     }
 }
 
@@ -92,9 +91,9 @@ fn a_narrow_terminal_does_not_lengthen_the_short_help() {
 }
 
 /// The lines below every heading that begins with "Examples".
-fn examples_of(name: &str) -> Vec<String> {
+fn examples_of(path: &[String]) -> Vec<String> {
     let command = built();
-    let parts = parts_of(command.find_subcommand(name).unwrap());
+    let parts = parts_of(find(&command, path));
     lines_of(parts)
 }
 
@@ -129,6 +128,8 @@ fn prepared(name: &str) -> User {
         // Where there is none, what it would pick out is not looked at.
         ("bin/jq", "test ! -x /usr/bin/jq || exec /usr/bin/jq \"$@\"; cat"),
         ("deploy.sh", "echo deployed"),
+        ("backup.sh", "echo kept"),
+        ("fetch.sh", "echo fetched"),
         ("server", "echo listening on port 8080; sleep 1"),
         ("serve", "test -n \"$RUST_LOG$WORD\" && test -z \"$DEBUG$RUST_LOG\" || test \"$RUST_LOG\" = debug"),
         ("train.sh", "echo epoch 1"),
@@ -145,6 +146,9 @@ fn prepared(name: &str) -> User {
     std::fs::write(user.path("commands.txt"), "make -j4\n{\"argv\":[\"cargo\",\"build\"]}\n").unwrap();
     std::fs::write(user.path(".env"), "WORD=one\nDEBUG=1\n").unwrap();
     user.ok(["group", "add", "gpu"]);
+    if name == "schedule" {
+        user.ok(["schedule", "add", "backup", "--every", "1d", "--", "./backup.sh"]);
+    }
     let is_active = ACTIVE.contains(&name);
     let is_dead = name == DEAD;
     for job in ["build", "ab", "cd", "web", "worker"] {
@@ -229,8 +233,8 @@ fn all_complete(user: &User, line: &str) {
 
 #[test]
 fn the_examples_of_every_long_help_can_be_run() {
-    for (name, ..) in SUBCOMMANDS {
-        run_examples(name, examples_of(name));
+    for path in paths() {
+        run_examples(&path[0], examples_of(&path));
     }
 }
 

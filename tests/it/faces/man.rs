@@ -1,6 +1,6 @@
 //! The man pages: made from the types that read the command line, committed, fresh, and read by man without a complaint.
 
-use super::{Part, built, has_only, is_fresh, parts, parts_of, project};
+use super::{Part, built, find, has_only, is_fresh, parts, parts_of, paths, project};
 use crate::support::User;
 use bgctl::cli::args::{ALIASES, SUBCOMMANDS};
 use bgctl::cli::help;
@@ -27,13 +27,12 @@ fn written() -> impl Iterator<Item = (String, String)> {
 fn pages() -> Vec<(String, String)> {
     let command = built();
     let mut pages = vec![
-        ("bgctl.1".to_owned(), page(&command)),
+        ("bgctl.1".to_owned(), page(&command, &[])),
         // One program under two names.
         ("bg.1".to_owned(), ".so man1/bgctl.1\n".to_owned()),
     ];
-    for (name, ..) in SUBCOMMANDS {
-        let subcommand = command.find_subcommand(name).unwrap();
-        pages.push((format!("bgctl-{name}.1"), page(subcommand)));
+    for path in paths() {
+        pages.push((format!("bgctl-{}.1", path.join("-")), page(find(&command, &path), &path)));
     }
     for (alias, name) in ALIASES {
         pages.push((format!("bgctl-{alias}.1"), format!(".so man1/bgctl-{name}.1\n")));
@@ -41,10 +40,9 @@ fn pages() -> Vec<(String, String)> {
     pages
 }
 
-fn page(command: &clap::Command) -> String {
-    let is_root = command.get_name() == "bgctl";
-    let title =
-        if is_root { "BGCTL".to_owned() } else { format!("BGCTL-{}", command.get_name().to_uppercase()) };
+fn page(command: &clap::Command, path: &[String]) -> String {
+    let is_root = path.is_empty();
+    let title = if is_root { "BGCTL".to_owned() } else { format!("BGCTL-{}", path.join("-").to_uppercase()) };
     let man = Man::new(command.clone())
         .title(title)
         .source(concat!("bgctl ", env!("CARGO_PKG_VERSION")))
@@ -56,14 +54,16 @@ fn page(command: &clap::Command) -> String {
     };
     let mut text = part(Man::render_title);
     text.push_str(&part(Man::render_name_section));
-    text.push_str(&synopsis(command));
+    text.push_str(&synopsis(command, path));
     text.push_str(&part(Man::render_description_section));
     text.push_str(&said(command, is_root));
     if is_root {
         text.push_str(&subcommands());
+    } else if command.has_subcommands() {
+        text.push_str(&nested(command, path));
     }
     text.push_str(&options(&part(Man::render_options_section)));
-    text.push_str(&last_sections(command, is_root));
+    text.push_str(&last_sections(command, path));
     // The program that makes the sections repeats the definitions of two strings in each.
     let preamble: Vec<&str> = text.lines().take_while(|line| !line.starts_with(".TH")).collect();
     let preamble = preamble.join("\n");
@@ -72,14 +72,10 @@ fn page(command: &clap::Command) -> String {
 }
 
 /// The usage as the help has it: with many options, a list of them all is no summary.
-fn synopsis(command: &clap::Command) -> String {
+fn synopsis(command: &clap::Command, path: &[String]) -> String {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
-    let name = if command.get_name() == "bgctl" {
-        "bgctl".to_owned()
-    } else {
-        format!("bgctl {}", command.get_name())
-    };
+    let name = if path.is_empty() { "bgctl".to_owned() } else { format!("bgctl {}", path.join(" ")) };
     let rest = usage.strip_prefix(&name).expect("a usage begins with the command").to_owned();
     let mut roff = Roff::new();
     roff.control("SH", ["SYNOPSIS"]);
@@ -113,6 +109,18 @@ fn said(command: &clap::Command, is_root: bool) -> String {
             bold("bgctl init"),
             roman("."),
         ]);
+    }
+    roff.render()
+}
+
+/// The subcommands that a subcommand has.
+fn nested(command: &clap::Command, path: &[String]) -> String {
+    let mut roff = Roff::new();
+    roff.control("SH", ["COMMANDS"]);
+    for one in command.get_subcommands() {
+        roff.control("TP", []);
+        roff.text([bold(format!("bgctl-{}-{}", path.join("-"), one.get_name())), roman("(1)")]);
+        roff.text([roman(format!("{}.", one.get_about().unwrap()))]);
     }
     roff.render()
 }
@@ -156,7 +164,9 @@ fn options(text: &str) -> String {
     out
 }
 
-fn last_sections(command: &clap::Command, is_root: bool) -> String {
+fn last_sections(command: &clap::Command, path: &[String]) -> String {
+    let is_root = path.is_empty();
+    let own = if is_root { "bgctl".to_owned() } else { format!("bgctl-{}", path.join("-")) };
     let mut roff = Roff::new();
     let defined = |roff: &mut Roff, entries: &[(&str, &str)]| {
         for (word, meaning) in entries {
@@ -170,12 +180,13 @@ fn last_sections(command: &clap::Command, is_root: bool) -> String {
         defined(&mut roff, &help::EXIT_CODES_OF_WAIT);
     } else {
         let of_start_only = |code: &&(&str, &str)| !["126", "127"].contains(&code.0);
-        let is_starting = is_root || ["start", "retry"].contains(&command.get_name());
+        let is_starting =
+            is_root || ["bgctl-start", "bgctl-retry", "bgctl-schedule-add"].contains(&own.as_str());
         let codes: Vec<_> =
             help::EXIT_CODES.iter().filter(|code| is_starting || of_start_only(code)).copied().collect();
         defined(&mut roff, &codes);
     }
-    if is_root || ["start", "retry"].contains(&command.get_name()) {
+    if is_root || ["bgctl-start", "bgctl-retry", "bgctl-schedule-run"].contains(&own.as_str()) {
         roff.control("PP", []);
         let waiting = "Where it waits for the job, the codes are those of ";
         roff.text([roman(waiting), bold("bgctl-wait"), roman("(1).")]);
@@ -203,10 +214,12 @@ fn last_sections(command: &clap::Command, is_root: bool) -> String {
         }
     }
     roff.control("SH", ["SEE ALSO"]);
-    let own = command.get_name();
+    // A nested one beside those that it stands with.
+    let beside =
+        paths().into_iter().filter(|other| other.len() == 1 || other[0] == *path.first().unwrap_or(&own));
     let pages: Vec<String> = std::iter::once("bgctl".to_owned())
-        .chain(SUBCOMMANDS.iter().map(|(name, ..)| format!("bgctl-{name}")))
-        .filter(|page| *page != format!("bgctl-{own}") && *page != own)
+        .chain(beside.map(|other| format!("bgctl-{}", other.join("-"))))
+        .filter(|page| *page != own)
         .collect();
     let mut words = Vec::new();
     for (place, page) in pages.iter().enumerate() {

@@ -61,6 +61,26 @@ pub fn built() -> clap::Command {
     command
 }
 
+/// The words that stand for each subcommand, those of the nested ones behind the one that has them.
+pub fn paths() -> Vec<Vec<String>> {
+    let command = built();
+    let mut paths = Vec::new();
+    for (name, ..) in bgctl::cli::args::SUBCOMMANDS {
+        paths.push(vec![name.to_owned()]);
+        let nested = command.find_subcommand(name).unwrap().get_subcommands();
+        paths.extend(nested.map(|one| vec![name.to_owned(), one.get_name().to_owned()]));
+    }
+    paths
+}
+
+/// The subcommand that these words stand for.
+pub fn find<'a>(command: &'a clap::Command, path: &[impl AsRef<str>]) -> &'a clap::Command {
+    path.iter().fold(command, |command, word| {
+        let word = word.as_ref();
+        command.find_subcommand(word).unwrap_or_else(|| panic!("there is no {word}"))
+    })
+}
+
 /// What a subcommand's help says after its options: paragraphs, and lists that stand indented below a heading.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part {

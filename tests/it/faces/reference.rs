@@ -24,7 +24,13 @@ fn reference() -> String {
         for name in names {
             let (_, about, _) = SUBCOMMANDS.iter().find(|(known, ..)| *known == name).unwrap();
             text.push_str(&format!("\n### `bgctl {name}`\n\n{about}.\n"));
-            text.push_str(&described(command.find_subcommand(name).unwrap()));
+            let found = command.find_subcommand(name).unwrap();
+            text.push_str(&described(found));
+            for nested in found.get_subcommands() {
+                let about = nested.get_about().unwrap();
+                text.push_str(&format!("\n#### `bgctl {name} {}`\n\n{about}.\n", nested.get_name()));
+                text.push_str(&described(nested));
+            }
         }
     }
     text

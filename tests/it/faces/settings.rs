@@ -1,7 +1,8 @@
 //! `docs/config.md`: every setting, made from the table that reads them.
 
 use super::is_fresh;
-use bgctl::model::config::{Config, GROUPS, SECTIONS, SLOTS, Setting};
+use bgctl::model::config::{Config, GROUPS, SCHEDULES, SECTIONS, SLOTS, Setting};
+use bgctl::ops::{schedule::file::KEYS, start::fields::FIELDS};
 
 const HEAD: &str = "\
 <!-- Made from src/model/config/table.rs: SNAPSHOTS=overwrite cargo test --test it faces -->
@@ -19,6 +20,26 @@ A job takes its limits with it at its submission; a later change of the file doe
 the next command, and a process that lives longer reads the file again at each of its decisions. A file with a mistake stops
 `start` with exit code 78. Everything else says so and goes on with the built-in values, because what runs must go on being
 watched and ended.
+";
+
+const RECURRING: &str = "
+A section for each schedule ([schedules.md](schedules.md)). Beside the keys of the table it has the fields of a job, by the names that
+they have in a line of `start --batch`: `argv` (a list of words) or `shell` (a line) is needed. A run starts in the home folder, or in
+`cwd`, which counts from there, with HOME, LOGNAME, USER, SHELL=/bin/sh, PATH=/usr/local/bin:/usr/bin:/bin, and what `env` sets.
+
+```toml
+[schedules.nightly]
+cron = \"30 2 * * *\"
+tz = \"Europe/Berlin\"
+argv = [\"./backup.sh\", \"--full\"]
+cwd = \"backup\"
+timeout = \"2h\"
+env = { LANG = \"C.UTF-8\" }
+```
+
+The next `bgctl tick` takes it over. It wins over a schedule of that name that was added by hand, and goes with its section. A mistake
+in one of these sections is that one's alone: the other settings hold, what the index has of it goes on, and `bgctl config check`
+names it.
 ";
 
 #[test]
@@ -42,6 +63,15 @@ fn faces_the_reference_of_settings_is_fresh() {
     );
     text.push_str("\n| key | built-in value | what it can be | what it is |\n|---|---|---|---|\n");
     text.push_str(&row("groups.NAME", &SLOTS, "none: it has to be said"));
+    text.push_str(&format!("\n## `[{SCHEDULES}.NAME]`: a recurring job\n{RECURRING}"));
+    text.push_str("\n| key | unless it is there | what it can be | what it is |\n|---|---|---|---|\n");
+    for (key, unless, kind, about) in KEYS {
+        text.push_str(&format!("| `{key}` | {unless} | {kind} | {about} |\n"));
+    }
+    let of_a_run = |name: &&str| !["after", "after_end"].contains(name);
+    let fields = FIELDS.iter().map(|(_, flag)| *flag).filter(of_a_run);
+    let fields: Vec<String> = fields.map(|flag| format!("`{flag}`")).collect();
+    text.push_str(&format!("\nThe fields of a job: {}.\n", fields.join(", ")));
     is_fresh("docs/config.md", &text);
 }
 
