@@ -11,12 +11,12 @@ use std::fmt::Write;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
-    ("Watch over", &["dead"]),
-    ("Set up", &["config", "init"]),
+    ("Watch over", &["dead", "doctor"]),
+    ("Set up", &["config", "store", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 18] = [
+pub const EVERYDAY: [(&str, &[&str]); 20] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -33,7 +33,9 @@ pub const EVERYDAY: [(&str, &[&str]); 18] = [
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
     ("group", &["slots", "json"]),
+    ("doctor", &["fix", "json"]),
     ("config", &["json"]),
+    ("store", &["dry-run", "json"]),
     ("init", &[]),
 ];
 

@@ -3,6 +3,7 @@
 //! All `unsafe` code and everything that differs between systems lives here. This room knows no job and no
 //! index; it hands out types that are hard to misuse.
 
+pub mod ask;
 pub mod clock;
 pub mod closed;
 pub mod detach;
@@ -13,6 +14,7 @@ pub mod gate;
 pub mod ids;
 pub mod inherited;
 pub mod interrupt;
+pub mod kernel;
 pub mod pipe;
 pub mod process;
 pub mod reap;
@@ -21,3 +23,4 @@ pub mod session;
 pub mod signal;
 pub mod site;
 pub mod timer;
+pub mod volume;

@@ -6,6 +6,7 @@ mod cancel;
 mod chosen;
 mod config;
 mod dead;
+mod doctor;
 mod editor;
 mod group;
 mod init;
@@ -22,6 +23,7 @@ mod set;
 mod signal;
 mod start;
 mod status;
+mod store;
 mod tick;
 mod wait;
 
@@ -56,7 +58,9 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
+        "doctor" => run(name, matches, |args: &args::doctor::DoctorArgs| args.common, doctor::run),
         "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),
+        "store" => run(name, matches, |args: &args::store::StoreArgs| args.common, store::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,
     })

@@ -29,6 +29,7 @@ mod signal;
 pub mod snapshots;
 mod start;
 mod status;
+mod store;
 mod terminal;
 mod tick;
 mod usage;
