@@ -334,7 +334,7 @@ impl Folder {
                     kind: FileType::from_raw_mode(stat.st_mode),
                     mode: (Mode::from_raw_mode(stat.st_mode) & (Mode::RWXU | OTHERS)).as_raw_mode(),
                     owner: stat.st_uid,
-                    modified_seconds: stat.st_mtime as i64,
+                    modified_seconds: stat.st_mtime,
                 }),
                 Err(Errno::NOENT) => {}
                 Err(error) => return Err(error.into()),

@@ -12,8 +12,8 @@ const CHECK: &str = "shell";
 /// Largest start-up file that is read.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// How far up a shell is looked for: behind `sudo`, `env`, `make` and the like.
-const PARENTS_MAX: usize = 6;
+/// Programs behind which the shell stands that was typed into.
+const WRAPPERS: [&str; 7] = ["sudo", "doas", "env", "time", "timeout", "nice", "strace"];
 
 /// Shells of which something is known.
 const SHELLS: [&str; 9] = ["bash", "zsh", "fish", "dash", "sh", "ash", "ksh", "elvish", "pwsh"];
@@ -46,15 +46,17 @@ pub fn check(_ground: &Ground) -> Vec<Finding> {
 /// The shell from which this program was called.
 fn parent_shell() -> Option<String> {
     let mut pid = process::look(std::process::id().cast_signed()).ok()??.parent;
-    for _ in 0..PARENTS_MAX {
+    loop {
         let parent = process::look(pid).ok()??;
         let name = parent.name.trim_start_matches('-');
         if SHELLS.contains(&name) {
             return Some(name.to_owned());
         }
+        if !WRAPPERS.contains(&name) {
+            return None;
+        }
         pid = parent.parent;
     }
-    None
 }
 
 fn login_shell() -> Option<String> {

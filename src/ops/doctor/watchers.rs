@@ -22,7 +22,7 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
     for job in facts.running() {
         match local.look(job) {
             Ok(Sighting::Watched { over: true, .. }) if !is_fresh(home, job) => {
-                unwritten.push(job.id.to_string())
+                unwritten.push(job.id.to_string());
             }
             Ok(Sighting::Watched { silent_seconds, .. }) if silent_seconds > SILENT_SECONDS => {
                 silent.push(format!("{}, for {silent_seconds} s", job.id));

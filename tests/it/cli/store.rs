@@ -5,6 +5,7 @@ use crate::support::{User, kill, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 const LATER: &str = "2126-01-01T00:00:00Z";
@@ -103,7 +104,7 @@ fn a_damaged_index_points_to_the_rebuild_which_says_beforehand_what_would_come_o
     let foreseen = user.ok(["store", "rebuild", "--dry-run"]);
     assert!(foreseen.contains("would be taken as they stood"), "{foreseen}");
     assert!(foreseen.ends_with("nothing was written\n"), "{foreseen}");
-    assert_eq!(contents(&user.root()), before);
+    assert!(contents(&user.root()) == before);
     let check = user.run(["store", "check", "--json"]);
     assert_eq!((check.code, check.json()["verdict"].as_str().unwrap()), (1, "problem"));
     let object = user.run(["store", "rebuild", "--json"]).json();
@@ -112,7 +113,6 @@ fn a_damaged_index_points_to_the_rebuild_which_says_beforehand_what_would_come_o
     let copies = kept(&user);
     assert_eq!(copies.len(), 1);
     assert_eq!(std::fs::read(&copies[0]).unwrap(), sound[..sound.len() / 2]);
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(copies[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
@@ -180,7 +180,9 @@ fn bytes_flipped_anywhere_cost_at_most_the_entries_in_which_they_are() {
             assert!(now.contains(line.trim_end_matches(',')), "{at} {bit}: {line}");
         }
         assert_eq!(user.run(["list"]).code, 0, "{at} {bit}");
-        kept(&user).iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        for path in kept(&user) {
+            std::fs::remove_file(path).unwrap();
+        }
     }
     assert!(rebuilt > 60, "{rebuilt} of 200 were damage");
 }
