@@ -12,12 +12,12 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
     ("Recurring", &["schedule"]),
-    ("Watch over", &["health", "dead"]),
-    ("Set up", &["config", "init"]),
+    ("Watch over", &["health", "dead", "doctor"]),
+    ("Set up", &["config", "store", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand, by the words that stand for it: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 27] = [
+pub const EVERYDAY: [(&str, &[&str]); 29] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -43,7 +43,9 @@ pub const EVERYDAY: [(&str, &[&str]); 27] = [
     ("schedule pause", &[]),
     ("schedule resume", &[]),
     ("schedule remove", &[]),
+    ("doctor", &["fix", "json"]),
     ("config", &["json"]),
+    ("store", &["dry-run", "json"]),
     ("init", &[]),
 ];
 

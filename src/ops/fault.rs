@@ -156,10 +156,14 @@ impl From<StoreError> for Fault {
             StoreError::Unreadable { reason: Unreadable::Newer(_) | Unreadable::Requires(_), .. } => {
                 Self::new(Code::Index, message)
             }
-            StoreError::Unreadable { path, .. } => Self::new(Code::Index, message).hint(format!(
-                "mend it, or move it away to begin a new one: mv {0} {0}.damaged",
-                path.display()
-            )),
+            StoreError::Unreadable { path, reason: Unreadable::NotAFile(_) } => Self::new(Code::Index, message)
+                .hint(format!(
+                    "move it away to begin a new one: mv {0} {0}.damaged; bgctl store rebuild then makes one of the run files",
+                    path.display()
+                )),
+            StoreError::Unreadable { .. } => Self::new(Code::Index, message).hint(
+                "bgctl store rebuild makes it anew of what can be read, and keeps the damaged one; with --dry-run it says what would come of it",
+            ),
             StoreError::Locked { .. } => {
                 Self::new(Code::NotNow, message).hint("try again; nothing was changed")
             }

@@ -337,6 +337,37 @@ impl Folder {
         }
     }
 
+    /// A file of this folder without a name, which is gone when it is closed (`O_TMPFILE`). `None`: there is no such thing
+    /// here.
+    pub fn unnamed_file(&self) -> io::Result<Option<File>> {
+        unnamed::open(&self.fd, FILE_MODE)
+    }
+
+    /// What is in this folder, as it stands there: a link is not followed.
+    pub fn looks(&self) -> io::Result<Vec<Look>> {
+        let mut looks = Vec::new();
+        for name in self.names()? {
+            match statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => looks.push(Look {
+                    name,
+                    kind: FileType::from_raw_mode(stat.st_mode),
+                    mode: (Mode::from_raw_mode(stat.st_mode) & (Mode::RWXU | OTHERS)).as_raw_mode(),
+                    owner: stat.st_uid,
+                    modified_seconds: stat.st_mtime,
+                }),
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(looks)
+    }
+
+    /// Takes from others what they may do with a file or folder in here, and gives its owner what he needs.
+    pub fn close_to_others(&self, look: &Look) -> io::Result<()> {
+        let mode = if look.kind == FileType::Directory { FOLDER_MODE } else { FILE_MODE };
+        Ok(chmodat(&self.fd, &look.name, mode, AtFlags::empty())?)
+    }
+
     /// The names in this folder.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
@@ -356,6 +387,70 @@ impl Folder {
         } else {
             self.path.clone()
         }
+    }
+}
+
+/// Takes from others what they may do with a folder of ours, and gives us what we need. Not for a link.
+pub fn close_folder_to_others(path: &Path) -> io::Result<()> {
+    // O_PATH would not do: fchmod(2) refuses it.
+    let fd = rustix::fs::open(path, FOLDER_FLAGS, Mode::empty())?;
+    if fstat(&fd)?.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(fchmod(&fd, FOLDER_MODE)?)
+}
+
+/// Something in a folder, as it stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Its name.
+    pub name: OsString,
+    /// What it is.
+    pub kind: FileType,
+    /// Its permission bits.
+    pub mode: RawMode,
+    /// Its owner's number.
+    pub owner: u32,
+    /// When it was changed last, seconds since 1970.
+    pub modified_seconds: i64,
+}
+
+impl Look {
+    /// Whether others than its owner may do anything with it.
+    pub fn is_open_to_others(&self) -> bool {
+        Mode::from_raw_mode(self.mode).intersects(OTHERS)
+    }
+
+    /// Whether it is ours.
+    pub fn is_ours(&self) -> bool {
+        self.owner == rustix::process::geteuid().as_raw()
+    }
+
+    /// Whether it is a symbolic link.
+    pub fn is_link(&self) -> bool {
+        self.kind == FileType::Symlink
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod unnamed {
+    use super::{Errno, File, Mode, OFlags, OwnedFd, io, openat};
+
+    pub fn open(folder: &OwnedFd, mode: Mode) -> io::Result<Option<File>> {
+        match openat(folder, ".", OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
+            Ok(fd) => Ok(Some(File::from(fd))),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod unnamed {
+    use super::{File, Mode, OwnedFd, io};
+
+    pub fn open(_folder: &OwnedFd, _mode: Mode) -> io::Result<Option<File>> {
+        Ok(None)
     }
 }
 

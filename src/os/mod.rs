@@ -4,6 +4,7 @@
 //! index; it hands out types that are hard to misuse.
 
 pub mod answer;
+pub mod ask;
 pub mod clock;
 pub mod closed;
 pub mod detach;
@@ -14,6 +15,7 @@ pub mod gate;
 pub mod ids;
 pub mod inherited;
 pub mod interrupt;
+pub mod kernel;
 pub mod pipe;
 pub mod process;
 pub mod reap;
@@ -22,3 +24,4 @@ pub mod session;
 pub mod signal;
 pub mod site;
 pub mod timer;
+pub mod volume;

@@ -96,6 +96,17 @@ pub fn arguments(pid: i32) -> Option<Vec<Vec<u8>>> {
     imp::arguments(pid)
 }
 
+/// Whether a process runs a program that is no longer where it was: it was replaced or removed since; `None` where that cannot
+/// be told.
+pub fn runs_replaced_program(pid: i32) -> Option<bool> {
+    imp::runs_replaced_program(pid)
+}
+
+/// A process's working folder; `None` where it cannot be read.
+pub fn working_folder(pid: i32) -> Option<Vec<u8>> {
+    imp::working_folder(pid)
+}
+
 /// Sends a signal to a process and to no other. `false`: it is gone.
 pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {
     imp::signal(process, signal)
@@ -184,6 +195,21 @@ mod imp {
 
     pub fn arguments(pid: i32) -> Option<Vec<Vec<u8>>> {
         Some(split_at_nul(&std::fs::read(format!("/proc/{pid}/cmdline")).ok()?))
+    }
+
+    /// `proc_pid_exe(5)`: the link leads to the very file, whatever stands at its path.
+    pub fn runs_replaced_program(pid: i32) -> Option<bool> {
+        use std::os::unix::fs::MetadataExt;
+        let link = format!("/proc/{pid}/exe");
+        let path = std::fs::read_link(&link).ok()?;
+        let runs = std::fs::metadata(&link).ok()?;
+        let is_same = |there: std::fs::Metadata| (there.dev(), there.ino()) == (runs.dev(), runs.ino());
+        Some(!std::fs::metadata(path).is_ok_and(is_same))
+    }
+
+    pub fn working_folder(pid: i32) -> Option<Vec<u8>> {
+        use std::os::unix::ffi::OsStringExt;
+        Some(std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?.into_os_string().into_vec())
     }
 
     pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {
@@ -325,6 +351,16 @@ mod imp {
 
     pub fn arguments(pid: i32) -> Option<Vec<Vec<u8>>> {
         strings(pid, sysinfo::Process::cmd)
+    }
+
+    /// Not known here.
+    pub fn runs_replaced_program(_pid: i32) -> Option<bool> {
+        None
+    }
+
+    /// Not known here.
+    pub fn working_folder(_pid: i32) -> Option<Vec<u8>> {
+        None
     }
 
     pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {

@@ -2,6 +2,7 @@
 
 mod config;
 mod dead;
+mod doctor;
 mod group;
 mod health;
 mod many;
@@ -13,6 +14,7 @@ mod status;
 
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
+pub use doctor::{examined, rebuilt, store_shown};
 pub use group::groups;
 pub use health::{going, health};
 pub use many::{foreseen_many, started_many, waited_many};

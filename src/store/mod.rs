@@ -12,6 +12,7 @@ pub mod json;
 pub mod lock;
 pub mod logs;
 pub mod memory;
+pub mod rebuild;
 pub mod root;
 pub mod stream;
 pub mod told;

@@ -13,6 +13,8 @@ pub const INDEX: &str = "jobs.json";
 /// The index's next content, until it is renamed. One name: only the lock's holder writes it, so that what a crash
 /// left is found and removed by the next write, without a search.
 pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
+/// What a damaged index is called that was made anew, with the time behind it.
+pub const DAMAGED: &str = "jobs.json.damaged-";
 /// The single-writer lock; never deleted, never renamed.
 pub const LOCK: &str = "jobs.lock";
 /// The lock of the process that waits for what comes due; never deleted.

@@ -3,6 +3,7 @@
 pub mod cancel;
 pub mod config;
 pub mod dead;
+pub mod doctor;
 pub mod group;
 pub mod health;
 pub mod init;
@@ -18,6 +19,7 @@ pub mod set;
 pub mod signal;
 pub mod start;
 pub mod status;
+pub mod store;
 pub mod tick;
 pub mod wait;
 
@@ -33,7 +35,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 20] = [
+pub const SUBCOMMANDS: [Subcommand; 22] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -60,7 +62,9 @@ pub const SUBCOMMANDS: [Subcommand; 20] = [
         "Say whether all is well, and why not, for people and monitors",
         arguments::<health::HealthArgs>,
     ),
+    ("doctor", "Look whether the installation is as it should be", arguments::<doctor::DoctorArgs>),
     ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
+    ("store", "Show or check the index, or make a damaged one anew", arguments::<store::StoreArgs>),
     ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
 ];
 

@@ -6,6 +6,7 @@ mod cancel;
 mod chosen;
 mod config;
 mod dead;
+mod doctor;
 mod editor;
 mod group;
 mod health;
@@ -25,6 +26,7 @@ mod set;
 mod signal;
 mod start;
 mod status;
+mod store;
 mod tick;
 mod wait;
 
@@ -61,7 +63,9 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "schedule" => run(name, matches, args::schedule::ScheduleArgs::common, schedule::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "health" => run(name, matches, |args: &args::health::HealthArgs| args.common, health::run),
+        "doctor" => run(name, matches, |args: &args::doctor::DoctorArgs| args.common, doctor::run),
         "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),
+        "store" => run(name, matches, |args: &args::store::StoreArgs| args.common, store::run),
         "init" => run(name, matches, |args: &args::init::InitArgs| args.common, init::run),
         _ => return None,
     })

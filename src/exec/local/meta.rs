@@ -75,16 +75,16 @@ pub struct Facts<'a> {
     pub outcome: &'a Outcome,
 }
 
+/// A job's snapshot; `None` where there is none, or none that can be read.
+pub fn read(runs: &Folder, id: &JobId) -> Option<Meta> {
+    let text = runs.read(&meta_name(id), BYTES_MAX).ok().flatten()?;
+    serde_json::from_slice(&text).ok()
+}
+
 /// Adds an attempt to a job's snapshot. A snapshot that cannot be read is made anew.
 pub fn write(runs: &Folder, job: &Job, facts: &Facts<'_>) -> io::Result<()> {
     let name = meta_name(&job.id);
-    let earlier = runs
-        .read(&name, BYTES_MAX)
-        .ok()
-        .flatten()
-        .and_then(|bytes| serde_json::from_slice::<Meta>(&bytes).ok())
-        .map(|meta| meta.attempts)
-        .unwrap_or_default();
+    let earlier = read(runs, &job.id).map(|meta| meta.attempts).unwrap_or_default();
     let mut attempts: Vec<AttemptMeta> =
         earlier.into_iter().filter(|one| one.attempt != job.attempt).collect();
     attempts.push(AttemptMeta {

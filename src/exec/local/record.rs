@@ -6,6 +6,7 @@
 use crate::model::{
     Timestamp,
     id::JobId,
+    job::Job,
     outcome::{Ending, Leftover, Outcome},
 };
 use crate::os::{folder::Folder, process::Identity, record_lock};
@@ -35,6 +36,11 @@ pub enum Line {
         at: Timestamp,
         /// The same in time since boot without suspended time.
         monotonic_ms: u64,
+    },
+    /// The job as the index has it, should that be lost.
+    Entry {
+        /// The whole entry.
+        entry: Box<Job>,
     },
     /// The job's process waits at the gate.
     Process {
@@ -102,6 +108,8 @@ pub struct Attempt {
     pub taken_at: Option<Timestamp>,
     /// The boot in which that watcher lived.
     pub boot: String,
+    /// The job as the index had it when its watcher looked last.
+    pub entry: Option<Box<Job>>,
     /// The job's process.
     pub process: Option<Identity>,
     /// Whether that process was about to execute the command.
@@ -254,6 +262,7 @@ impl Attempt {
                 self.boot = boot;
                 self.last_sign = Some((at, monotonic_ms));
             }
+            Line::Entry { entry } => self.entry = Some(entry),
             Line::Process { identity, log_from, monotonic_ms } => {
                 self.process = Some(identity);
                 self.log_from = log_from;

@@ -95,6 +95,7 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
     let Some(job) = claimed_job(context, id)?.filter(|job| job.attempt == claimed.attempt) else {
         return Ok(None);
     };
+    note_entry(&record, &job);
     let history = record.attempt(job.attempt).map_err(|error| failed("read the record", id, error))?;
     let watch = Watch::new(context, &record, job);
     watch.pipe.replace(pipe);
@@ -144,6 +145,12 @@ fn take_record<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<
         let _ = wait_readable(context.inbox, Some(TAKE_INTERVAL));
         context.inbox.drain();
     }
+}
+
+/// Writes down what the index says of the job, so that it can be made anew should it be lost. A disk that takes no line is no
+/// reason not to watch.
+fn note_entry(record: &Record, job: &Job) {
+    let _ = record.append(&Line::Entry { entry: Box::new(job.clone()) });
 }
 
 /// The job, if it is claimed for this site and executor.
@@ -336,6 +343,9 @@ impl<'a, C: Clock> Watch<'a, C> {
                     return if family.main_has_ended() { Turn::Ended } else { Turn::Told(ending) };
                 }
                 self.follow_input(&current);
+                if current != job {
+                    note_entry(self.record, &current);
+                }
                 self.current.replace(current.clone());
                 job = current;
             }

@@ -7,10 +7,12 @@
 mod draft;
 mod head;
 mod outline;
+mod salvage;
 
 pub use draft::Draft;
 pub use head::Head;
 pub use outline::{Damage, Unreadable};
+pub use salvage::{Salvaged, salvage};
 
 use super::{
     Timestamp, event::Ledger, group::Group, health::Totals, id::JobId, job::Job, schedule::Schedule,

@@ -1,14 +1,11 @@
 //! What a user, a disk or another program does wrong: the answer, the exit code, and that nothing was harmed.
 
-use super::{
-    DAY, Held, bounded, completed, configure, contents, entry, index_of, is_root, make_program, shell,
-};
+use super::{DAY, Held, as_nobody, bounded, completed, configure, contents, entry, index_of, is_root, shell};
 use crate::support::{BGCTL, Ran, User, ended, until};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 // Names of jobs.
@@ -304,26 +301,6 @@ fn somebody_elses_root_is_refused_with_the_mend() {
 }
 
 const NOBODY: u32 = 65_534;
-
-/// The program as somebody without rights, who can reach this test's folder. `None`: that cannot be had here.
-fn as_nobody(user: &User, arguments: &[&str]) -> Option<Command> {
-    if !is_root() {
-        return Some(user.bgctl(arguments));
-    }
-    if !Path::new("/usr/bin/setpriv").exists() {
-        eprintln!("skipped: needs setpriv to become somebody else");
-        return None;
-    }
-    // The build's own folder may be closed to others.
-    let program = user.path("bgctl");
-    if !program.exists() {
-        make_program(BGCTL, &program);
-    }
-    std::fs::set_permissions(user.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = user.command("/usr/bin/setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program).args(arguments);
-    Some(command)
-}
 
 #[test]
 fn somebody_elses_root_that_cannot_even_be_opened_is_refused_with_the_mend() {

@@ -6,6 +6,7 @@ mod cancel;
 mod config;
 mod dead;
 mod described;
+mod doctor;
 mod dry_run;
 mod environment;
 mod find;
@@ -31,12 +32,13 @@ mod signal;
 pub mod snapshots;
 mod start;
 mod status;
+mod store;
 mod terminal;
 mod tick;
 mod usage;
 mod wait;
 
-use crate::support::{EVENT_MAX, Ran, User, until};
+use crate::support::{BGCTL, EVENT_MAX, Ran, User, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -103,14 +105,14 @@ fn bounded(mut command: Command) -> Ran {
 #[track_caller]
 fn shell(user: &User, script: &str) -> Ran {
     let mut command = user.command("sh");
-    command.args(["-c", script]).env("BGCTL", crate::support::BGCTL);
+    command.args(["-c", script]).env("BGCTL", BGCTL);
     bounded(command)
 }
 
 /// `bgctl` that heeds SIGINT although whoever runs the tests may ignore it, as what `sh` puts in the background does.
 fn interruptible(user: &User, arguments: &[&str]) -> Command {
     let mut command = user.command("env");
-    command.args(["--default-signal=INT", crate::support::BGCTL]).args(arguments);
+    command.args(["--default-signal=INT", BGCTL]).args(arguments);
     command
 }
 
@@ -247,4 +249,24 @@ fn retried(user: &User, status: &str) -> String {
 /// The claim of a machine that is not this one.
 fn elsewhere() -> Value {
     json!({ "host": "there", "machine": "m", "boot": "11111111-2222-3333-4444-555555555555", "pid_namespace": 1 })
+}
+
+/// The program as somebody without rights, who can reach this test's folder. `None`: that cannot be had here.
+fn as_nobody(user: &User, arguments: &[&str]) -> Option<Command> {
+    if !is_root() {
+        return Some(user.bgctl(arguments));
+    }
+    if !Path::new("/usr/bin/setpriv").exists() {
+        eprintln!("skipped: needs setpriv to become somebody else");
+        return None;
+    }
+    // The build's own folder may be closed to others.
+    let program = user.path("bgctl");
+    if !program.exists() {
+        make_program(BGCTL, &program);
+    }
+    std::fs::set_permissions(user.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = user.command("/usr/bin/setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program).args(arguments);
+    Some(command)
 }
