@@ -6,6 +6,7 @@ use super::{
 };
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -47,6 +48,18 @@ pub fn ask(command: &mut Command, limit: Duration, bytes_max: usize) -> Result<A
         Some((status, output)) => Ok(Answer { status, output }),
         None => Err(NoAnswer::Late),
     }
+}
+
+/// Longest wait for what another program says of itself or of the system, and the longest such text.
+const SAID_WAIT_MAX: Duration = Duration::from_secs(3);
+const SAID_BYTES_MAX: usize = 60 * 1_024;
+
+/// What a program printed on standard output. `None`: it is not there, failed, or gave no answer in time.
+pub fn said(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stderr(Stdio::null());
+    let answer = ask(&mut command, SAID_WAIT_MAX, SAID_BYTES_MAX).ok()?;
+    answer.status.success().then(|| String::from_utf8_lossy(&answer.output).into_owned())
 }
 
 /// `None`: the time was over.
@@ -144,6 +157,13 @@ mod tests {
         let answer = sh("sleep 5 & echo done", LONG).unwrap();
         assert_eq!(answer.output, b"done\n");
         assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_program_that_fails_or_is_not_there_says_nothing() {
+        assert_eq!(said("echo", &["a", "b"]).as_deref(), Some("a b\n"));
+        assert_eq!(said("false", &[]), None);
+        assert_eq!(said("no-such-program-anywhere", &[]), None);
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! index; it hands out types that are hard to misuse.
 
 pub mod answer;
-pub mod ask;
 pub mod clock;
 pub mod closed;
 pub mod detach;

@@ -1,7 +1,7 @@
 //! Whether the shell finds this program, and no other of its name.
 
 use super::{Finding, Grade, Ground};
-use crate::os::ask::ask;
+use crate::os::answer::said;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ fn bytes_of(path: &Path) -> Option<u64> {
 }
 
 fn version_of(path: &Path) -> String {
-    let said = ask(path, &["--version"]);
-    let version = said.as_deref().and_then(|said| said.split_whitespace().nth(1));
+    let text = said(path, &["--version"]);
+    let version = text.as_deref().and_then(|text| text.split_whitespace().nth(1));
     version.map_or_else(|| "it does not say its version".to_owned(), str::to_owned)
 }

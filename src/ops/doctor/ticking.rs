@@ -4,7 +4,7 @@ use super::{Finding, Grade, Ground, count};
 use crate::exec::local::alarm;
 use crate::model::{facts::Facts, limit::format_seconds, schedule::DefinedBy};
 use crate::ops::home::Home;
-use crate::os::{ask::ask, clock::Clock, record_lock};
+use crate::os::{answer::said, clock::Clock, record_lock};
 use crate::store::root::LAST_TICK;
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ fn is_locked(home: &Home, name: &str) -> bool {
 /// Who would call it.
 fn callers() -> Vec<String> {
     let mut callers = Vec::new();
-    let crontab = ask("crontab", &["-l"]).unwrap_or_default();
+    let crontab = said("crontab", &["-l"]).unwrap_or_default();
     if crontab.lines().any(calls_tick) {
         callers.push("your crontab has a line for it".to_owned());
     }
