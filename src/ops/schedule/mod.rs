@@ -32,7 +32,8 @@ use file::FromFile;
 pub struct Standing {
     /// Its name.
     pub name: String,
-    /// As the index has it; none for one of the settings file that no pass has taken over yet.
+    /// As the index has it; none for one of the settings file that no pass has taken over yet, and for one that is built in and has had
+    /// nothing to do.
     pub schedule: Option<Schedule>,
     /// What is asked of it: as the index has it, else as the settings file says; none where that is a mistake.
     pub definition: Option<Definition>,
@@ -80,8 +81,8 @@ pub fn standings(facts: &Facts, from_file: &FromFile, home: &Home) -> Vec<Standi
         if !facts.schedules().contains_key(name) {
             standings.push(Standing {
                 name: name.to_owned(),
-                definition: Some(definition.clone()),
-                schedule: Some(Schedule::new(definition, home.clock.now())),
+                schedule: None,
+                definition: Some(definition),
                 due_at: None,
                 active: Vec::new(),
                 mistake: None,
@@ -107,7 +108,7 @@ pub fn times(definition: &Definition, added_at: Timestamp, now: Timestamp) -> Ve
 }
 
 fn is_built_in(one: &Standing) -> bool {
-    one.schedule.as_ref().is_some_and(|schedule| schedule.definition.source == DefinedBy::BuiltIn)
+    one.definition.as_ref().is_some_and(|definition| definition.source == DefinedBy::BuiltIn)
 }
 
 /// Looks at all schedules, or at one. Changes nothing.
@@ -170,7 +171,7 @@ pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
         refuse_to_remove(&before)?;
     }
     let mut warnings = Vec::new();
-    if before.schedule.is_none() {
+    if before.schedule.is_none() && !is_built_in(&before) {
         (before, warnings) = taken_over(&home, name)?;
     }
     let now = home.clock.now();
@@ -207,7 +208,7 @@ pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
 
 fn refuse_to_remove(standing: &Standing) -> Result<(), Fault> {
     let name = &standing.name;
-    match standing.schedule.as_ref().map(|schedule| schedule.definition.source) {
+    match standing.definition.as_ref().map(|definition| definition.source) {
         Some(DefinedBy::Command) => Ok(()),
         Some(DefinedBy::BuiltIn) => {
             Err(Fault::new(Code::WrongState, format!("{name} is built in and cannot be removed"))
