@@ -299,7 +299,10 @@ fn a_mistake_in_a_section_is_named_with_its_line_and_is_that_sessions_alone() {
         ("refresh = [\"true\"]\nttl = \"1h\"\nenv = \"A=1\"", "expected a table"),
         ("refresh = [\"true\"]\nttl = \"1h\"\npriority = \"huge\"", "expected one of: critical"),
         ("refresh = [\"true\"]\nttl = \"1h\"\nlabels = \"x\"", "expected a list of strings"),
-        ("refresh = [\"true\"]\nttl = \"1h\"\nrefrsh_before = \"2m\"", "did you mean refresh_before?"),
+        (
+            "refresh = [\"true\"]\nttl = \"1h\"\nrefrsh_before = \"2m\"",
+            ":8:1: sessions.bad.refrsh_before: there is no such key; did you mean refresh_before?",
+        ),
     ] {
         user.sessions(&format!("[sessions.bad]\n{section}\n"));
         let ran = user.run(["config", "check"]);
