@@ -345,7 +345,7 @@ fn a_refresh_that_cannot_be_written_down_has_failed() {
 #[test]
 fn a_cancelled_refresh_ends_its_command_and_is_followed_by_another() {
     let user = User::new();
-    user.program("renew", "echo $$ > pid; test -e again && exit 0; exec sleep 1000");
+    user.program("renew", "test -e again && exit 0; echo $$ > pid; exec sleep 1000");
     user.sessions("[sessions.one]\nrefresh = [\"@/renew\"]\nttl = \"1h\"\n");
     user.ok(["tick"]);
     let pid: i32 = user.line_in("pid").trim().parse().unwrap();
