@@ -330,6 +330,8 @@ pub fn change(schedule: Option<Schedule>, change: &ScheduleChange) -> Result<Opt
         ScheduleChange::Renewed { valid_until, next_at } => {
             schedule.valid_until = Some(*valid_until);
             schedule.next_at = Some(*next_at);
+            // The wait after a failure may be longer than what it is valid for now.
+            schedule.restart_at = None;
         }
         ScheduleChange::Did { run, took_ms } => schedule.health.add(run.clone(), Some(*took_ms)),
     }

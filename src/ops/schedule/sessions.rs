@@ -73,12 +73,12 @@ pub enum Life {
 }
 
 /// What is wrong, and with which key; none for the section.
-struct Wrong(Option<&'static str>, String);
+struct Wrong(Option<String>, String);
 
 impl Session {
     /// Reads a section.
     pub fn read(name: &str, defined: &Defined) -> Result<Self, Mistake> {
-        Self::of(defined).map_err(|Wrong(key, why)| mistake(defined, &section(name), key, &why))
+        Self::of(defined).map_err(|Wrong(key, why)| mistake(defined, &section(name), key.as_deref(), &why))
     }
 
     fn of(defined: &Defined) -> Result<Self, Wrong> {
@@ -88,14 +88,14 @@ impl Session {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("there are {}", KEYS.join(", ")),
             };
-            return Err(Wrong(None, format!("there is no {unknown:?} in it; {hint}")));
+            return Err(wrong(unknown, format!("there is no such key; {hint}")));
         }
         let refresh = command(fields, "refresh")?;
         let life = match (seconds(fields, "ttl")?, command(fields, "expires")?) {
             (Some(_), Some(_)) => {
-                return Err(Wrong(
-                    Some("ttl"),
-                    "there is expires beside it; one of both says how long it is valid".to_owned(),
+                return Err(wrong(
+                    "ttl",
+                    "there is expires beside it; one of both says how long it is valid",
                 ));
             }
             (Some(seconds), None) => Some(Life::Ttl { seconds }),
@@ -116,8 +116,8 @@ impl Session {
         {
             let (before, ttl) = (format_seconds(before_seconds), format_seconds(seconds));
             let key = if fields.contains_key("refresh_before") { "refresh_before" } else { "ttl" };
-            return Err(Wrong(
-                Some(key),
+            return Err(wrong(
+                key,
                 format!("renewed {before} before it runs out, a session of {ttl} is renewed all the time"),
             ));
         }
@@ -131,8 +131,7 @@ impl Session {
                 None => Map::new(),
                 Some(Value::Object(env)) => env.clone(),
                 Some(_) => {
-                    let why = "expected a table: env = { NAME = \"value\" }";
-                    return Err(Wrong(Some("env"), why.to_owned()));
+                    return Err(wrong("env", "expected a table: env = { NAME = \"value\" }"));
                 }
             },
             group: text(fields, "group")?.map(str::to_owned),
@@ -140,6 +139,10 @@ impl Session {
             labels: labels(fields)?,
         })
     }
+}
+
+fn wrong(key: &str, why: impl Into<String>) -> Wrong {
+    Wrong(Some(key.to_owned()), why.into())
 }
 
 fn section(name: &str) -> String {
@@ -150,7 +153,7 @@ fn text<'a>(fields: &'a Map<String, Value>, key: &'static str) -> Result<Option<
     match fields.get(key) {
         None => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(_) => Err(Wrong(Some(key), "expected a string".to_owned())),
+        Some(_) => Err(wrong(key, "expected a string")),
     }
 }
 
@@ -161,7 +164,7 @@ fn texts(value: &Value) -> Option<Vec<String>> {
 /// A list of words, or a line for a shell.
 fn command(fields: &Map<String, Value>, key: &'static str) -> Result<Option<Command>, Wrong> {
     const FORMS: &str = "expected a list of words, or a string, which is a line for a shell";
-    let wrong = |why: &str| Wrong(Some(key), why.to_owned());
+    let wrong = |why: &str| wrong(key, why);
     let Some(value) = fields.get(key) else { return Ok(None) };
     if let Value::String(line) = value {
         return match line.trim() {
@@ -180,7 +183,7 @@ fn command(fields: &Map<String, Value>, key: &'static str) -> Result<Option<Comm
 
 /// A duration of at least a second.
 fn seconds(fields: &Map<String, Value>, key: &'static str) -> Result<Option<u64>, Wrong> {
-    let wrong = |why: String| Wrong(Some(key), why);
+    let wrong = |why: String| wrong(key, why);
     let text = match fields.get(key) {
         None => return Ok(None),
         Some(Value::String(text)) => text.clone(),
@@ -196,13 +199,13 @@ fn priority(fields: &Map<String, Value>) -> Result<Priority, Wrong> {
     let Some(word) = text(fields, "priority")? else { return Ok(Priority::default()) };
     Priority::ALL.into_iter().find(|one| one.as_str() == word).ok_or_else(|| {
         let known: Vec<&str> = Priority::ALL.into_iter().map(Priority::as_str).collect();
-        Wrong(Some("priority"), format!("expected one of: {}", known.join(", ")))
+        wrong("priority", format!("expected one of: {}", known.join(", ")))
     })
 }
 
 fn labels(fields: &Map<String, Value>) -> Result<Vec<String>, Wrong> {
     let Some(value) = fields.get("labels") else { return Ok(Vec::new()) };
-    texts(value).ok_or_else(|| Wrong(Some("labels"), "expected a list of strings".to_owned()))
+    texts(value).ok_or_else(|| wrong("labels", "expected a list of strings"))
 }
 
 /// The recurring job that renews a session, and its environment; none for one that is not renewed.

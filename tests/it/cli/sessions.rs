@@ -299,7 +299,10 @@ fn a_mistake_in_a_section_is_named_with_its_line_and_is_that_sessions_alone() {
         ("refresh = [\"true\"]\nttl = \"1h\"\nenv = \"A=1\"", "expected a table"),
         ("refresh = [\"true\"]\nttl = \"1h\"\npriority = \"huge\"", "expected one of: critical"),
         ("refresh = [\"true\"]\nttl = \"1h\"\nlabels = \"x\"", "expected a list of strings"),
-        ("refresh = [\"true\"]\nttl = \"1h\"\nrefrsh_before = \"2m\"", "did you mean refresh_before?"),
+        (
+            "refresh = [\"true\"]\nttl = \"1h\"\nrefrsh_before = \"2m\"",
+            ":8:1: sessions.bad.refrsh_before: there is no such key; did you mean refresh_before?",
+        ),
     ] {
         user.sessions(&format!("[sessions.bad]\n{section}\n"));
         let ran = user.run(["config", "check"]);
@@ -342,7 +345,7 @@ fn a_refresh_that_cannot_be_written_down_has_failed() {
 #[test]
 fn a_cancelled_refresh_ends_its_command_and_is_followed_by_another() {
     let user = User::new();
-    user.program("renew", "echo $$ > pid; test -e again && exit 0; exec sleep 1000");
+    user.program("renew", "test -e again && exit 0; echo $$ > pid; exec sleep 1000");
     user.sessions("[sessions.one]\nrefresh = [\"@/renew\"]\nttl = \"1h\"\n");
     user.ok(["tick"]);
     let pid: i32 = user.line_in("pid").trim().parse().unwrap();

@@ -2,7 +2,10 @@
 
 use super::is_fresh;
 use bgctl::model::config::{Config, GROUPS, SCHEDULES, SECTIONS, SLOTS, Setting};
-use bgctl::ops::{schedule::file::KEYS, start::fields::FIELDS};
+use bgctl::ops::{
+    schedule::{file::KEYS, sessions},
+    start::fields::FIELDS,
+};
 
 const HEAD: &str = "\
 <!-- Made from src/model/config/table.rs: SNAPSHOTS=overwrite cargo test --test it faces -->
@@ -72,7 +75,59 @@ fn faces_the_reference_of_settings_is_fresh() {
     let fields = FIELDS.iter().map(|(_, flag)| *flag).filter(of_a_run);
     let fields: Vec<String> = fields.map(|flag| format!("`{flag}`")).collect();
     text.push_str(&format!("\nThe fields of a job: {}.\n", fields.join(", ")));
+    text.push_str(&of_sessions());
     is_fresh("docs/config.md", &text);
+}
+
+/// `[sessions.NAME]`. Every key that is read has a row, and no other.
+fn of_sessions() -> String {
+    const HEAD: &str = "\n## `[sessions.NAME]`: a session that is kept alive\n\n\
+        A section for each; [sessions.md](sessions.md) tells how they are used. The name has letters, digits, `-`, `_` and `.`. A mistake in one\n\
+        is that session's alone: a tick says so, and what was right before goes on. `config check` names them all.\n\n\
+        | key | where it is not said | what it can be | what it is |\n|---|---|---|---|\n";
+    const COMMAND: &str = "a list of words, or a string, which is a line for `sh -c`";
+    let rows = [
+        ("refresh", "the session is not renewed", COMMAND, "what renews it, without asking anybody"),
+        (
+            "ttl",
+            "one of `ttl` and `expires` has to be said",
+            "at least 1 second",
+            "how long it is valid after a refresh",
+        ),
+        (
+            "expires",
+            "one of `ttl` and `expires` has to be said",
+            COMMAND,
+            "what prints the time until which it is valid",
+        ),
+        (
+            "refresh_before",
+            "a quarter of `ttl`, 10 minutes at the most; `5m` with `expires`",
+            "at least 1 second, shorter than `ttl`",
+            "how long before its end it is renewed",
+        ),
+        ("cwd", "the home folder", "a folder, from the home folder on", "where its commands run"),
+        ("env", "none", "`{ NAME = \"value\" }`", "variables for its commands; their values are never shown"),
+        ("timeout", "`1m`", "at least 1 second", "how long one refresh may take"),
+        (
+            "group",
+            "`session_refresh`, which has a slot for each session",
+            "a group",
+            "whose slots its refreshes take",
+        ),
+        (
+            "priority",
+            "`normal`",
+            "`critical`, `high`, `normal`, `low`",
+            "how urgent its refreshes are within their group",
+        ),
+        ("labels", "none", "a list of labels", "labels of its refreshes, beside `session:NAME`"),
+    ];
+    assert_eq!(rows.map(|(key, ..)| key), sessions::KEYS);
+    let row = |(key, without, can_be, is): (&str, &str, &str, &str)| {
+        format!("| `sessions.NAME.{key}` | {without} | {can_be} | {is} |\n")
+    };
+    format!("{HEAD}{}", rows.map(row).concat())
 }
 
 fn row(section: &str, setting: &Setting, value: &str) -> String {

@@ -99,6 +99,19 @@ fn a_session_that_is_defined_otherwise_is_looked_after_at_once_also_after_failur
 }
 
 #[test]
+fn a_session_that_was_renewed_by_hand_after_failures_does_not_wait_as_long_as_they_said() {
+    let mut world = World::new();
+    world.config.recurring.restart_seconds = 3_000;
+    session(&mut world);
+    world.ends(NAME, Exit::Code(1));
+    assert_eq!(world.next_in(NAME), Some(3_000));
+    world.submit_with(NAME, |job| job.spec.schedule = Some(NAME.into()));
+    renewed(&mut world, 600);
+    world.ends(NAME, Exit::Code(0));
+    assert_eq!(world.next_in(NAME), Some(540));
+}
+
+#[test]
 fn a_paused_session_is_left_alone_and_goes_on_where_it_was() {
     let mut world = World::new();
     session(&mut world);
