@@ -83,7 +83,7 @@ pub const EXIT_CODES_OF_WAIT: [(&str, &str); 7] = [
 
 /// What the exit codes mean of `health`, as monitors expect them of a probe.
 pub const EXIT_CODES_OF_HEALTH: [(&str, &str); 4] = [
-    ("0", "ok"),
+    ("0", "ok."),
     ("1", "degraded: it goes on, and somebody should look."),
     ("2", "failing: something that should happen does not, until somebody does something."),
     ("3", "It could not be told: the index is damaged, or the command line is wrong."),

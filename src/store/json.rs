@@ -4,7 +4,7 @@
 //! and before anybody is told. Jobs that a change does not touch are copied as they stand, not parsed.
 
 use super::{
-    Commit, Decide, Follow, Store, StoreError, environments, lock, root,
+    Commit, Decide, Follow, Store, StoreError, Untold, environments, lock, root,
     root::Root,
     stream::{self, Telling},
 };
@@ -203,13 +203,14 @@ impl Store for JsonStore<'_> {
         Ok(Commit { events, warning: untold })
     }
 
-    fn note(&self, now: Timestamp, note: &Note) -> Option<String> {
+    fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {
         let counted = || self.read().map_or(0, |facts| facts.last_event());
         let told =
             lock::locked(self.root.folder(), NOTE_WAIT_MAX, || stream::note(self.root, now, note, counted));
         match told {
-            Ok(told) => self.root.once_untold(&told.err()?),
-            Err(error) => Some(error.to_string()),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Untold { warning: self.root.once_untold(&error) }),
+            Err(error) => Err(Untold { warning: Some(error.to_string()) }),
         }
     }
 

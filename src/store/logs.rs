@@ -50,7 +50,7 @@ pub fn space(root: &Root) -> Result<Space, StoreError> {
         // What went away meanwhile takes nothing.
         let bytes = runs.allocated_bytes(name).unwrap_or(0);
         space.runs_bytes += bytes;
-        if name.ends_with(".log") {
+        if name.strip_suffix(".log").is_some() {
             space.logs_bytes += bytes;
         }
     }

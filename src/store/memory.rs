@@ -1,6 +1,6 @@
 //! The index in memory: for tests, and for programs that use the library without a disk.
 
-use super::{Commit, Decide, Follow, Store, StoreError, stream::EVENTS_BYTES_MAX};
+use super::{Commit, Decide, Follow, Store, StoreError, Untold, stream::EVENTS_BYTES_MAX};
 use crate::model::{
     Timestamp,
     facts::{Draft, Facts, Unreadable},
@@ -95,7 +95,7 @@ impl Store for MemoryStore {
         Ok(Commit { events, warning: None })
     }
 
-    fn note(&self, now: Timestamp, note: &Note) -> Option<String> {
+    fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {
         let last_event = self.facts.lock().unwrap_or_else(PoisonError::into_inner).last_event();
         let mut stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         if stream.tail().counts(note, now) {
@@ -105,7 +105,7 @@ impl Store for MemoryStore {
             let lines = stream.tail().tell(note, counted, last_event, now);
             stream.add(&lines);
         }
-        None
+        Ok(())
     }
 
     fn told(&self, after: u64) -> Result<Vec<Line>, StoreError> {

@@ -41,8 +41,8 @@ pub trait Store {
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError>;
 
     /// Puts into the stream what happened and changed nothing. Many at once become one line that counts them: the index is
-    /// not written for them. Gives what the caller should be told where it cannot be written.
-    fn note(&self, now: Timestamp, note: &Note) -> Option<String>;
+    /// not written for them. Where it cannot be written, gives what the caller should be told and has not been told before.
+    fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold>;
 
     /// The lines of the stream after that number, as far as they are kept, in their order.
     fn told(&self, after: u64) -> Result<Vec<Line>, StoreError>;
@@ -52,6 +52,13 @@ pub trait Store {
 
     /// Something that wakes after changes of the index.
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError>;
+}
+
+/// The stream could not be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untold {
+    /// What the caller should be told; nothing where that was said before.
+    pub warning: Option<String>,
 }
 
 /// Adds events to a draft. It may be called with the lock held: it must not wait for anything.

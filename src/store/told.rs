@@ -5,7 +5,7 @@
 //! not at all.
 
 use super::{
-    Store,
+    Store, Untold,
     root::{LAST_HEALTH, Root},
 };
 use crate::model::{Timestamp, health::HealthStatus, stream::Note};
@@ -61,8 +61,8 @@ fn tell_under_lock(
     let is_new = |reason: &String| !was.reasons.contains(reason);
     if is.status != was.status || is.reasons.iter().any(is_new) {
         let note = Note::Health { was: was.status, status: is.status, reasons: words.to_vec() };
-        if let Some(warning) = store.note(now, &note) {
-            return Ok(Some(warning));
+        if let Err(Untold { warning }) = store.note(now, &note) {
+            return Ok(warning);
         }
     }
     let mut line = serde_json::to_vec(is)?;

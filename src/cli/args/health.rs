@@ -6,12 +6,12 @@ use clap::Args;
 /// `bgctl health`
 #[derive(Clone, Debug, Args)]
 #[command(
-    override_usage = "bgctl health [OPTIONS]\n       bgctl health --jobs [NAME]",
+    override_usage = "bgctl health [OPTIONS] [NAME]",
     after_long_help = "Examples:
   bgctl health
   bgctl health --quiet >/dev/null || echo look
   bgctl health --jobs
-  bgctl health --jobs nightly --json
+  bgctl health build --json
   bgctl health --prometheus
 
 Exit codes, as monitors expect them:
@@ -26,8 +26,8 @@ config.toml. Failing: no tick for five minutes while something is due; a full di
 written down; a session that ran out. The section [health] of config.toml has other numbers. Looking changes nothing."
 )]
 pub struct HealthArgs {
-    /// With --jobs: only this recurring job, or the jobs of this name
-    #[arg(value_name = "NAME", requires = "jobs")]
+    /// Only this recurring job, or the jobs of this name, as with --jobs
+    #[arg(value_name = "NAME")]
     pub name: Option<String>,
     /// How each recurring job, and the jobs of each name, have gone
     ///
@@ -35,10 +35,10 @@ pub struct HealthArgs {
     /// of 100 do not exceed, of the latest 50), and how many were missed. The verdict is on these alone.
     #[arg(long)]
     pub jobs: bool,
-    /// Print everything as metrics, in the text format of Prometheus
+    /// Print metrics, in the text format of Prometheus
     ///
-    /// Where it could not be told, the only metric is bgctl_health_status, with the status unknown.
-    #[arg(long, conflicts_with_all = ["jobs", "json"])]
+    /// Where it could not be told, the only metric is the status, which is unknown then.
+    #[arg(long, conflicts_with_all = ["name", "jobs", "json"])]
     pub prometheus: bool,
     /// How to speak
     #[command(flatten)]

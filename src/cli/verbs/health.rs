@@ -10,7 +10,7 @@ pub fn run(args: &HealthArgs, voice: Voice) -> Result<i32, Fault> {
         return expose(voice);
     }
     let screen = Screen::of(voice);
-    let status = if args.jobs {
+    let status = if args.jobs || args.name.is_some() {
         let (answer, going) = health::going(args.name.as_deref())?;
         voice.warn(&answer.warnings);
         let text = human::going(&answer, &going, screen);

@@ -46,7 +46,7 @@ impl Reason {
                 format!("{name} failed {count} times in a row")
             }
             Self::FailuresInRow { kind: Kind::Name, name, count, .. } => {
-                format!("the last {count} jobs called {name} failed")
+                format!("{count} jobs called {name} failed in a row")
             }
             Self::ScheduleLate { name, due_at } => {
                 format!("{name} is due since {}, and has not begun", span(*due_at, now))
@@ -68,7 +68,9 @@ impl Reason {
             Self::EndsUnwritten { .. } => {
                 "bgctl tick --verbose says what is in the way of the index".to_owned()
             }
-            Self::SessionExpired { name, .. } => format!("bgctl health --jobs {name} shows its renewals"),
+            Self::SessionExpired { name, .. } => {
+                format!("bgctl health session_refresh.{name} shows its renewals")
+            }
             Self::WatchersLost { .. } => "bgctl tick judges them, or gives them new ones".to_owned(),
             Self::Unclear { jobs } => match &jobs[..] {
                 [only] => format!("bgctl status {only}"),
@@ -80,8 +82,10 @@ impl Reason {
             Self::Utilisation { .. } | Self::Backpressure { .. } => {
                 "bgctl list --status queued shows what waits".to_owned()
             }
-            Self::FailuresInRow { last: Some(id), .. } => format!("bgctl logs {id}"),
-            Self::FailuresInRow { name, .. } => format!("bgctl health --jobs {name}"),
+            Self::FailuresInRow { last: Some(id), .. } => {
+                format!("bgctl logs {id} has the output of the last")
+            }
+            Self::FailuresInRow { name, .. } => format!("bgctl health {name} shows how it went"),
             Self::ScheduleLate { .. } => "bgctl tick says what is in its way".to_owned(),
             Self::Settings { .. } => "bgctl config check shows every mistake".to_owned(),
             Self::ScheduleMistake { .. } => "mend that line; what was right before goes on".to_owned(),

@@ -32,7 +32,8 @@ pub fn verdict_brief(verdict: &Verdict, now: Timestamp) -> String {
         0 | 1 => String::new(),
         many => format!(", and {} more", many - 1),
     };
-    format!("{}: {first}{more}; bgctl health", verdict.status.as_str())
+    // On a narrow screen the end goes.
+    format!("{} (bgctl health): {first}{more}", verdict.status.as_str())
 }
 
 fn verdict(verdict: &Verdict, now: Timestamp, screen: Screen) -> String {

@@ -42,7 +42,7 @@ pub fn going(answer: &Answer, going: &[Going]) -> Value {
     json!({
         "status": answer.verdict.status,
         "reasons": reasons(answer),
-        "jobs": going.iter().map(one_going).collect::<Vec<_>>(),
+        "histories": going.iter().map(one_going).collect::<Vec<_>>(),
     })
 }
 

@@ -12,6 +12,7 @@ mod environment;
 mod find;
 mod follow;
 mod group;
+mod health;
 mod json;
 mod list;
 mod logs;

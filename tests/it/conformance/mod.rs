@@ -23,9 +23,9 @@ use std::time::Instant;
 use crate::support::EVENT_MAX;
 use stream::{
     a_new_job_is_told_by_whose_it_is_and_not_by_its_command, a_refusal_is_told_and_changes_nothing,
-    numbers_go_on_whoever_writes, refusals_at_once_are_counted,
-    the_stream_tells_each_event_and_how_it_moved_its_job, what_comes_after_a_number_is_told,
-    what_was_not_committed_is_not_told,
+    how_the_whole_is_is_told_behind_the_refusals_that_were_counted, numbers_go_on_whoever_writes,
+    refusals_at_once_are_counted, the_stream_tells_each_event_and_how_it_moved_its_job,
+    what_comes_after_a_number_is_told, what_was_not_committed_is_not_told,
 };
 
 /// Where an index is kept. Each visit is what a process of its own would be.
@@ -93,6 +93,7 @@ macro_rules! conformance {
             what_comes_after_a_number_is_told
             a_refusal_is_told_and_changes_nothing
             refusals_at_once_are_counted
+            how_the_whole_is_is_told_behind_the_refusals_that_were_counted
         }
     };
     ($make:expr; $($rule:ident)*) => { $(

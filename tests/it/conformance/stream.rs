@@ -4,9 +4,11 @@ use super::{InFolder, Place, claimed, commit, ended, id, job, now, removed, subm
 use bgctl::model::{
     Timestamp,
     event::Event,
+    health::HealthStatus,
     stream::{Note, Refusal},
 };
 use bgctl::store::{
+    Untold,
     root::INDEX,
     stream::{EVENTS, EVENTS_BEFORE, EVENTS_BYTES_MAX},
 };
@@ -128,7 +130,7 @@ pub fn a_refusal_is_told_and_changes_nothing(place: &dyn Place) {
     change(place, &[submitted(1)]);
     place.visit(&mut |store| {
         let before = store.read().unwrap().to_text(now());
-        assert_eq!(store.note(now(), &refused(81)), None);
+        assert_eq!(store.note(now(), &refused(81)), Ok(()));
         assert_eq!(store.read().unwrap().to_text(now()), before);
     });
     change(place, &[submitted(2)]);
@@ -146,7 +148,7 @@ pub fn a_refusal_is_told_and_changes_nothing(place: &dyn Place) {
 pub fn refusals_at_once_are_counted(place: &dyn Place) {
     let refuse = |milliseconds: i64, times: usize| {
         place.visit(&mut |store| {
-            (0..times).for_each(|_| assert_eq!(store.note(after(milliseconds), &refused(90)), None));
+            (0..times).for_each(|_| assert_eq!(store.note(after(milliseconds), &refused(90)), Ok(())));
         });
     };
     refuse(0, 50);
@@ -173,6 +175,31 @@ pub fn refusals_at_once_are_counted(place: &dyn Place) {
     assert_eq!(numbers(place), (1..=count).collect::<Vec<_>>());
 }
 
+pub fn how_the_whole_is_is_told_behind_the_refusals_that_were_counted(place: &dyn Place) {
+    let health = Note::Health {
+        was: HealthStatus::Ok,
+        status: HealthStatus::Degraded,
+        reasons: vec!["it is late".to_owned()],
+    };
+    place.visit(&mut |store| {
+        (0..3).for_each(|_| assert_eq!(store.note(now(), &refused(90)), Ok(())));
+        (0..2).for_each(|_| assert_eq!(store.note(now(), &health), Ok(())));
+    });
+    change(place, &[submitted(1)]);
+    let told = told_after(place, 0);
+    let seen: Vec<Value> = told.iter().map(|line| json!([line["event"], line["times"]])).collect();
+    let wanted =
+        [("refused", Some(1)), ("refused", Some(2)), ("health", None), ("health", None), ("submitted", None)];
+    assert_eq!(seen, wanted.map(|(event, times)| json!([event, times])));
+    assert_eq!(
+        told[2],
+        json!({
+            "seq": 3, "at": "2026-02-13T10:00:00.000Z", "event": "health", "was": "ok", "status": "degraded",
+            "reasons": ["it is late"],
+        })
+    );
+}
+
 impl InFolder {
     fn stream(&self) -> PathBuf {
         self.path().join(EVENTS)
@@ -186,7 +213,7 @@ impl InFolder {
     }
 
     fn note(&self, milliseconds: i64) {
-        self.visit(&mut |store| assert_eq!(store.note(after(milliseconds), &refused(90)), None));
+        self.visit(&mut |store| assert_eq!(store.note(after(milliseconds), &refused(90)), Ok(())));
     }
 }
 
@@ -321,7 +348,7 @@ fn a_stream_that_cannot_be_written_fails_nothing_and_is_told_once() {
             let warning = commit(store, &[submitted(1)]).warning.unwrap();
             assert!(warning.contains(EVENTS) && warning.contains("works on"), "{what}: {warning}");
             assert_eq!(commit(store, &[claimed(1)]).warning, None, "{what}: once is enough");
-            assert_eq!(store.note(now(), &refused(81)), None, "{what}");
+            assert_eq!(store.note(now(), &refused(81)), Err(Untold { warning: None }), "{what}");
             assert_eq!(store.read().unwrap().last_event(), 2, "{what}: the events are counted");
         });
     }

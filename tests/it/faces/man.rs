@@ -178,6 +178,8 @@ fn last_sections(command: &clap::Command, path: &[String]) -> String {
     roff.control("SH", ["EXIT STATUS"]);
     if command.get_name() == "wait" {
         defined(&mut roff, &help::EXIT_CODES_OF_WAIT);
+    } else if command.get_name() == "health" {
+        defined(&mut roff, &help::EXIT_CODES_OF_HEALTH);
     } else {
         let of_start_only = |code: &&(&str, &str)| !["126", "127"].contains(&code.0);
         let is_starting =

@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 19] = [
+const RECIPES: [World; 21] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -64,6 +64,16 @@ const RECIPES: [World; 19] = [
         files: &[("mirror.sh", "test -e network && exit; echo no route to host; exit 7")],
         then: "bgctl dead 2>&1 | grep 'no dead letter' && test \"$(bgctl list --all --name mirror --format '{status}' |
         sort | tr '\\n' ' ')\" = 'completed failed '",
+    },
+    World {
+        heading: "Is all well?",
+        files: &[("../before.sh", "bgctl start --quiet --wait --name backup -- echo kept")],
+        then: "grep -q '1 completed' report.txt",
+    },
+    World {
+        heading: "Metrics for Prometheus",
+        files: &[("metrics/other.prom", "")],
+        then: "grep -q '^bgctl_queue_waiting 0' metrics/bgctl.prom && ! test -e metrics/bgctl.prom.tmp",
     },
     World {
         heading: "One job, asked for from two places",
