@@ -196,7 +196,10 @@ pub struct AddArgs {
         value_enum,
         default_value = "skip",
         hide_possible_values = true,
+        hide_default_value = true,
         help = "While a run goes on, the next: skip, queue, replace",
+        long_help = "What becomes of a run that is due while the one before it goes on: skip leaves it out, unless told otherwise; queue lets one \
+                     wait for that end; replace cancels the one before it",
         help_heading = "When"
     )]
     pub overlap: OverlapArg,
@@ -207,7 +210,10 @@ pub struct AddArgs {
         value_enum,
         default_value = "once",
         hide_possible_values = true,
+        hide_default_value = true,
         help = "For times at which the machine was off, runs: none, once",
+        long_help = "What becomes of times at which nobody looked, because the machine was off or nothing ticked: once starts one run for all of \
+                     them, unless told otherwise; none lets them pass",
         help_heading = "When"
     )]
     pub missed: MissedArg,

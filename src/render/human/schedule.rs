@@ -206,9 +206,13 @@ fn rhythm(rhythm: &Rhythm) -> Vec<String> {
 /// The next times, each with what remains until then. Jitter and restarts come first, as they say when it really is.
 fn next_times(one: &Standing, schedule: &Schedule, now: Timestamp) -> Option<Vec<String>> {
     let due_at = one.due_at?;
-    let told = |at: Timestamp| match at <= now {
-        true => format!("{} (due; the next tick starts it)", local(at)),
-        false => format!("{} (in {})", local(at), brief(seconds_until(now, at))),
+    let told = |at: Timestamp| {
+        let left = if at <= now {
+            "due; the next tick starts it".to_owned()
+        } else {
+            format!("in {}", brief(seconds_until(now, at)))
+        };
+        format!("{} ({left})", local(at))
     };
     let times = times(&schedule.definition, schedule.added_at, now.max(due_at));
     let first = match schedule.restart_at {
@@ -233,6 +237,10 @@ fn whence(one: &Standing, now: Timestamp) -> String {
 fn history(one: &Standing, schedule: &Schedule, now: Timestamp, screen: Screen) -> Vec<Entry> {
     let health = &schedule.health;
     let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let times = |number: u64, why: &str| {
+        let what = if number == 1 { "time" } else { "times" };
+        count(number, &format!("{what} passed without a run, as {why}"))
+    };
     let failing = count(health.failures_in_row, "in a row");
     let took = health
         .mean_ms()
@@ -251,11 +259,8 @@ fn history(one: &Standing, schedule: &Schedule, now: Timestamp, screen: Screen) 
         entry("failures", failing.map(|text| screen.paint(colour_of(Status::Failed), &text))),
         entry("runs", Some(runs)),
         entry("took", took),
-        entry("missed", count(health.missed, "times passed without a run, as nobody looked")),
-        entry(
-            "left out",
-            count(health.overlapped, "times passed without a run, as the run before it went on"),
-        ),
+        entry("missed", times(health.missed, "nobody looked")),
+        entry("left out", times(health.overlapped, "the run before it went on")),
     ]
     .into_iter()
     .flatten()

@@ -159,7 +159,8 @@ const README: [World; 5] = [
     World {
         heading: "Again and again",
         files: &[("fetch.sh", "echo fetched"), ("backup.sh", "echo kept")],
-        then: "test \"$(bgctl list --all --schedule backup --format '{status} {name}')\" = 'completed backup' &&
+        then:
+            "test \"$(bgctl list --all --schedule backup --format '{status} {name}')\" = 'completed backup' &&
         bgctl schedule list news | grep -q paused",
     },
 ];
