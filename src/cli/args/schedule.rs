@@ -160,7 +160,7 @@ pub struct RunArgs {
     /// Wait for the run to end, and exit with its code
     #[arg(long, conflicts_with = "follow")]
     pub wait: bool,
-    /// With --wait, wait no longer than this, and exit with 121 then: 90, 30s, 1h30m
+    /// With --wait, wait no longer than this, else exit with 121
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, requires = "wait")]
     pub within: Option<u64>,
     /// Print its output as it comes, and exit with its code
