@@ -160,7 +160,7 @@ pub struct RunArgs {
     /// Wait for the run to end, and exit with its code
     #[arg(long, conflicts_with = "follow")]
     pub wait: bool,
-    /// With --wait, wait no longer than this, and exit with 121 then: 90, 30s, 1h30m
+    /// With --wait, wait no longer than this, else exit with 121
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, requires = "wait")]
     pub within: Option<u64>,
     /// Print its output as it comes, and exit with its code
@@ -196,7 +196,10 @@ pub struct AddArgs {
         value_enum,
         default_value = "skip",
         hide_possible_values = true,
+        hide_default_value = true,
         help = "While a run goes on, the next: skip, queue, replace",
+        long_help = "What becomes of a run that is due while the one before it goes on: skip leaves it out, unless told otherwise; queue lets one \
+                     wait for that end; replace cancels the one before it",
         help_heading = "When"
     )]
     pub overlap: OverlapArg,
@@ -207,7 +210,10 @@ pub struct AddArgs {
         value_enum,
         default_value = "once",
         hide_possible_values = true,
+        hide_default_value = true,
         help = "For times at which the machine was off, runs: none, once",
+        long_help = "What becomes of times at which nobody looked, because the machine was off or nothing ticked: once starts one run for all of \
+                     them, unless told otherwise; none lets them pass",
         help_heading = "When"
     )]
     pub missed: MissedArg,

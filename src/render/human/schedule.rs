@@ -2,7 +2,7 @@
 
 use super::asked;
 use super::measure::{count_of, local};
-use super::screen::{HEADING, Screen, WARNING, colour_of};
+use super::screen::{HEADING, Screen, WARNING, colour_of, wrap};
 use super::status::shown;
 use super::table::{Cell, Strip, table};
 use super::words::{age, brief, listed, moment, seconds_until};
@@ -42,17 +42,17 @@ pub fn schedules(standings: &[Standing], now: Timestamp, screen: Screen) -> Stri
     };
     let milliseconds = |ms: u64| took(ms);
     let all = [
-        Strip { least: 10, ..column("NAME", &|one| (one.name.clone(), None)) },
-        Strip { least: 10, ..column("WHEN", &|one| plain(when(one))) },
-        Strip { least: 8, ..column("NEXT", &|one| next(one, now)) },
-        Strip { least: 10, ..column("LAST", &|one| last(one, now)) },
+        Strip { comfortable: 19, least: 8, ..column("NAME", &|one| (one.name.clone(), None)) },
+        Strip { comfortable: 12, least: 6, ..column("WHEN", &|one| plain(when(one))) },
+        column("NEXT", &|one| next(one, now)),
+        column("LAST", &|one| last(one, now)),
         Strip { is_amount: true, goes: Some(5), ..column("FAILED", &failed) },
-        amount("MEAN", 3, &|health| health.mean_ms().map(milliseconds)),
+        amount("MEAN", 4, &|health| health.mean_ms().map(milliseconds)),
         amount("P95", 1, &|health| health.p95_ms().map(milliseconds)),
         amount("MISSED", 2, &|health| {
             Some(health.missed).filter(|count| *count > 0).map(|count| count.to_string())
         }),
-        Strip { goes: Some(4), ..column("FROM", &|one| plain(Some(from(one).to_owned()))) },
+        Strip { goes: Some(3), ..column("FROM", &|one| plain(Some(from(one).to_owned()))) },
     ];
     let can_be_missing = |strip: &Strip| strip.is_amount && strip.is_empty();
     let strips = all.into_iter().filter(|strip| !can_be_missing(strip)).collect();
@@ -61,8 +61,8 @@ pub fn schedules(standings: &[Standing], now: Timestamp, screen: Screen) -> Stri
     if !mistakes.is_empty() {
         text.push('\n');
     }
-    for mistake in mistakes {
-        text.push_str(&format!("{}\n", screen.paint(WARNING, &mistake)));
+    for line in mistakes.iter().flat_map(|mistake| wrap(mistake, screen.columns.unwrap_or(usize::MAX))) {
+        text.push_str(&format!("{}\n", screen.paint(WARNING, &line)));
     }
     text
 }
@@ -100,7 +100,8 @@ fn last(one: &Standing, now: Timestamp) -> Cell {
     match health(one).and_then(|health| health.last.as_ref()) {
         None => plain(None),
         Some(last) => {
-            (format!("{} {} ago", last.result.as_str(), age(last.at, now)), Some(style_of(last.result)))
+            let word = if last.result == RunResult::Succeeded { "ok" } else { last.result.as_str() };
+            (format!("{word} {} ago", age(last.at, now)), Some(style_of(last.result)))
         }
     }
 }
@@ -205,9 +206,13 @@ fn rhythm(rhythm: &Rhythm) -> Vec<String> {
 /// The next times, each with what remains until then. Jitter and restarts come first, as they say when it really is.
 fn next_times(one: &Standing, schedule: &Schedule, now: Timestamp) -> Option<Vec<String>> {
     let due_at = one.due_at?;
-    let told = |at: Timestamp| match at <= now {
-        true => format!("{} (due; the next tick starts it)", local(at)),
-        false => format!("{} (in {})", local(at), brief(seconds_until(now, at))),
+    let told = |at: Timestamp| {
+        let left = if at <= now {
+            "due; the next tick starts it".to_owned()
+        } else {
+            format!("in {}", brief(seconds_until(now, at)))
+        };
+        format!("{} ({left})", local(at))
     };
     let times = times(&schedule.definition, schedule.added_at, now.max(due_at));
     let first = match schedule.restart_at {
@@ -232,6 +237,10 @@ fn whence(one: &Standing, now: Timestamp) -> String {
 fn history(one: &Standing, schedule: &Schedule, now: Timestamp, screen: Screen) -> Vec<Entry> {
     let health = &schedule.health;
     let count = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let times = |number: u64, why: &str| {
+        let what = if number == 1 { "time" } else { "times" };
+        count(number, &format!("{what} passed without a run, as {why}"))
+    };
     let failing = count(health.failures_in_row, "in a row");
     let took = health
         .mean_ms()
@@ -250,11 +259,8 @@ fn history(one: &Standing, schedule: &Schedule, now: Timestamp, screen: Screen) 
         entry("failures", failing.map(|text| screen.paint(colour_of(Status::Failed), &text))),
         entry("runs", Some(runs)),
         entry("took", took),
-        entry("missed", count(health.missed, "times passed without a run, as nobody looked")),
-        entry(
-            "left out",
-            count(health.overlapped, "times passed without a run, as the run before it went on"),
-        ),
+        entry("missed", times(health.missed, "nobody looked")),
+        entry("left out", times(health.overlapped, "the run before it went on")),
     ]
     .into_iter()
     .flatten()

@@ -15,6 +15,8 @@ pub struct Strip {
     pub header: &'static str,
     /// Its texts, one a row.
     pub cells: Vec<Cell>,
+    /// The width below which it is better to leave another column out.
+    pub comfortable: usize,
     /// The width below which it says too little.
     pub least: usize,
     /// When it goes where there is too little room, the lowest number first; one without stays.
@@ -26,9 +28,9 @@ pub struct Strip {
 impl Strip {
     /// A column that stays and is never cut.
     pub fn new(header: &'static str, cells: Vec<Cell>) -> Self {
-        let strip = Self { header, cells, least: 0, goes: None, is_amount: false };
-        let least = strip.width();
-        Self { least, ..strip }
+        let strip = Self { header, cells, comfortable: 0, least: 0, goes: None, is_amount: false };
+        let width = strip.width();
+        Self { comfortable: width, least: width, ..strip }
     }
 
     fn width(&self) -> usize {
@@ -49,17 +51,17 @@ pub fn table(mut strips: Vec<Strip>, screen: Screen) -> String {
     let sum = |widths: &[usize]| {
         (widths.iter().sum::<usize>() + GAP.len() * widths.len()).saturating_sub(GAP.len())
     };
-    let leasts = |strips: &[Strip], widths: &[usize]| -> Vec<usize> {
-        strips.iter().zip(widths).map(|(strip, width)| strip.least.min(*width)).collect()
+    let at_most = |strips: &[Strip], widths: &[usize], least: fn(&Strip) -> usize| -> Vec<usize> {
+        strips.iter().zip(widths).map(|(strip, width)| least(strip).min(*width)).collect()
     };
-    // Columns go one after the other until the rest is wide enough to be read.
-    while sum(&leasts(&strips, &widths)) > room {
+    // Columns go one after the other until the rest can be read with ease.
+    while sum(&at_most(&strips, &widths, |strip| strip.comfortable)) > room {
         let going = strips.iter().enumerate().filter_map(|(place, strip)| Some((strip.goes?, place))).min();
         let Some((_, place)) = going else { break };
         strips.remove(place);
         widths.remove(place);
     }
-    let leasts = leasts(&strips, &widths);
+    let leasts = at_most(&strips, &widths, |strip| strip.least);
     while sum(&widths) > room {
         let spare = widths.iter_mut().zip(&leasts).filter(|(width, least)| **width > **least);
         let Some((widest, _)) = spare.max_by_key(|(width, _)| **width) else { break };
@@ -100,7 +102,7 @@ mod tests {
     fn shown(columns: Option<usize>) -> String {
         let cell = |text: &str| vec![(text.to_owned(), None)];
         let strips = vec![
-            Strip { least: 4, ..Strip::new("NAME", cell("a-long-name")) },
+            Strip { comfortable: 6, least: 4, ..Strip::new("NAME", cell("a-long-name")) },
             Strip { goes: Some(2), ..Strip::new("LAST", cell("failed")) },
             Strip { goes: Some(1), is_amount: true, ..Strip::new("MEAN", cell("3s")) },
         ];
@@ -111,8 +113,9 @@ mod tests {
     fn columns_that_matter_less_go_once_the_others_have_given_what_they_can() {
         assert_eq!(shown(None), "NAME         LAST    MEAN\na-long-name  failed    3s\n");
         assert_eq!(shown(Some(25)), shown(None));
-        assert_eq!(shown(Some(18)), "NAME  LAST    MEAN\na-l…  failed    3s\n");
-        assert_eq!(shown(Some(17)), "NAME       LAST\na-long-n…  failed\n");
+        assert_eq!(shown(Some(20)), "NAME    LAST    MEAN\na-lon…  failed    3s\n");
+        assert_eq!(shown(Some(19)), "NAME         LAST\na-long-name  failed\n");
+        assert_eq!(shown(Some(13)), "NAME\na-long-name\n");
         assert_eq!(shown(Some(6)), "NAME\na-lon…\n");
         assert_eq!(shown(Some(2)), "N…\na…\n");
     }

@@ -241,6 +241,61 @@ fn list_with_more_than_is_shown() {
     snapshot(&user, "list_more", &typed(&user, &["list"]));
 }
 
+/// Schedules of each kind: one that goes well, one that fails, one that is held back, one of the program's own.
+fn scheduled() -> Value {
+    let at = |seconds: i64| ago(-seconds - 80);
+    let one = |rhythm: Value, more: Value| {
+        let run = json!({ "command": "./backup.sh --full", "argv": ["./backup.sh", "--full"], "cwd": "/home/ann",
+            "timeout_seconds": 7200, "limits_from": { "timeout": "flag" }, "stale_after_seconds": 3600,
+            "labels": ["nightly"], "env_names": ["TARGET"] });
+        let mut fields = json!({ "rhythm": rhythm, "task": { "run": run }, "added_at": ago(9 * DAY) });
+        fields.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        fields
+    };
+    let every = |seconds: i64| json!({ "every": { "seconds": seconds } });
+    let nightly = json!({ "cron": { "expression": "30 2 * * 1-5", "zone": "Europe/Berlin" } });
+    let last = |result: &str, id: &str, seconds: i64, note: Value| json!({ "id": format!("bg_20260213_{id}"), "at": ago(seconds), "result": result, "note": note });
+    json!({
+        "backup": one(nightly.clone(), json!({ "next_at": at(9 * HOUR), "source": "file", "health": {
+            "last": last("succeeded", "bakup2", 15 * HOUR, Value::Null), "last_success_at": ago(15 * HOUR), "runs": 6,
+            "missed": 1, "recent_ms": [61_000, 75_000, 3_200_000] } })),
+        "mirror": one(every(6 * HOUR), json!({ "next_at": at(5 * HOUR), "restart_at": at(2 * HOUR), "overlap": "replace", "jitter_seconds": 300,
+            "health": { "last": last("failed", "mirrr2", 20 * MINUTE, "exit code 7".into()), "runs": 40, "failed": 3,
+            "failures_in_row": 3, "last_success_at": ago(DAY), "overlapped": 2, "recent_ms": [900, 1_100] } })),
+        "news": one(every(15 * MINUTE), json!({ "paused_at": ago(2 * DAY), "restarts": false, "missed": "none", "health": {} })),
+        "retention": { "rhythm": every(HOUR), "task": "retention", "source": "built_in", "added_at": ago(9 * DAY),
+            "next_at": at(HOUR), "health": { "last": { "at": ago(40 * MINUTE), "result": "succeeded",
+            "note": "3 ended jobs removed" }, "last_success_at": ago(40 * MINUTE), "runs": 200, "recent_ms": [4, 5] } },
+    })
+}
+
+#[test]
+fn schedules() {
+    let user = User::new();
+    let mut text = session(&user, &[&["schedule"], &["schedule", "show", "backup"]]);
+    let index = index_of(&[]).replacen("\"jobs\":", &format!("\"schedules\":{},\"jobs\":", scheduled()), 1);
+    user.write_index(&index);
+    let shown = session(
+        &user,
+        &[
+            &["schedule"],
+            &["schedule", "list", "news"],
+            &["schedule", "show", "backup"],
+            &["schedule", "show", "mirror"],
+            &["schedule", "show", "news"],
+            &["schedule", "show", "retention"],
+            &["schedule", "show", "nwes"],
+        ],
+    );
+    text.push_str(&format!("\n{shown}"));
+    for columns in [100, 80, 60, 40] {
+        text.push_str(&format!("\n{}", on_screen(&user, columns, &["schedule"])));
+    }
+    // What is left until each night changes from day to day.
+    let text = Regex::new(r"\(in \w+\)").unwrap().replace_all(&text, "(in 9h)");
+    snapshot(&user, "schedules", &text);
+}
+
 #[test]
 fn overview() {
     let user = User::new();

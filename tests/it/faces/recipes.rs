@@ -126,7 +126,7 @@ const RECIPES: [World; 21] = [
     World { heading: "Tidying up", files: &[], then: "! bgctl status @" },
 ];
 
-const README: [World; 4] = [
+const README: [World; 5] = [
     World {
         heading: "",
         files: &[
@@ -165,6 +165,13 @@ const README: [World; 4] = [
             ("convert.sh", "test \"$1\" -gt 0"),
         ],
         then: "test \"$(bgctl list --all --status completed --format '{id}' | wc -l)\" = 28",
+    },
+    World {
+        heading: "Again and again",
+        files: &[("fetch.sh", "echo fetched"), ("backup.sh", "echo kept")],
+        then:
+            "test \"$(bgctl list --all --schedule backup --format '{status} {name}')\" = 'completed backup' &&
+        bgctl schedule list news | grep -q paused",
     },
 ];
 

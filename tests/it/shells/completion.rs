@@ -130,6 +130,39 @@ fn the_keys_that_jobs_have_or_had_are_offered_to_look_at_the_newest_first() {
 }
 
 #[test]
+fn schedules_are_offered_by_what_can_be_done_with_them_and_zones_by_their_beginning() {
+    let user = User::new();
+    for name in ["backup", "news"] {
+        user.ok(["schedule", "add", name, "--every", "365d", "--", "true"]);
+    }
+    user.ok(["schedule", "pause", "news"]);
+    user.wait(&user.start(["--quiet", "--", "true"]));
+    user.ok(["tick"]);
+    let offered_to = |verb: &str| offered(&user, "bash", &["bgctl", "schedule", verb, ""]);
+    let all = ["backup", "news", "idempotency_cleanup", "retention"];
+    for (verb, names) in [
+        ("show", &all[..]),
+        ("run", &all),
+        ("list", &all),
+        ("pause", &["backup", "idempotency_cleanup", "retention"]),
+        ("resume", &["news"]),
+        ("remove", &["backup", "news"]),
+        ("add", &["backup", "news"]),
+    ] {
+        assert_eq!(offered_to(verb), names, "{verb}");
+    }
+    assert_eq!(offered(&user, "fish", &["bgctl", "schedule", "run", "b"]), ["backup\tevery 365d"]);
+    assert_eq!(offered(&user, "bash", &["bgctl", "list", "--schedule", "n"]), ["news"]);
+    let verbs = ["list", "show", "add", "run", "pause", "resume", "remove"];
+    assert_eq!(offered(&user, "bash", &["bgctl", "schedule", ""]), verbs);
+    let zones = offered(&user, "bash", &["bgctl", "schedule", "add", "x", "--tz", "Europe/Berl"]);
+    assert_eq!(zones, ["Europe/Berlin"]);
+    assert!(
+        offered(&user, "bash", &["bgctl", "schedule", "add", "x", "--ov"]).contains(&"--overlap".to_owned())
+    );
+}
+
+#[test]
 fn what_stands_on_the_line_is_not_offered_again() {
     let user = User::new();
     let [running, queued, _] = three_jobs(&user);
