@@ -3,6 +3,7 @@
 mod config;
 mod dead;
 mod group;
+mod init;
 mod many;
 mod overview;
 mod report;
@@ -12,6 +13,7 @@ mod status;
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use group::groups;
+pub use init::installed;
 pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;
 pub use report::reported;

@@ -48,7 +48,7 @@ pub const SUBCOMMANDS: [Subcommand; 18] = [
     ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
     ("tick", "Look after everything once: what cron calls every minute", arguments::<tick::TickArgs>),
     ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
-    ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
+    ("init", "Print what a shell, cron or systemd needs to reach bgctl", arguments::<init::InitArgs>),
 ];
 
 /// Other names of subcommands.
