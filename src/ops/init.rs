@@ -1,4 +1,8 @@
-//! What shells and cron need to reach this program: `bg` is a builtin of every shell.
+//! What shells, cron and systemd need to reach this program: `bg` is a builtin of every shell.
+
+mod crontab;
+pub mod install;
+mod unit;
 
 use super::{
     fault::{Code, Fault},
@@ -23,6 +27,8 @@ pub enum Target {
     Powershell,
     /// A line for `crontab -e`.
     Cron,
+    /// A unit for systemd's user manager.
+    Systemd,
 }
 
 /// The text to evaluate, or to put into the crontab. `subcommands` are the words that reach the program.
@@ -61,7 +67,8 @@ pub fn init(target: Target, subcommands: &[&str]) -> Result<String, Fault> {
         Target::Powershell => {
             shell(include_str!("init/complete/powershell.txt"), "", &doubling_quote(&program)?)
         }
-        Target::Cron => cron(&program, &root_path()?)?,
+        Target::Cron => crontab::line(&program, &root_path()?)? + "\n",
+        Target::Systemd => unit::text_of(&program, &root_path()?)?,
     })
 }
 
@@ -83,11 +90,6 @@ pub fn completion_files() -> [(&'static str, String); 5] {
 /// The program comes last: its path may contain anything, a placeholder too.
 fn shell(template: &str, subcommands: &str, program: &str) -> String {
     template.replace("{subcommands}", subcommands).replace("{program}", program)
-}
-
-/// Cron knows neither `XDG_CONFIG_HOME` nor what the shell's start-up files set, so everything is written out.
-fn cron(program: &Path, root: &Path) -> Result<String, Fault> {
-    Ok(format!("* * * * * BG_HOME={} {} tick\n", cron_quote(root)?, cron_quote(program)?))
 }
 
 fn text(path: &Path) -> Result<&str, Fault> {
@@ -116,19 +118,6 @@ fn doubling_quote(path: &Path) -> Result<String, Fault> {
     Ok(format!("'{}'", text(path)?.replace('\'', "''")))
 }
 
-/// For `sh`, through cron: a percent sign ends the command unless it is escaped (`crontab(5)`). Some crons also take
-/// two backslashes for one, others do not; a closed and reopened quote after each backslash keeps it away from what
-/// follows, so that all read the same.
-fn cron_quote(path: &Path) -> Result<String, Fault> {
-    let quoted = text(path)?.chars().map(|one| match one {
-        '\'' => r"'\''".to_owned(),
-        '\\' => r"\''".to_owned(),
-        '%' => r"\%".to_owned(),
-        other => other.to_string(),
-    });
-    Ok(format!("'{}'", quoted.collect::<String>()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,10 +127,6 @@ mod tests {
         let path = Path::new("/a b/it's 100%/$x");
         assert_eq!(posix_quote(path).unwrap(), r"'/a b/it'\''s 100%/$x'");
         assert_eq!(fish_quote(path).unwrap(), r"'/a b/it\'s 100%/$x'");
-        assert_eq!(
-            cron(path, Path::new("/h")).unwrap(),
-            "* * * * * BG_HOME='/h' '/a b/it'\\''s 100\\%/$x' tick\n"
-        );
     }
 
     #[test]

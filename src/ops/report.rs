@@ -1,7 +1,8 @@
 //! Reports of what failed for good, each told once, for mails by cron and logs of services.
 //!
 //! What ended is read from the stream of events, after the number up to which it was reported; that number is kept in a
-//! file of its own. The first report begins with the present. What the stream does not have any more is made up for from
+//! file of its own. The first report goes back a little: whoever has a tick every minute, from before the first job on,
+//! misses nothing, and nobody is told of a long past. What the stream does not have any more is made up for from
 //! the index, as far as that has it.
 //!
 //! A run of a schedule is followed by others, so that its failure is not for good: the schedule itself is told of once it
@@ -31,6 +32,8 @@ const FAILURES_IN_ROW: u64 = 3;
 const LAST_LINES: u64 = 5;
 /// Of how many jobs the last lines are told at most.
 const WITH_LINES_MAX: usize = 20;
+/// So far back goes the first report.
+const FIRST_GOES_BACK: TimeDelta = TimeDelta::minutes(2);
 /// What stands in the way of every tick is said again after this time.
 const SAY_AGAIN_AFTER: TimeDelta = TimeDelta::days(1);
 /// Largest file of what was reported that is read.
@@ -128,21 +131,28 @@ impl Reporter {
         let known = known.filter(|known| known.version == VERSION);
         let note = (text.is_some() && known.is_none()).then(|| {
             format!(
-                "{} cannot be read; the reports begin anew, and failures until now are not told",
+                "{} cannot be read; the reports begin anew, and what failed some minutes ago or earlier is not told",
                 path.display()
             )
         });
         let before = match known {
             Some(known) => known,
-            None => Reported {
-                version: VERSION,
-                seq: last(&home.store().told(0)?).max(home.store().read()?.last_event()),
-                at: now,
-                failing: BTreeSet::new(),
-                said: BTreeMap::new(),
-            },
+            None => Self::first(home, now)?,
         };
         Ok(Some(Self { after: before.clone(), before, note, _lock: lock }))
+    }
+
+    /// What the first report goes on from.
+    fn first(home: &Home, now: Timestamp) -> Result<Reported, Fault> {
+        let at = now - FIRST_GOES_BACK;
+        let store = home.store();
+        let lines = store.told(0)?;
+        let first = lines.iter().find(|line| line.at >= at).map(|line| line.seq.saturating_sub(1));
+        let seq = match first {
+            Some(seq) => seq,
+            None => last(&lines).max(store.read()?.last_event()),
+        };
+        Ok(Reported { version: VERSION, seq, at, failing: BTreeSet::new(), said: BTreeMap::new() })
     }
 
     /// What failed since the last report, and what else is to be said.
@@ -165,7 +175,7 @@ impl Reporter {
         for line in &lines {
             let Some(ended) = Ended::of(line) else { continue };
             seen.insert(ended.id.clone());
-            self.tell_end(home, &facts, ended, &mut told);
+            self.tell_end(home, &facts, &ended, &mut told);
         }
         let has_gap = gap(self.before.seq, &lines, newest);
         if let Some((from, to)) = has_gap.filter(|_| newest >= self.before.seq) {
@@ -177,7 +187,7 @@ impl Reporter {
             for job in facts.jobs(|head| head.status.has_ended()).unwrap_or_default() {
                 let ended_at = job.end().and_then(|end| end.at);
                 if !seen.contains(&job.id) && ended_at.is_some_and(|at| at >= self.before.at && at <= now) {
-                    self.tell_end(home, &facts, Ended::of_job(&job), &mut told);
+                    self.tell_end(home, &facts, &Ended::of_job(&job), &mut told);
                 }
             }
         }
@@ -215,13 +225,13 @@ impl Reporter {
         })
     }
 
-    fn tell_end(&mut self, home: &Home, facts: &Facts, ended: Ended, told: &mut Vec<Told>) {
+    fn tell_end(&mut self, home: &Home, facts: &Facts, ended: &Ended, told: &mut Vec<Told>) {
         let job = facts.job(&ended.id).ok().flatten();
         let result = job.as_ref().and_then(Job::end).map_or(ended.result, RunResult::of);
         let Some(name) = &ended.schedule else {
             if result == RunResult::Failed {
                 let lines = if told.len() < WITH_LINES_MAX { LAST_LINES } else { 0 };
-                told.push(Told::Job(Box::new(failed_job(home, &ended, job.as_ref(), lines))));
+                told.push(Told::Job(Box::new(failed_job(home, ended, job.as_ref(), lines))));
             }
             return;
         };
@@ -237,7 +247,7 @@ impl Reporter {
                 name: name.clone(),
                 failures_in_row,
                 next_at: schedule.and_then(|schedule| crate::plan::recur::due_at(name, schedule)),
-                run: Some(Box::new(failed_job(home, &ended, job.as_ref(), LAST_LINES))),
+                run: Some(Box::new(failed_job(home, ended, job.as_ref(), LAST_LINES))),
                 note: None,
             });
         }

@@ -65,7 +65,7 @@ pub const SUBCOMMANDS: [Subcommand; 22] = [
     ("doctor", "Look whether the installation is as it should be", arguments::<doctor::DoctorArgs>),
     ("config", "Show the settings that hold, or look for mistakes in them", arguments::<config::ConfigArgs>),
     ("store", "Show or check the index, or make a damaged one anew", arguments::<store::StoreArgs>),
-    ("init", "Print what a shell or cron needs to reach bgctl", arguments::<init::InitArgs>),
+    ("init", "Print what a shell, cron or systemd needs to reach bgctl", arguments::<init::InitArgs>),
 ];
 
 /// Other names of subcommands.

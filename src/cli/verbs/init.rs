@@ -4,13 +4,40 @@ use crate::cli::args::{
     init::{InitArgs, TargetArg},
     subcommand_words,
 };
-use crate::ops::{fault::Fault, init};
-use crate::render::{Voice, print};
+use crate::ops::{
+    fault::{Code, Fault},
+    init::{
+        self,
+        install::{Caller, Wanted, install},
+    },
+};
+use crate::render::{Voice, human, json, print};
 use serde_json::json;
 
 /// `bgctl init`
 pub fn run(args: &InitArgs, voice: Voice) -> Result<i32, Fault> {
-    let target = match args.target {
+    let wanted = match (args.install, args.uninstall) {
+        (false, false) => return show(args.target, voice),
+        (true, _) => Wanted::Installed,
+        (false, true) => Wanted::Uninstalled,
+    };
+    let caller = match args.target {
+        TargetArg::Cron => Caller::Cron,
+        TargetArg::Systemd => Caller::Systemd,
+        _ => {
+            let fault = Fault::new(Code::Usage, "bgctl writes into no start file of a shell");
+            return Err(fault.hint("put the line that bgctl init --help shows into it yourself"));
+        }
+    };
+    let installed = install(caller, wanted, args.dry_run)?;
+    let text = human::installed(&installed, args.dry_run);
+    voice.warn(&installed.notes);
+    voice.result("init", &text, &json::installed(&installed, args.dry_run), &installed.notes)?;
+    Ok(0)
+}
+
+fn show(target: TargetArg, voice: Voice) -> Result<i32, Fault> {
+    let target = match target {
         TargetArg::Bash => init::Target::Bash,
         TargetArg::Zsh => init::Target::Zsh,
         TargetArg::Fish => init::Target::Fish,
@@ -18,6 +45,7 @@ pub fn run(args: &InitArgs, voice: Voice) -> Result<i32, Fault> {
         TargetArg::Elvish => init::Target::Elvish,
         TargetArg::Powershell => init::Target::Powershell,
         TargetArg::Cron => init::Target::Cron,
+        TargetArg::Systemd => init::Target::Systemd,
     };
     let text = init::init(target, &subcommand_words().collect::<Vec<_>>())?;
     if voice.json {

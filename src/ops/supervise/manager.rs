@@ -55,7 +55,7 @@ impl Manager {
     }
 
     /// Says that this is the end.
-    pub fn stopping(&self) {
+    pub fn stopping() {
         tell(&[NotifyState::Stopping]);
     }
 }

@@ -19,6 +19,7 @@ use crate::exec::{Executor, local::alarm as alarm_lock, local::supervisor};
 use crate::model::{Timestamp, claim::ExecutorName, facts::Facts, state::Status};
 use crate::os::{
     clock::Clock,
+    process::Identity,
     signal::{Ordered, Orders},
     timer::{Timer, wait_for_any},
 };
@@ -36,7 +37,11 @@ const TICK_INTERVAL: Duration = Duration::from_mins(1);
 /// How long an alarm that is there may take to leave.
 const ALARM_MAX: Duration = Duration::from_secs(2);
 /// How often another alarm may come in between.
-const ALARMS_MAX: usize = 8;
+const ALARMS_MAX: u32 = 8;
+/// How long the lock of a supervisor that is no more may still be held.
+const LOCK_MAX: Duration = Duration::from_secs(2);
+/// How often it is tried meanwhile.
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What a supervisor has to say.
 #[derive(Debug)]
@@ -88,8 +93,17 @@ pub fn supervise(reports: bool, hear: &mut Hear<'_>) -> Result<(), Fault> {
 }
 
 fn acquire(home: &Home) -> Result<supervisor::Held, Fault> {
-    if let Some(lock) = supervisor::acquire(&home.root)? {
-        return Ok(lock);
+    let deadline = home.clock.monotonic() + LOCK_MAX;
+    loop {
+        if let Some(lock) = supervisor::acquire(&home.root)? {
+            return Ok(lock);
+        }
+        // What a killed one was about to launch has its files open for another moment.
+        let lives = supervisor::recorded(&home.root)?.is_some_and(Identity::is_alive);
+        if lives || home.clock.monotonic() >= deadline {
+            break;
+        }
+        std::thread::sleep(LOCK_INTERVAL);
     }
     let holder = supervisor::recorded(&home.root)?.map(|who| who.pid);
     let who = holder.map(|pid| format!(", process {pid}")).unwrap_or_default();
@@ -145,7 +159,7 @@ impl Supervisor {
                 self.ticked_at = Some(self.home.clock.monotonic());
                 self.manager.ready();
             }
-            turn = self.next(ticks)?;
+            turn = self.next(ticks);
         }
         Ok(())
     }
@@ -157,15 +171,16 @@ impl Supervisor {
         }
         let is_first = self.ticked_at.is_none();
         let mut failed = None;
-        for _ in 0..ALARMS_MAX {
+        for _ in 0..if is_first { ALARMS_MAX } else { 1 } {
             match alarm_lock::stand_in(&self.home.root) {
                 Ok(Some(held)) => {
                     self.alarm = Some(held);
                     return Ok(());
                 }
                 Ok(None) => match alarm_lock::end(&self.home.root, ALARM_MAX) {
-                    Ok(true) => {}
-                    Ok(false) => break,
+                    // One that was killed in the middle of a launch holds it for another moment.
+                    Ok(true) => std::thread::sleep(LOCK_INTERVAL),
+                    Ok(false) => std::thread::sleep(ALARM_MAX / ALARMS_MAX),
                     Err(error) => failed = Some(error),
                 },
                 Err(error) => failed = Some(error),
@@ -224,7 +239,7 @@ impl Supervisor {
     }
 
     /// Waits until there is something to do.
-    fn next(&mut self, has_just_ticked: bool) -> Result<Turn, Fault> {
+    fn next(&mut self, has_just_ticked: bool) -> Turn {
         let store = self.home.store();
         let began = self.home.clock.monotonic();
         let facts = store.read();
@@ -237,11 +252,11 @@ impl Supervisor {
                 self.manager.status(&status(facts));
                 let look = self.watchers.look_after(&self.home, facts);
                 if look.is_lost && !has_just_ticked {
-                    return Ok(Turn::Tick);
+                    return Turn::Tick;
                 }
                 limit = limit.min(look.limit);
                 match alarm::wanted(&self.home, facts) {
-                    Some(Wanted::Pass) if !has_just_ticked => return Ok(Turn::Tick),
+                    Some(Wanted::Pass) if !has_just_ticked => return Turn::Tick,
                     Some(Wanted::Pass) => {
                         limit = limit.min(self.rest);
                         self.rest = (self.rest * 2).min(RETRY_INTERVAL_MAX);
@@ -256,16 +271,15 @@ impl Supervisor {
             // The tick says so; somebody may be mending it.
             Err(_) => limit = limit.min(RETRY_INTERVAL_MAX),
         }
-        drop(store);
         let ordered = self.wait(at, limit, took);
         self.manager.alive();
-        Ok(if ordered.stop {
+        if ordered.stop {
             Turn::Leave
         } else if ordered.look || self.until_tick().is_zero() {
             Turn::Tick
         } else {
             Turn::Look
-        })
+        }
     }
 
     /// How long it is until a tick is made whatever has happened.
@@ -302,7 +316,7 @@ impl Supervisor {
     /// Frees the alarm's lock. What is due soon is the business of an alarm from now on: the lock is let go first, and the
     /// index looked at afterwards, as an alarm does that leaves.
     fn leave(&mut self) {
-        self.manager.stopping();
+        Manager::stopping();
         self.alarm = None;
         let facts = self.home.store().read();
         if facts.is_ok_and(|facts| alarm::wanted(&self.home, &facts).is_some()) {

@@ -17,8 +17,8 @@ fn paragraph(told: &Told, now: Timestamp) -> String {
             let name = job.name.as_deref().map(|name| format!(" ({})", safe::line(name))).unwrap_or_default();
             let mut text = format!("{}{name} failed{}\n", job.id, because(job.summary.as_deref()));
             text.push_str(&details(job));
-            let retry = if job.dead_letter { "it is a dead letter; bgctl retry" } else { "bgctl retry" };
-            text.push_str(&format!("  start it again: {retry} {}\n", job.id));
+            let note = if job.dead_letter { " (it is a dead letter)" } else { "" };
+            text.push_str(&format!("  start it again: bgctl retry {}{note}\n", job.id));
             text
         }
         Told::Schedule { name, failures_in_row, next_at, run, note } => {

@@ -137,7 +137,7 @@ fn every_way_to_start_to_wait_and_to_read_is_described() {
         object(&user, 7, &["start", "--wait", "--service", "--", "sh", "-c", "exit 7"])["exit_code"],
         7
     );
-    for shell in ["bash", "zsh", "fish", "posix", "elvish", "powershell", "cron"] {
+    for shell in ["bash", "zsh", "fish", "posix", "elvish", "powershell", "cron", "systemd"] {
         object(&user, 0, &["init", shell]);
     }
 }

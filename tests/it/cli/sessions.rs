@@ -61,7 +61,7 @@ impl User {
     }
 
     /// The log of a job.
-    fn said(&self, job: &Value) -> String {
+    fn said_by(&self, job: &Value) -> String {
         self.ok(["logs", job["id"].as_str().unwrap()])
     }
 }
@@ -86,7 +86,7 @@ fn a_session_is_renewed_before_it_runs_out_by_the_alarm_alone_after_one_tick() {
     let mut ends: Vec<DateTime<Utc>> = Vec::new();
     for run in 1..=3 {
         let job = user.refreshed("file", run);
-        assert_eq!(job["status"], "completed", "{}", user.said(&job));
+        assert_eq!(job["status"], "completed", "{}", user.said_by(&job));
         if let Some(end) = ends.last() {
             assert!(time(&job["started_at"]) < *end, "before it ran out at {end}: {job}");
         }
@@ -100,7 +100,7 @@ fn a_session_is_renewed_before_it_runs_out_by_the_alarm_alone_after_one_tick() {
     }
     let job = user.refreshed("file", 1);
     assert_eq!((&job["name"], &job["labels"]), (&json!("session_refresh.file"), &json!(["session:file"])));
-    assert!(user.said(&job).contains("session file: renewed, valid until 20"), "{}", user.said(&job));
+    assert!(user.said_by(&job).contains("session file: renewed, valid until 20"), "{}", user.said_by(&job));
     assert!(job["command"].as_str().unwrap().ends_with("/renew"), "people see the user's command: {job}");
     let standing = user.standing("file");
     assert!(standing.is_renewable && standing.problem.is_none() && standing.failures_in_row == 0);
@@ -113,7 +113,7 @@ fn a_session_with_a_ttl_is_valid_for_that_long_after_its_refresh() {
     user.sessions("[sessions.cli]\nrefresh = \"echo hello | tr a-z A-Z\"\nttl = \"8h\"\n");
     user.ok(["tick"]);
     let job = user.refreshed("cli", 1);
-    assert!(user.said(&job).starts_with("HELLO\nsession cli: renewed, valid until "), "{}", user.said(&job));
+    assert!(user.said_by(&job).starts_with("HELLO\nsession cli: renewed, valid until "), "{}", user.said_by(&job));
     let session = user.session("cli");
     let valid = (time(&session["valid_until"]) - time(&job["started_at"])).num_seconds();
     assert!((8 * 3_600 - 1..8 * 3_600 + 30).contains(&valid), "{valid}");
@@ -132,7 +132,7 @@ fn what_somebody_renewed_by_hand_is_written_down_and_not_renewed_again() {
     user.ok(["tick"]);
     let job = user.refreshed("file", 1);
     assert_eq!(job["status"], "completed");
-    assert!(user.said(&job).contains("nothing to do yet"), "{}", user.said(&job));
+    assert!(user.said_by(&job).contains("nothing to do yet"), "{}", user.said_by(&job));
     assert!(!user.path("times").exists());
     assert_eq!(time(&user.session("file")["valid_until"]).timestamp(), until);
     assert_eq!(time(&user.session("file")["next_at"]).timestamp(), until - 60);
@@ -169,7 +169,7 @@ fn a_refresh_that_fails_is_tried_again_after_growing_waits_and_counted() {
         assert!((least - 50..least + 1_500).contains(wait), "{waits:?}");
     }
     assert_eq!((&runs[3]["status"], &runs[3]["exit_code"]), (&json!("failed"), &json!(7)));
-    assert_eq!(user.said(&runs[3]), "no\nsession bad: refresh ended with exit code 7\n");
+    assert_eq!(user.said_by(&runs[3]), "no\nsession bad: refresh ended with exit code 7\n");
     let standing = user.standing("bad");
     assert!(standing.failures_in_row >= 4 && standing.last_refresh_at.is_none());
     assert!(standing.next_refresh_at.is_some() || standing.active.is_some());
@@ -187,7 +187,7 @@ fn a_refresh_that_ends_well_and_renews_nothing_has_failed() {
     user.ok(["tick"]);
     let job = user.refreshed("file", 1);
     assert_eq!((&job["status"], &job["exit_code"]), (&json!("failed"), &json!(1)));
-    assert!(user.said(&job).contains("renewed nothing: still valid until 20"), "{}", user.said(&job));
+    assert!(user.said_by(&job).contains("renewed nothing: still valid until 20"), "{}", user.said_by(&job));
     assert_eq!(time(&user.session("file")["valid_until"]).timestamp(), until, "what is known is known");
     assert_eq!(user.session("file")["health"]["overlapped"], Value::Null);
     let problem = user.standing("file").problem.unwrap();
@@ -201,7 +201,7 @@ fn a_session_that_is_shorter_than_the_time_in_which_it_is_renewed_says_what_to_c
     user.ok(["tick"]);
     let job = user.refreshed("file", 1);
     assert_eq!(job["status"], "failed");
-    assert!(user.said(&job).contains("it needs another refresh_before"), "{}", user.said(&job));
+    assert!(user.said_by(&job).contains("it needs another refresh_before"), "{}", user.said_by(&job));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn what_expires_prints_has_to_be_a_time_and_is_shown_where_it_is_none() {
     ] {
         let job = user.refreshed(name, 1);
         assert_eq!((&job["status"], &job["exit_code"]), (&json!("failed"), &json!(1)), "{name}");
-        assert!(user.said(&job).contains(said), "{name}: {}", user.said(&job));
+        assert!(user.said_by(&job).contains(said), "{name}: {}", user.said_by(&job));
     }
 }
 
@@ -329,7 +329,7 @@ fn locks_for(user: &User, seconds: u32) -> Value {
 fn what_was_renewed_is_written_down_also_when_the_index_is_busy_for_a_while() {
     let user = User::new();
     let job = locks_for(&user, 3);
-    assert_eq!(job["status"], "completed", "{}", user.said(&job));
+    assert_eq!(job["status"], "completed", "{}", user.said_by(&job));
     assert!(user.session("one")["valid_until"].is_string());
 }
 
@@ -338,7 +338,7 @@ fn a_refresh_that_cannot_be_written_down_has_failed() {
     let user = User::new();
     let job = locks_for(&user, 1_000);
     assert_eq!((&job["status"], &job["exit_code"]), (&json!("failed"), &json!(1)));
-    assert!(user.said(&job).contains("that could not be written down: "), "{}", user.said(&job));
+    assert!(user.said_by(&job).contains("that could not be written down: "), "{}", user.said_by(&job));
     assert!(user.session("one")["valid_until"].is_null());
 }
 
@@ -371,11 +371,11 @@ fn the_values_of_a_sections_variables_appear_nowhere_but_in_the_environment_that
     let job = user.refreshed("one", 1);
     let id = job["id"].as_str().unwrap();
     assert!(
-        user.said(&job).starts_with("session one: expires printed what is no time"),
+        user.said_by(&job).starts_with("session one: expires printed what is no time"),
         "{}",
-        user.said(&job)
+        user.said_by(&job)
     );
-    assert!(user.said(&job).contains("\nfine\n"), "the command has it: {}", user.said(&job));
+    assert!(user.said_by(&job).contains("\nfine\n"), "the command has it: {}", user.said_by(&job));
     for arguments in [
         vec!["status", id],
         vec!["status", "--json", id],

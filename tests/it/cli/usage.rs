@@ -42,7 +42,10 @@ fn every_usage_error_says_what_is_wrong_and_what_can_be_done() {
         ),
         ("start", "there is no command to run\n  bgctl start -- make -j4"),
         ("start --within 3 true", "--within needs --wait, --ready or --when-full wait"),
-        ("init", "bgctl init: for whom?\n  one of: bash, zsh, fish, posix, elvish, powershell, cron"),
+        (
+            "init",
+            "bgctl init: for whom?\n  one of: bash, zsh, fish, posix, elvish, powershell, cron, systemd",
+        ),
         ("wait --within soon ab", "--within \"soon\": expected a duration such as 90, 30s, 15m, 1h30m"),
     ] {
         let ran = user.run(line.split(' '));

@@ -47,7 +47,7 @@ const RECIPES: [World; 21] = [
     World {
         heading: "A nightly backup",
         files: &[("documents/letter.txt", "Dear all")],
-        then: "bgctl wait backup && tar -tzf backup.tar.gz documents/letter.txt && crontab -l | grep -c ' tick$'",
+        then: "bgctl wait backup && tar -tzf backup.tar.gz documents/letter.txt && crontab -l | grep -c ' tick --report failures '",
     },
     World {
         heading: "A coding agent with a dev server and tests",
@@ -136,7 +136,7 @@ const README: [World; 5] = [
         ],
         then: "",
     },
-    World { heading: "Install", files: &[], then: "crontab -l | grep -c ' tick$'" },
+    World { heading: "Install", files: &[], then: "crontab -l | grep -c ' tick --report failures '" },
     World {
         heading: "A tour",
         files: &[

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 impl User {
     /// The alarm of this root, while there is one.
-    fn alarm(&self) -> Option<i32> {
+    pub fn alarm(&self) -> Option<i32> {
         let root = self.root().display().to_string();
         self.processes().into_iter().find(|pid| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! [`User::processes`] finds it whatever it does to hide from its job.
 
 mod alarm;
+mod cron;
 mod crowd;
 mod events;
 mod hygiene;
@@ -14,8 +15,10 @@ mod nested;
 mod orphans;
 mod pause;
 mod recurring;
+mod rhythm;
 mod stale;
 mod strangers;
+mod supervise;
 mod timeout;
 mod truth;
 mod zoo;
