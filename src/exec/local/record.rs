@@ -12,12 +12,16 @@ use crate::model::{
 use crate::os::{folder::Folder, process::Identity, record_lock};
 use crate::store::root::record_name;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// Longest record that is read. A watcher adds a line a minute; ten years of them fit.
 const BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// How the line of an entry begins.
+const ENTRY_BEGINNING: &[u8] = b"{\"line\":\"entry\",";
 
 /// One line of the record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,8 +112,8 @@ pub struct Attempt {
     pub taken_at: Option<Timestamp>,
     /// The boot in which that watcher lived.
     pub boot: String,
-    /// The job as the index had it when its watcher looked last.
-    pub entry: Option<Box<Job>>,
+    /// The line with the job as the index had it when its watcher looked last. It is long, and hardly ever read.
+    pub entry_line: Option<String>,
     /// The job's process.
     pub process: Option<Identity>,
     /// Whether that process was about to execute the command.
@@ -239,7 +243,14 @@ impl Line {
 fn read_lines(text: &[u8]) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = Vec::new();
     let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    for line in whole.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
+    for line in whole {
+        if line.starts_with(ENTRY_BEGINNING) {
+            if let Some(attempt) = attempts.last_mut() {
+                attempt.entry_line = Some(String::from_utf8_lossy(line).into_owned());
+            }
+            continue;
+        }
+        let Ok(line) = serde_json::from_slice::<Line>(line) else { continue };
         if let Line::Watcher { attempt: number, .. } = &line {
             // An adopter goes on with its attempt; everything else begins one.
             if attempts.last().is_none_or(|attempt| attempt.number != *number) {
@@ -254,6 +265,20 @@ fn read_lines(text: &[u8]) -> Vec<Attempt> {
 }
 
 impl Attempt {
+    /// The job as the index had it when its watcher looked last.
+    pub fn entry(&self) -> Option<Job> {
+        /// The line, with the entry's own text: parsing rounds numbers that are none of ours.
+        #[derive(Deserialize)]
+        struct Whole<'a> {
+            #[serde(borrow)]
+            entry: &'a RawValue,
+        }
+        let Whole { entry } = serde_json::from_str(self.entry_line.as_deref()?).ok()?;
+        let mut job: Job = serde_json::from_str(entry.get()).ok()?;
+        job.unknown.take_from(entry.get()).ok()?;
+        Some(job)
+    }
+
     fn add(&mut self, line: Line) {
         match line {
             Line::Watcher { identity, boot, at, monotonic_ms, .. } => {
@@ -262,7 +287,7 @@ impl Attempt {
                 self.boot = boot;
                 self.last_sign = Some((at, monotonic_ms));
             }
-            Line::Entry { entry } => self.entry = Some(entry),
+            Line::Entry { .. } => {}
             Line::Process { identity, log_from, monotonic_ms } => {
                 self.process = Some(identity);
                 self.log_from = log_from;
@@ -323,6 +348,22 @@ mod tests {
         assert_eq!((first.watcher.unwrap().pid, first.started, first.process.unwrap().pid), (3, true, 9));
         let second = record.attempt(2).unwrap();
         assert_eq!((second.watcher.unwrap().pid, second.started, second.process), (4, false, None));
+    }
+
+    #[test]
+    fn the_entry_comes_back_as_it_was_noted_last() {
+        let (_dir, runs, id) = record();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        let text = r#"{"id":"bg_20260213_aaaaaa","status":"running","command":"true","created_at":"2026-02-13T10:00:00Z","odd":1.10}"#;
+        let mut job: Job = serde_json::from_str(text).unwrap();
+        job.unknown.take_from(text).unwrap();
+        record.append(&watcher(1, 2)).unwrap();
+        assert_eq!(record.attempt(1).unwrap().entry(), None);
+        for name in ["before", "now"] {
+            job.spec.name = Some(name.to_owned());
+            record.append(&Line::Entry { entry: Box::new(job.clone()) }).unwrap();
+        }
+        assert_eq!(record.attempt(1).unwrap().entry(), Some(job));
     }
 
     #[test]

@@ -232,8 +232,7 @@ impl Reader<'_> {
         let mut at = 0;
         while at < self.text.len() {
             if let Some(rest) = self.text[at..].strip_prefix(BEGINNING)
-                && let Some(end) = rest.iter().position(|byte| *byte == b'"')
-                && let Some(id) = std::str::from_utf8(&rest[..end]).ok().and_then(|id| JobId::parse(id).ok())
+                && let Ok(id) = JobId::parse(&String::from_utf8_lossy(&rest[..id_length(rest)]))
                 && !ids.contains(&id)
             {
                 ids.push(id);
@@ -278,6 +277,10 @@ fn pair_at(text: &[u8], at: usize) -> Option<(String, &str, usize)> {
 
 fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+fn id_length(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count()
 }
 
 fn line_length(text: &[u8]) -> usize {

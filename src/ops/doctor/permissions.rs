@@ -2,6 +2,7 @@
 
 use super::{Finding, Grade, Ground, count, refusal};
 use crate::os::folder::{Folder, Look, close_folder_to_others};
+use crate::store::root::CONFIG;
 use std::path::Path;
 
 const CHECK: &str = "permissions";
@@ -34,10 +35,14 @@ pub fn inside(ground: &Ground) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     if !seen.open.is_empty() {
-        let found =
-            format!("{} in {} can be read or written by others", files(&seen.open), ground.path.display());
+        // Nobody gets to them as long as the folder is closed.
+        let found = format!(
+            "{} in {} would be open to others if the folder were",
+            files(&seen.open),
+            ground.path.display()
+        );
         let mut finding =
-            Finding::new(CHECK, Grade::Warning, found).mend("bgctl doctor --fix takes that from them");
+            Finding::new(CHECK, Grade::Note, found).mend("bgctl doctor --fix takes that from them");
         if ground.fixes {
             let failed = seen.failed.first().cloned();
             finding = finding.tried(failed.map_or_else(|| Ok("only you can now".to_owned()), Err));
@@ -68,7 +73,7 @@ fn files(names: &[String]) -> String {
     count(names.len(), "file")
 }
 
-/// What is not as it should be.
+/// What is not as it should be. The settings are written by hand, with the bits that an editor gives.
 #[derive(Default)]
 struct Seen {
     open: Vec<String>,
@@ -85,7 +90,7 @@ impl Seen {
                 self.links.push(name);
             } else if !look.is_ours() {
                 self.foreign.push(name);
-            } else if look.is_open_to_others() {
+            } else if look.is_open_to_others() && name != CONFIG {
                 self.close(folder, &look, &name, fixes);
             }
         }

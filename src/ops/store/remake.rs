@@ -84,8 +84,8 @@ fn claimed(
     snapshot: Option<&Meta>,
     last: &Attempt,
 ) -> Option<Job> {
-    let noted = attempts.iter().rev().find_map(|attempt| attempt.entry.as_deref());
-    let noted = noted.filter(|job| job.id == *id && job.run().is_some()).cloned();
+    let noted = attempts.iter().rev().find_map(Attempt::entry);
+    let noted = noted.filter(|job| job.id == *id && job.run().is_some());
     if let Some(job) = noted.clone().filter(|job| job.attempt == last.number) {
         return Some(job);
     }

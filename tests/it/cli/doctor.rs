@@ -214,7 +214,7 @@ fn what_others_can_read_is_found_and_closed_to_them() {
     }
     std::fs::set_permissions(user.root().join("runs"), Permissions::from_mode(0o755)).unwrap();
     let (result, finding) = only(&user, &[], "permissions");
-    assert_eq!((result.as_str(), finding["details"].as_array().unwrap().len()), ("warning", 3), "{finding}");
+    assert_eq!((result.as_str(), finding["details"].as_array().unwrap().len()), ("note", 3), "{finding}");
     assert_eq!(mode(&index), 0o644);
     let content = std::fs::read(&index).unwrap();
     let (_, mended) = only(&user, &["--fix"], "permissions");
@@ -537,4 +537,46 @@ fn the_file_system_and_the_kernel_are_told_of() {
     user.make_root();
     let told = format!("{:?}", found(&user, &[], "filesystem"));
     assert!(told.contains("tmpfs") && told.contains("reads as NULs"), "{told}");
+}
+
+/// What is found where a script has changed the world around the root; `None` where it cannot be changed.
+fn in_changed_world(user: &User, script: &str, check: &str) -> Option<Vec<(String, Value)>> {
+    let mut command = user.command("unshare");
+    let script = format!("{script} || exit 77; exec \"$0\" doctor --json");
+    let output = command.args(["-rm", "sh", "-c", &script, BGCTL]).output().ok()?;
+    let ran = Ran::of(&output);
+    if ran.code == 77 || ran.err.starts_with("unshare") {
+        eprintln!("skipped: needs a namespace of its own: {}", ran.err);
+        return None;
+    }
+    Some(of_check(&ran.json(), check))
+}
+
+#[test]
+fn a_file_system_that_is_full_or_cannot_be_written_is_found() {
+    let user = User::new();
+    user.make_root();
+    let root = user.root().display().to_string();
+    for (script, result, said) in [
+        (format!("mount -t tmpfs -o mode=700,size=1m none '{root}'"), "warning", "only 1 MiB are free"),
+        (
+            format!("mount -t tmpfs -o mode=700,nr_inodes=9 none '{root}'"),
+            "warning",
+            "more files can be made",
+        ),
+        (format!("mount -t tmpfs -o mode=700,ro none '{root}'"), "problem", "nothing can be written"),
+    ] {
+        let Some(found) = in_changed_world(&user, &script, "filesystem") else { return };
+        let of = |(grade, one): &&(String, Value)| grade == result && one.to_string().contains(said);
+        assert_eq!(found.iter().filter(of).count(), 1, "{script}: {found:?}");
+    }
+}
+
+#[test]
+fn inotify_instances_that_have_run_out_are_found() {
+    let user = User::new();
+    user.make_root();
+    let script = "echo 0 > /proc/sys/user/max_inotify_instances";
+    let Some(found) = in_changed_world(&user, script, "system") else { return };
+    assert!(found[0].0 == "warning" && found[0].1.to_string().contains("max_user_instances"), "{found:?}");
 }

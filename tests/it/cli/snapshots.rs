@@ -185,6 +185,8 @@ fn snapshot(user: &User, name: &str, text: &str) {
         .replace('\x1b', "␛");
     for (pattern, instead) in [
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+00:00", "2026-02-13 10:00:00 +00:00"),
+        (r"damaged-\d{8}-\d{6}", "damaged-20260213-100000"),
+        (r"\(\ds ago\)", "(1s ago)"),
         (r"process \d+", "process 12345"),
         (r"no sign of life for \w+", "no sign of life for 3h4m5s"),
         (r"\(1m\d+s ago\)", "(1m30s ago)"),
@@ -540,4 +542,24 @@ fn faults_of_the_files() {
         ));
     }
     snapshot(&user, "faults_of_files", &text);
+}
+
+#[test]
+fn a_damaged_index_and_its_rebuild() {
+    let user = user_of(&mixed());
+    let commands: [&[&str]; 2] = [&["store"], &["store", "check"]];
+    let mut text = session(&user, &commands);
+    let index = std::fs::read_to_string(user.root().join("jobs.json")).unwrap();
+    let torn = index.replacen("\"id\":\"bg_20260213_cmpltd\"", "\"id\":\"bg_20260213_cmpltd", 1);
+    user.write_index(&torn);
+    let commands: [&[&str]; 6] = [
+        &["list"],
+        &["store", "check"],
+        &["store", "rebuild", "--dry-run"],
+        &["store", "rebuild"],
+        &["store", "rebuild"],
+        &["store", "check"],
+    ];
+    text.push_str(&format!("\n[a byte of the index is lost]\n{}", session(&user, &commands)));
+    snapshot(&user, "store", &text);
 }

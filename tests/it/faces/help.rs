@@ -204,6 +204,9 @@ fn run_examples(name: &str, lines: Vec<String>) {
         {
             scope.spawn(move || {
                 let user = prepared(name);
+                if line.contains("rebuild") {
+                    cut_short(&user);
+                }
                 let shell = shell_of(&line);
                 let path = format!("{}:/usr/local/bin:/usr/bin:/bin", user.path("bin").display());
                 let mut command = user.command(shell);
@@ -214,12 +217,22 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 };
                 let ran = Ran::of(&output);
                 assert_eq!(ran.code, 0, "{line}\n{}{}", ran.out, ran.err);
+                if line.contains("rebuild --dry-run") {
+                    return;
+                }
                 if name != DEAD && !ACTIVE.contains(&name) {
                     all_complete(&user, &line);
                 }
             });
         }
     });
+}
+
+/// A damaged index of which every entry is whole.
+fn cut_short(user: &User) {
+    let path = user.root().join("jobs.json");
+    let text = std::fs::read(&path).unwrap();
+    std::fs::write(path, &text[..text.len() - 3]).unwrap();
 }
 
 /// What an example started comes to a good end, too.
