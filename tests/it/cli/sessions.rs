@@ -113,7 +113,11 @@ fn a_session_with_a_ttl_is_valid_for_that_long_after_its_refresh() {
     user.sessions("[sessions.cli]\nrefresh = \"echo hello | tr a-z A-Z\"\nttl = \"8h\"\n");
     user.ok(["tick"]);
     let job = user.refreshed("cli", 1);
-    assert!(user.said_by(&job).starts_with("HELLO\nsession cli: renewed, valid until "), "{}", user.said_by(&job));
+    assert!(
+        user.said_by(&job).starts_with("HELLO\nsession cli: renewed, valid until "),
+        "{}",
+        user.said_by(&job)
+    );
     let session = user.session("cli");
     let valid = (time(&session["valid_until"]) - time(&job["started_at"])).num_seconds();
     assert!((8 * 3_600 - 1..8 * 3_600 + 30).contains(&valid), "{valid}");
