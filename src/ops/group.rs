@@ -72,12 +72,17 @@ fn standing(facts: &Facts, home: &Home, name: &str) -> Standing {
     Standing {
         name: name.to_owned(),
         slots: pick::slots(facts, &home.config, name),
-        by_settings: is_of_settings(home, name),
+        by_settings: is_of_settings(home, name) || has_a_slot_for_each_session(facts, name),
         held: pick::holders_of(facts, &home.site, own).count(),
         running: of_group(Status::Running),
         queued: of_group(Status::Queued),
         paused_at: facts.groups().get(name).and_then(|group| group.paused_at),
     }
+}
+
+/// Whether it has as many slots as the settings have sessions.
+fn has_a_slot_for_each_session(facts: &Facts, name: &str) -> bool {
+    name == group::SESSIONS && facts.groups().get(name).is_none_or(|group| group.slots.is_none())
 }
 
 fn is_of_settings(home: &Home, name: &str) -> bool {

@@ -424,8 +424,10 @@ fn what_a_schedule_can_do_a_session_can() {
         user.path("").to_str().unwrap().trim_end_matches('/')
     );
     assert_eq!(user.session("one")["source"], "file");
-    // The group that is built in stays away where every session names another, and a slot more is no mistake.
-    assert!(user.ok(["group", "list"]).contains("session_refresh"));
+    // The group that is built in is there with the sessions; who wants more slots says so.
+    let groups = user.run(["group", "list", "--json"]).json()["groups"].clone();
+    let built_in = groups.as_array().unwrap().iter().find(|one| one["name"] == "session_refresh").unwrap();
+    assert_eq!((&built_in["slots"], &built_in["slots_from"]), (&json!(1), &json!("config")));
     assert_eq!(
         user.run(["group", "remove", "session_refresh"]).code,
         user.run(["group", "remove", "own"]).code
