@@ -128,7 +128,9 @@ fn pass(home: &Home) {
     let definitions = file::definitions(home).ok().filter(|_| home.has_sound_config());
     let definitions = definitions.as_ref().map(|(definitions, _)| definitions);
     let pass = Pass { definitions, ..home.pass(&store, &executor) };
-    let _ = pass.advance(Scope::Whole, &mut |_| Ok(()));
+    if let Ok(decided) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
+        let _ = file::keep(home, &decided.events);
+    }
 }
 
 /// Sleeps until that time, until the clock is set, or until a while after the index has changed: the longer, the longer a

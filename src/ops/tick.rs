@@ -110,6 +110,9 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
         }
         decided.emptied_logs = pass.too_much(&home.root)?;
     } else {
+        if let Err(error) = file::keep(home, &decided.events) {
+            decided.warnings.push(error.to_string());
+        }
         if decided.actions.contains(&Action::Retain) {
             retain(home, &mut decided)?;
         }

@@ -10,10 +10,12 @@ use super::{
 use crate::model::{
     bytes::Bytes,
     config::{Config, Defined, Mistake, SCHEDULES, SESSIONS},
+    event::Event,
     facts::Facts,
     limit::parse_seconds,
     schedule::{
-        DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, Task, check_own_name, refresh_of, session_of,
+        DefinedBy, Definition, Missed, Overlap, SCHEDULES_MAX, ScheduleChange, Task, check_own_name,
+        refresh_of, session_of,
     },
     spec::JobSpec,
 };
@@ -129,6 +131,16 @@ pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError
     let warnings = mistakes.values().map(|mistake| format!("config.toml:{mistake}")).collect();
     definitions.broken = mistakes.into_keys().collect::<BTreeSet<_>>();
     Ok((definitions, warnings))
+}
+
+/// Sees to it that the environments of what a pass has just taken over are there. Between their writing and that pass,
+/// somebody else's sweep may have found files that no index named; from now on it names them.
+pub fn keep(home: &Home, events: &[Event]) -> Result<(), StoreError> {
+    let is_put = |event: &Event| {
+        matches!(event, Event::Scheduled { change: ScheduleChange::Put { definition, .. }, .. }
+            if definition.source == DefinedBy::File)
+    };
+    if events.iter().any(is_put) { definitions(home).map(drop) } else { Ok(()) }
 }
 
 /// What the user is told where the settings file takes the place of what was added by hand. It is told once: from then on

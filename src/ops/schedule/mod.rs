@@ -239,7 +239,9 @@ fn taken_over(home: &Home, name: &str) -> Result<(Standing, Vec<String>), Fault>
     let (definitions, _) = file::definitions(home)?;
     let mut warnings = file::replaced(&store.read()?, &definitions);
     let pass = Pass { definitions: Some(&definitions), ..home.pass(&store, &local) };
-    warnings.extend(pass.advance(Scope::Whole, &mut |_| Ok(()))?.warnings);
+    let decided = pass.advance(Scope::Whole, &mut |_| Ok(()))?;
+    file::keep(home, &decided.events)?;
+    warnings.extend(decided.warnings);
     let standing = standing(&store.read()?, home, name)?;
     match (&standing.schedule, &standing.mistake) {
         (None, Some(mistake)) => {
