@@ -93,7 +93,8 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
     let store = home.store();
     let executor = home.executor(executor);
     // What cannot be defined is no reason to leave the rest alone.
-    let (definitions, mut warnings) = match file::definitions(home) {
+    let defined = if dry_run { file::foreseen(home) } else { file::definitions(home) };
+    let (definitions, mut warnings) = match defined {
         Ok((definitions, warnings)) => (home.has_sound_config().then_some(definitions), warnings),
         Err(error) => (None, vec![error.to_string()]),
     };

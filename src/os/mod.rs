@@ -23,4 +23,5 @@ pub mod session;
 pub mod signal;
 pub mod site;
 pub mod timer;
+pub mod user;
 pub mod volume;

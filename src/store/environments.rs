@@ -37,6 +37,11 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<(String, bool), StoreE
     Ok((name, is_new))
 }
 
+/// The name under which an environment would be written down.
+pub fn name_of(inherited: &Inherited) -> String {
+    hash(&serde_json::to_vec(inherited).unwrap_or_default())
+}
+
 /// Makes an environment durable. One that is not there, as a hand-made entry may name it, cannot be made so; its job will
 /// say that it could not start.
 pub fn make_durable(root: &Root, name: &str) -> Result<(), StoreError> {

@@ -25,7 +25,7 @@ use crate::ops::{
     home::Home,
     start::{Request, fields::Fields, given::Common},
 };
-use crate::os::inherited::Inherited;
+use crate::os::{inherited::Inherited, user};
 use crate::plan::recur::Definitions;
 use crate::store::{StoreError, environments};
 use serde_json::{Map, Value};
@@ -119,10 +119,22 @@ pub fn read(config: &Config, root: &Path) -> FromFile {
 
 /// The definitions for a pass, their environments written down, and what the user should be told.
 pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
+    named(home, |inherited| environments::save(&home.root, inherited).map(|(name, _)| name))
+}
+
+/// The same for whoever only looks: nothing is written down.
+pub fn foreseen(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
+    named(home, |inherited| Ok(environments::name_of(inherited)))
+}
+
+fn named(
+    home: &Home,
+    name_of: impl Fn(&Inherited) -> Result<String, StoreError>,
+) -> Result<(Definitions, Vec<String>), StoreError> {
     let FromFile { good, mistakes } = read(&home.config, home.root.path());
     let mut definitions = Definitions::default();
     for (name, (mut definition, inherited)) in good {
-        let (env, _) = environments::save(&home.root, &inherited)?;
+        let env = name_of(&inherited)?;
         if let Task::Run(spec) = &mut definition.task {
             spec.env = Some(env);
         }
@@ -279,7 +291,7 @@ pub fn surroundings(env: &Map<String, Value>) -> Result<(Inherited, Vec<String>)
         inherited.set(name_bytes, value);
         Ok::<(), String>(())
     };
-    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    let user = user::name();
     let home = home_folder().to_string_lossy().into_owned();
     for (name, value) in [("HOME", Some(home)), ("LOGNAME", user.clone()), ("USER", user)] {
         value.map_or(Ok(()), |value| set(name, &value))?;

@@ -170,3 +170,16 @@ fn a_hand_made_index_is_continued_and_keeps_what_it_does_not_know() {
     let new = user.start(["true"]);
     assert_eq!(user.index()["jobs"][2]["id"], json!(new), "new jobs come after");
 }
+
+#[test]
+fn a_dry_run_writes_no_environment_of_what_the_settings_define() {
+    let user = User::new();
+    user.make_root();
+    let settings = "[schedules.it]\nevery = \"1h\"\nargv = [\"true\"]\n";
+    std::fs::write(user.root().join("config.toml"), settings).unwrap();
+    let text = user.ok(["tick", "--dry-run"]);
+    assert_eq!(text, "would define the schedule it: every 1h\n");
+    let files: Vec<_> =
+        std::fs::read_dir(user.root()).unwrap().flatten().map(|one| one.file_name()).collect();
+    assert_eq!(files, ["config.toml"]);
+}
