@@ -8,6 +8,7 @@ use super::{
     Timestamp,
     event::Event,
     health::Health,
+    hook::{Hook, HookRun, HooksSet, has_just_ended},
     job::Job,
     state::{State, Status},
 };
@@ -30,6 +31,10 @@ pub enum Note {
         /// The size of the queue.
         max_size: usize,
     },
+    /// A hook was run for a line, and succeeded.
+    Hook(HookRun),
+    /// A hook that was to run for a line did not, or not well.
+    HookFailed(HookRun),
 }
 
 /// Why a submission was refused.
@@ -63,6 +68,12 @@ pub struct Line {
     pub text: String,
 }
 
+/// What a line says of hooks.
+#[derive(Deserialize)]
+struct Marked {
+    hooks: Vec<Hook>,
+}
+
 /// What every line begins with.
 #[derive(Deserialize)]
 struct Beginning {
@@ -71,6 +82,14 @@ struct Beginning {
 }
 
 impl Line {
+    /// What a line has that is for hooks.
+    pub const HOOKS_MARK: &str = "\"hooks\":[";
+
+    /// The hooks that it is for, in their order.
+    pub fn hooks(&self) -> Vec<Hook> {
+        serde_json::from_str(&self.text).map_or_else(|_| Vec::new(), |Marked { hooks }| hooks)
+    }
+
     /// Reads a line; `None` for one that was cut short, or is none of ours.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let Beginning { seq, at } = serde_json::from_slice(text).ok()?;
@@ -84,12 +103,19 @@ pub struct Lines {
     text: String,
     last: u64,
     at: Timestamp,
+    hooks: HooksSet,
 }
 
 impl Lines {
     /// Lines that come after the one of this number.
     pub fn after(last: u64, at: Timestamp) -> Self {
-        Self { text: String::new(), last, at }
+        Self { text: String::new(), last, at, hooks: HooksSet::default() }
+    }
+
+    /// The same where these hooks are set: a line says for which of them it is.
+    #[must_use]
+    pub fn for_hooks(self, hooks: HooksSet) -> Self {
+        Self { hooks, ..self }
     }
 
     /// The number of the last line.
@@ -146,19 +172,25 @@ impl Lines {
             told.shift_remove("summary");
         }
         line.extend(told);
-        let has_just_ended = step.is.is_some_and(Status::has_ended) && step.was != step.is;
+        let has_just_ended = has_just_ended(step.was, step.is);
         if let Some(health) = health.filter(|_| has_just_ended) {
             line.insert("health".to_owned(), told_of(health));
+        }
+        let hooks = job.filter(|_| has_just_ended).map(|job| self.hooks.for_end_of(job)).unwrap_or_default();
+        if !hooks.is_empty() {
+            line.insert("hooks".to_owned(), json!(hooks));
         }
         self.add(line);
     }
 
-    /// Adds the line of what changed nothing, and came so often.
+    /// Adds the line of what changed nothing. Only refusals are counted, and came so often.
     pub fn note(&mut self, note: &Note, times: u64) {
         let mut line = self.next();
         let Ok(Value::Object(told)) = serde_json::to_value(note) else { return };
         line.extend(told);
-        line.insert("times".to_owned(), json!(times));
+        if matches!(note, Note::Refused { .. }) {
+            line.insert("times".to_owned(), json!(times));
+        }
         self.add(line);
     }
 
@@ -169,11 +201,21 @@ impl Lines {
         line
     }
 
-    fn add(&mut self, line: Map<String, Value>) {
+    fn add(&mut self, mut line: Map<String, Value>) {
+        if let (Some("health"), Some(verdict)) = (text_of(&line, "event"), text_of(&line, "status")) {
+            let hooks = self.hooks.for_verdict(verdict);
+            if !hooks.is_empty() {
+                line.insert("hooks".to_owned(), json!(hooks));
+            }
+        }
         self.last = self.last.saturating_add(1);
         self.text.push_str(&Value::Object(line).to_string());
         self.text.push('\n');
     }
+}
+
+fn text_of<'l>(line: &'l Map<String, Value>, field: &str) -> Option<&'l str> {
+    line.get(field)?.as_str()
 }
 
 /// What the end of a run tells of those before it.
@@ -229,11 +271,12 @@ impl Tail {
 
     /// Whether a refusal that comes now is only counted, because one was told a moment ago.
     pub fn counts(&self, note: &Note, now: Timestamp) -> bool {
-        let Note::Refused { reason, .. } = note;
-        self.refused.as_ref().is_some_and(|(Note::Refused { reason: told, .. }, at)| {
-            // A time that has not come yet is that of a clock that was set back.
-            reason == told && *at <= now && now - *at < COUNTED_FOR
-        })
+        let (Note::Refused { reason, .. }, Some((Note::Refused { reason: told, .. }, at))) = (note, &self.refused)
+        else {
+            return false;
+        };
+        // A time that has not come yet is that of a clock that was set back.
+        reason == told && *at <= now && now - *at < COUNTED_FOR
     }
 
     /// What was told of the last refusal. Others that came right after it may have been counted, and wait to be told.

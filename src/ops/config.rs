@@ -95,7 +95,7 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
     match &sections[..] {
         [] => Err(no_such_setting(asked, &known)),
         [only] if is_setting(only) => {
-            let single = only.settings.first().map(|setting| setting.value);
+            let single = only.settings.first().map(|setting| setting.value.clone());
             Ok(Shown { file, sections, single })
         }
         _ => Ok(Shown { file, sections, single: None }),

@@ -113,6 +113,7 @@ impl Home {
             lock_max: seconds(self.config.store.lock_seconds_max),
             poll_interval: seconds(self.config.poll_seconds),
         })
+        .hooking(self.config.hooks.set())
     }
 
     /// What runs jobs here.

@@ -12,6 +12,7 @@ pub mod find;
 pub mod given;
 pub mod group;
 pub mod home;
+pub mod hooks;
 pub mod init;
 pub mod inside;
 pub mod known;

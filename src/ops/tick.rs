@@ -56,6 +56,7 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
             store.read().and_then(|facts| environments::tidy(&home.root, &store, &facts, home.clock.now()));
         decided.warnings.extend(tidied.err().map(|error| error.to_string()));
         note_tick(home);
+        decided.warnings.extend(super::hooks::see_to(home));
     }
     warnings.append(&mut decided.warnings);
     decided.warnings = warnings;

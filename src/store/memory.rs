@@ -102,7 +102,9 @@ impl Store for MemoryStore {
             stream.refused += 1;
         } else {
             let mut lines = Lines::after(stream.tail().last.max(last_event), now);
-            lines.note(note, 1 + std::mem::take(&mut stream.refused));
+            let is_refusal = matches!(note, Note::Refused { .. });
+            let counted = if is_refusal { std::mem::take(&mut stream.refused) } else { 0 };
+            lines.note(note, 1 + counted);
             stream.add(&lines);
         }
         None

@@ -17,6 +17,16 @@ pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
 pub const LOCK: &str = "jobs.lock";
 /// The lock of the process that waits for what comes due; never deleted.
 pub const ALARM_LOCK: &str = "alarm.lock";
+/// The lock of the process that runs hooks; never deleted.
+pub const HOOKS_LOCK: &str = "hooks.lock";
+/// How far the hooks have come.
+pub const HOOKED: &str = "hooked";
+/// How far the hooks have come next, until it is renamed.
+pub const HOOKED_TEMPORARY: &str = "hooked.tmp";
+/// What the latest hooks printed.
+pub const HOOKS_LOG: &str = "hooks.log";
+/// What they printed without the oldest, until it is renamed.
+pub const HOOKS_LOG_TEMPORARY: &str = "hooks.log.tmp";
 /// Empty; it was modified at the last tick.
 pub const LAST_TICK: &str = "last_tick";
 /// The settings.

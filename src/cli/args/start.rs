@@ -19,7 +19,7 @@ A line is a command line for a shell, as with --shell, or a JSON object, where i
 begin with # are left out, and so is the CR that other systems write at the end of a line. The flags are for all lines, and \
 an object says what is different: argv (a list of words) or shell (a line for a shell), cwd, name, labels, timeout, \
 stale_after, grace, log_max, priority, key, key_ttl, group, attempts, retry_delay, retry_max_delay, retry_on, after, \
-after_end, stdin, service, leftovers; the names that they have in the index and in --json, such as timeout_seconds, mean the \
+after_end, stdin, service, leftovers, on_end; the names that they have in the index and in --json, such as timeout_seconds, mean the \
 same. If a line is wrong, nothing is started.";
 
 /// The numbers of an array.
@@ -125,6 +125,13 @@ pub struct StartArgs {
     /// What happens to processes that outlive the command
     #[arg(long, value_enum, default_value = "end", help_heading = "Limits")]
     pub leftovers: LeftoversArg,
+    /// Run this line in a shell when the job has ended, whatever its end
+    ///
+    /// It is no part of the job and takes no slot. It gets the event as JSON on standard input and in variables such as
+    /// BG_EVENT_STATUS and BG_EVENT_EXIT_CODE, starts in the job's working directory, has a minimal environment, and is
+    /// ended after hooks.timeout [default: 30s]. bgctl events shows how it went.
+    #[arg(long, value_name = "LINE", allow_hyphen_values = true, help_heading = "Limits")]
+    pub on_end: Option<OsString>,
     /// How urgent it is: a more urgent job gets a free slot first
     #[arg(
         long,

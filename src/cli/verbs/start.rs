@@ -149,6 +149,7 @@ fn request(args: &StartArgs) -> start::Request {
         log: args.log_max.map(|limit| limit.0),
         service: args.service,
         leave_leftovers: args.leftovers == LeftoversArg::Leave,
+        on_end: args.on_end.clone().map(start::fields::shell_words).unwrap_or_default(),
         priority: args.priority.into(),
         key: args.key.clone(),
         unique: args.unique,

@@ -10,11 +10,14 @@ pub mod cut;
 mod ending;
 mod family;
 pub mod input;
+pub mod hook;
 mod live;
 pub mod log;
+pub mod lone;
 pub mod meta;
 mod pause;
 pub mod record;
+pub mod runner;
 pub mod start;
 pub mod tree;
 pub mod watch;
@@ -148,6 +151,10 @@ impl<C: Clock> Executor for Local<'_, C> {
         alarm::arm(self.root, self.orphan_watchers)
     }
 
+    fn run_hooks(&self) -> Result<(), ExecError> {
+        runner::launch(self.root, self.orphan_watchers)
+    }
+
     fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError> {
         if !self.runs_here(job) {
             return Ok(Signalled::default());
@@ -202,7 +209,7 @@ impl<C: Clock> Local<'_, C> {
         let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(nobody) };
         let Some(record) = Record::open(runs, &job.id)? else { return Ok(nobody) };
         let attempt = record.attempt(job.attempt)?;
-        let tree = tree::Tree { id: &job.id, runs };
+        let tree = tree::Tree { id: Some(&job.id), runs };
         // Below its watcher where that lives; by its mark where it does not.
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
         let members = match watcher {
@@ -271,7 +278,7 @@ impl<C: Clock> Local<'_, C> {
         main: Option<process::Identity>,
     ) -> Result<Vec<process::Process>, ExecError> {
         let Some(runs) = self.root.existing_runs()? else { return Ok(Vec::new()) };
-        tree::Tree { id, runs }
+        tree::Tree { id: Some(id), runs }
             .members_by_mark(main)
             .map_err(|error| failed("look for the processes", id, error))
     }
@@ -312,10 +319,6 @@ fn has_lost_its_record(runs: &Folder, id: &JobId, record: Option<&Record>) -> Re
         Ok(is_empty && runs.has(&log_name(id))?)
     };
     read().map_err(|error| failed("look for the record", id, error))
-}
-
-fn failed_to_arm(error: io::Error) -> ExecError {
-    ExecError::Alarm(error)
 }
 
 fn failed(doing: &'static str, id: &JobId, error: io::Error) -> ExecError {

@@ -13,6 +13,7 @@ pub use mistake::{Mistake, Mistakes, place_of};
 pub use read::{Loaded, read};
 pub use table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
 
+use super::hook::Hooks;
 use super::limit::{Limits, Seconds};
 use super::retry::{ATTEMPTS_WITH_RETRY, Retry};
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// How recurring jobs are kept going.
     pub recurring: Recurring,
+    /// What is run when something has happened.
+    pub hooks: Hooks,
     /// The schedules that the file defines, by name, as they stand there.
     pub schedules: BTreeMap<String, Defined>,
     /// The sessions that are kept alive, by name, as they stand there.
@@ -152,6 +155,7 @@ impl Default for Config {
                 idempotency_cleanup_seconds: 3_600,
                 retention_seconds: 3_600,
             },
+            hooks: Hooks::default(),
             schedules: BTreeMap::new(),
             sessions: BTreeMap::new(),
             retention: Retention {
