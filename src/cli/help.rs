@@ -11,12 +11,12 @@ use std::fmt::Write;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
-    ("Watch over", &["dead"]),
+    ("Watch over", &["events", "dead"]),
     ("Set up", &["config", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 18] = [
+pub const EVERYDAY: [(&str, &[&str]); 19] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -32,6 +32,7 @@ pub const EVERYDAY: [(&str, &[&str]); 18] = [
     ("resume", &["label", "group", "all"]),
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
+    ("events", &["follow", "since", "lines", "event", "json-lines"]),
     ("group", &["slots", "json"]),
     ("config", &["json"]),
     ("init", &[]),

@@ -222,7 +222,11 @@ mod tests {
         assert_eq!(left(7, Some(OnFail)), []);
         assert_eq!(left(7, None), []);
         assert_eq!(left(8, None), []);
-        assert_eq!(left(7, Some(Hook::OnDegraded)), [], "a number that was given twice: rather none than twice");
+        assert_eq!(
+            left(7, Some(Hook::OnDegraded)),
+            [],
+            "a number that was given twice: rather none than twice"
+        );
     }
 
     #[test]

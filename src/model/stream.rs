@@ -271,7 +271,8 @@ impl Tail {
 
     /// Whether a refusal that comes now is only counted, because one was told a moment ago.
     pub fn counts(&self, note: &Note, now: Timestamp) -> bool {
-        let (Note::Refused { reason, .. }, Some((Note::Refused { reason: told, .. }, at))) = (note, &self.refused)
+        let (Note::Refused { reason, .. }, Some((Note::Refused { reason: told, .. }, at))) =
+            (note, &self.refused)
         else {
             return false;
         };
@@ -332,6 +333,22 @@ mod tests {
         torn.extend(lines(20, 1).bytes());
         assert_eq!(tail(&torn), Some(21));
         assert_eq!(tail(lines(6, 2).trim_end().as_bytes()), Some(8), "only the newline is missing");
+    }
+
+    #[test]
+    fn a_bad_verdict_says_for_which_hook_it_is_and_a_good_one_for_none() {
+        let hooks = crate::model::hook::Hooks { on_degraded: Some(vec!["x".into()]), ..Default::default() };
+        let told = |verdict: &str, set: HooksSet| {
+            let mut lines = Lines::after(6, at(0)).for_hooks(set);
+            let mut line = lines.next();
+            line.extend([("event".to_owned(), json!("health")), ("status".to_owned(), json!(verdict))]);
+            lines.add(line);
+            Line::parse(lines.text().trim_end().as_bytes()).unwrap().hooks()
+        };
+        assert_eq!(told("degraded", hooks.set()), [Hook::OnDegraded]);
+        assert_eq!(told("failing", hooks.set()), [Hook::OnDegraded]);
+        assert_eq!(told("ok", hooks.set()), []);
+        assert_eq!(told("failing", HooksSet::default()), []);
     }
 
     #[test]

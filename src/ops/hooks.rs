@@ -21,11 +21,7 @@ use crate::model::{
     stream::{Line, Note},
 };
 use crate::os::{clock::Clock, detach, reap, signal::Inbox};
-use crate::store::{
-    Store, StoreError, hooked,
-    root::log_name,
-    stream::told_with,
-};
+use crate::store::{Store, StoreError, hooked, root::log_name, stream::told_with};
 use chrono::SecondsFormat;
 use serde_json::{Map, Value};
 use std::ffi::OsString;
@@ -91,7 +87,8 @@ fn say_of_the_last(home: &Home) -> Option<()> {
     let mark = format!("\"of\":{seq},\"hook\":\"{}\"", hook.as_str());
     if told_with(&home.root, seq, &mark).ok()?.is_empty() {
         let _ = hook::end_orphans(&home.root, seq);
-        let line = told_with(&home.root, seq.saturating_sub(1), "").ok()?.into_iter().find(|line| line.seq == seq);
+        let line =
+            told_with(&home.root, seq.saturating_sub(1), "").ok()?.into_iter().find(|line| line.seq == seq);
         let event = line.as_ref().map(Event::of).unwrap_or_default();
         let note = "what ran it was killed; it is not run again".to_owned();
         tell(home, &event, HookRun { note: Some(note), ..event.run(seq, hook, HookResult::Unknown) });
@@ -249,7 +246,8 @@ fn described(
     let log = event.id.as_ref().map(|id| home.root.run_file_path(&log_name(id)));
     let summary = job.and_then(Job::summary).map(str::to_owned).or_else(|| text("summary"));
     let reasons = event.fields.get("reasons").and_then(Value::as_array).map(|reasons| {
-        let words: Vec<String> = reasons.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
+        let words: Vec<String> =
+            reasons.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect();
         words.join("; ")
     });
     let words = [

@@ -7,6 +7,7 @@ pub mod called;
 pub mod cancel;
 pub mod config;
 pub mod dead;
+pub mod events;
 pub mod fault;
 pub mod find;
 pub mod given;

@@ -164,10 +164,7 @@ mod imp {
         }
     }
 
-    pub fn spawn_apart(
-        command: &mut std::process::Command,
-        umask: rustix::fs::RawMode,
-    ) -> io::Result<i32> {
+    pub fn spawn_apart(command: &mut std::process::Command, umask: rustix::fs::RawMode) -> io::Result<i32> {
         use std::os::unix::process::CommandExt;
         // SAFETY: between fork and exec, only system calls are made.
         unsafe {

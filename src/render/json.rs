@@ -2,6 +2,7 @@
 
 mod config;
 mod dead;
+mod events;
 mod group;
 mod many;
 mod overview;
@@ -10,6 +11,7 @@ mod status;
 
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
+pub use events::{event_line, events};
 pub use group::groups;
 pub use many::{foreseen_many, started_many, waited_many};
 pub use overview::overview;

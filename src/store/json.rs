@@ -213,10 +213,9 @@ impl Store for JsonStore<'_> {
 
     fn note(&self, now: Timestamp, note: &Note) -> Option<String> {
         let counted = || self.read().map_or(0, |facts| facts.last_event());
-        let told =
-            lock::locked(self.root.folder(), NOTE_WAIT_MAX, || {
-                stream::note(self.root, (now, self.hooks), note, counted)
-            });
+        let told = lock::locked(self.root.folder(), NOTE_WAIT_MAX, || {
+            stream::note(self.root, (now, self.hooks), note, counted)
+        });
         match told {
             Ok(told) => self.root.once_untold(&told.err()?),
             Err(error) => Some(error.to_string()),

@@ -7,6 +7,7 @@ mod chosen;
 mod config;
 mod dead;
 mod editor;
+mod events;
 mod group;
 mod init;
 mod list;
@@ -54,6 +55,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
+        "events" => run(name, matches, |args: &args::events::EventsArgs| args.common, events::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),
         "config" => run(name, matches, |args: &args::config::ConfigArgs| args.common, config::run),

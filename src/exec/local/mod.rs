@@ -9,11 +9,10 @@ pub mod alarm;
 pub mod cut;
 mod ending;
 mod family;
-pub mod input;
 pub mod hook;
+pub mod input;
 mod live;
 pub mod log;
-pub mod lone;
 pub mod meta;
 mod pause;
 pub mod record;
@@ -319,6 +318,10 @@ fn has_lost_its_record(runs: &Folder, id: &JobId, record: Option<&Record>) -> Re
         Ok(is_empty && runs.has(&log_name(id))?)
     };
     read().map_err(|error| failed("look for the record", id, error))
+}
+
+fn failed_to_arm(error: io::Error) -> ExecError {
+    ExecError::Alarm(error)
 }
 
 fn failed(doing: &'static str, id: &JobId, error: io::Error) -> ExecError {

@@ -6,11 +6,10 @@
 
 use super::{
     WATCH_COMMAND,
-    alarm::ALARM,
+    alarm::{self, ALARM_COMMAND},
     hook::EVENT_MARK,
-    lone::Lone,
     record::Record,
-    runner::RUNNER,
+    runner::{self, RUNNER_COMMAND},
 };
 use crate::model::{id::JobId, outcome::Leftover};
 use crate::os::{
@@ -176,10 +175,15 @@ fn is_of_hook(pid: i32) -> bool {
 /// it is too young to have written there.
 pub(super) fn is_watcher(process: &Process) -> bool {
     let Some(arguments) = process::arguments(process.identity.pid) else { return false };
-    if let [_, command, root, ..] = &arguments[..]
-        && let Some(lone) = [ALARM, RUNNER].into_iter().find(|lone| command == lone.command.as_bytes())
-    {
-        return is_lone(lone, process, root);
+    if let [_, command, root, ..] = &arguments[..] {
+        let recorded = match command {
+            command if command == ALARM_COMMAND.as_bytes() => Some(alarm::recorded as Recorded),
+            command if command == RUNNER_COMMAND.as_bytes() => Some(runner::recorded as Recorded),
+            _ => None,
+        };
+        if let Some(recorded) = recorded {
+            return is_recorded(process, root, recorded);
+        }
     }
     let [_, command, root, id, ..] = &arguments[..] else { return false };
     if command != WATCH_COMMAND.as_bytes() {
@@ -199,11 +203,15 @@ pub(super) fn is_watcher(process: &Process) -> bool {
     recorded || is_young(process)
 }
 
-/// Whether a process that calls itself such a one of a root is the one that holds its lock, or too young to have taken it.
-fn is_lone(lone: Lone, process: &Process, root: &[u8]) -> bool {
+/// Who wrote himself down in a lock of a root last.
+type Recorded = fn(&Folder) -> io::Result<Option<Identity>>;
+
+/// Whether a process that calls itself the alarm or the runner of a root is the one that holds its lock, or too young to have
+/// taken it.
+fn is_recorded(process: &Process, root: &[u8], recorded: Recorded) -> bool {
     let root = PathBuf::from(OsString::from_vec(root.to_vec()));
     let folder = Folder::open(&root).ok().flatten();
-    let recorded = folder.and_then(|folder| lone.recorded(&folder).ok().flatten());
+    let recorded = folder.and_then(|folder| recorded(&folder).ok().flatten());
     recorded == Some(process.identity) || is_young(process)
 }
 

@@ -182,7 +182,9 @@ fn set(request: &mut Request, field: &str, value: &Value) -> Result<(), String> 
             };
         }
         // A line for a shell, as the flag takes it, or words, as in the index.
-        "on_end" => request.on_end = if value.is_array() { words(value)? } else { shell_words(bytes(value)?) },
+        "on_end" => {
+            request.on_end = if value.is_array() { words(value)? } else { shell_words(bytes(value)?) }
+        }
         _ => unreachable!("every field has a setter"),
     }
     Ok(())

@@ -8,6 +8,7 @@ mod dead;
 mod described;
 mod dry_run;
 mod environment;
+mod events;
 mod find;
 mod follow;
 mod group;

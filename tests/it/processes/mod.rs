@@ -6,6 +6,7 @@
 mod alarm;
 mod crowd;
 mod events;
+mod hooks;
 mod hygiene;
 mod leftovers;
 mod logs;
