@@ -51,7 +51,6 @@ fn story() -> Vec<Value> {
             "times": 7 }),
         json!({ "seq": 14, "event": "health", "was": "ok", "status": "degraded", "reasons": ["11 dead letters"] }),
         json!({ "seq": 15, "event": "removed", "id": BUILD, "was": "failed", "name": "\u{1b}[2Jbuild" }),
-        json!({ "seq": 16, "event": "of_a_later_version" }),
     ]
 }
 
@@ -74,7 +73,8 @@ events 8 to 10 are missing: not kept any more, or never written
 
 #[test]
 fn what_happened_is_told_in_words_a_line_each() {
-    let user = with_stream(&story());
+    let later = json!({ "seq": 16, "event": "of_a_later_version" });
+    let user = with_stream(&[story(), vec![later]].concat());
     let ran = user.run(["events"]);
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, STORY, ""));
     assert_eq!(User::new().run(["events"]).err, "nothing of that kind has happened\n");
@@ -167,7 +167,7 @@ fn only_what_was_asked_for_is_told() {
     assert_eq!(numbers(&["--event", "end"]), [4, 5]);
     assert_eq!(numbers(&["--event", "failed", "--event", "hook_failed"]), [5, 7]);
     assert_eq!(numbers(&["--event", "cancelled", "build"]), [] as [u64; 0]);
-    assert_eq!(numbers(&["-n", "2"]), [15, 16]);
+    assert_eq!(numbers(&["-n", "2"]), [14, 15]);
     let ran = user.run(["events", "--event", "submited"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("did you mean submitted?"), "{}", ran.err);
@@ -175,7 +175,6 @@ fn only_what_was_asked_for_is_told() {
 
 #[test]
 fn people_see_the_last_hundred_unless_they_say_from_where_on() {
-    let line = json!({ "event": "removed", "id": BUILD });
     let user = with_stream(&[]);
     let text: String = (0..250)
         .map(|place| numbered(place % 60, &json!({ "seq": place + 1, "event": "removed", "id": BUILD })))
@@ -187,7 +186,6 @@ fn people_see_the_last_hundred_unless_they_say_from_where_on() {
     assert_eq!(user.ok(["events", "--since", "0"]).lines().count(), 250);
     assert_eq!(user.ok(["events", "-n", "3"]).lines().count(), 3);
     assert_eq!(user.ok(["events", "--json-lines"]).lines().count(), 250);
-    assert_eq!(line["event"], "removed");
 }
 
 /// Somebody who follows, and what he got so far.
@@ -232,6 +230,8 @@ fn who_follows_gets_each_line_once_over_every_change_of_the_file() {
     for _ in 0..ROUNDS {
         let id = user.start(["--", "true"]);
         user.wait(&id);
+        // Nobody writes there any more.
+        user.all_gone_but(following.child.id());
         // Cut short, and so long that the next writer begins a new file.
         let filler = vec![b'x'; usize::try_from(EVENTS_BYTES_MAX).unwrap()];
         OpenOptions::new().append(true).open(&path).unwrap().write_all(&filler).unwrap();

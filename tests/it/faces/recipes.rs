@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 19] = [
+const RECIPES: [World; 20] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -64,6 +64,15 @@ const RECIPES: [World; 19] = [
         files: &[("mirror.sh", "test -e network && exit; echo no route to host; exit 7")],
         then: "bgctl dead 2>&1 | grep 'no dead letter' && test \"$(bgctl list --all --name mirror --format '{status}' |
         sort | tr '\\n' ' ')\" = 'completed failed '",
+    },
+    World {
+        heading: "A message when something fails",
+        files: &[
+            ("bin/notify-send", "echo \"$@\" >>told"),
+            ("mail-me.sh", "tail -n 20 \"$BG_EVENT_LOG\" >mailed"),
+            ("train.sh", "echo trained"),
+        ],
+        then: "until grep -q 'nightly failed exit code 7' told && grep -q trained mailed; do sleep 0.02; done",
     },
     World {
         heading: "One job, asked for from two places",
