@@ -87,9 +87,13 @@ impl<'a> Follower<'a> {
                 return Ok(());
             }
             *at += count as u64;
-            self.begun.extend_from_slice(&block[..count]);
-            let Some(end) = self.begun.iter().rposition(|byte| *byte == b'\n') else { continue };
-            let rest = self.begun.split_off(end + 1);
+            // Only what is new is searched: a line may be long.
+            let Some(end) = block[..count].iter().rposition(|byte| *byte == b'\n') else {
+                self.begun.extend_from_slice(&block[..count]);
+                continue;
+            };
+            self.begun.extend_from_slice(&block[..end]);
+            let rest = block[end + 1..count].to_vec();
             let whole = std::mem::replace(&mut self.begun, rest);
             for line in whole.split(|byte| *byte == b'\n').filter_map(Line::parse) {
                 if line.seq > self.last {

@@ -24,7 +24,7 @@ pub struct EventsArgs {
     /// Print what comes, too, until it is interrupted
     #[arg(long, short, conflicts_with = "json")]
     pub follow: bool,
-    /// Only what came after event number 123, or since a time: 123, 2h, 2026-11-21
+    /// Only what came after event 123, or since: 2h, 2026-11-21
     ///
     /// A whole number is that of an event, and what comes after it is printed. A duration before now has its unit; a day or
     /// a time is in local time (2026-11-21, '2026-11-21 14:30'), or has its zone (2026-11-21T14:30:00Z).
