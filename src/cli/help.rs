@@ -12,12 +12,12 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
     ("Recurring", &["schedule"]),
-    ("Watch over", &["health", "dead", "doctor"]),
+    ("Watch over", &["health", "events", "dead", "doctor"]),
     ("Set up", &["config", "store", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand, by the words that stand for it: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 29] = [
+pub const EVERYDAY: [(&str, &[&str]); 30] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -33,6 +33,7 @@ pub const EVERYDAY: [(&str, &[&str]); 29] = [
     ("resume", &["label", "group", "all"]),
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
+    ("events", &["follow", "since", "lines", "event", "json-lines"]),
     ("group", &["slots", "json"]),
     ("health", &["jobs", "json", "prometheus"]),
     ("schedule", &[]),

@@ -58,6 +58,9 @@ pub trait Executor {
     /// Sees to it that a pass is made when the next thing is due, even if nobody calls. Repeating it does no harm.
     fn arm(&self) -> Result<(), ExecError>;
 
+    /// Sees to it that somebody runs the hooks that lines of the stream are for. Repeating it does no harm.
+    fn run_hooks(&self) -> Result<(), ExecError>;
+
     /// Sends a signal to a running job's processes as they are seen now: to its main one, or to all, each before those that
     /// it made.
     fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError>;
@@ -140,6 +143,9 @@ pub enum ExecError {
     /// Nobody could be launched who waits for what comes due.
     #[error("could not start the alarm: {0}")]
     Alarm(io::Error),
+    /// Nobody could be launched who runs hooks.
+    #[error("could not start what runs hooks: {0}")]
+    Hooks(io::Error),
     /// The system refused.
     #[error("could not {doing} of {id}: {error}")]
     System {

@@ -14,6 +14,7 @@ pub mod event;
 pub mod facts;
 pub mod group;
 pub mod health;
+pub mod hook;
 pub mod id;
 pub mod job;
 pub mod key;

@@ -8,6 +8,7 @@ use super::{
     Timestamp,
     event::Event,
     health::{Health, HealthStatus},
+    hook::{Hook, HookRun, HooksSet, has_just_ended},
     job::Job,
     state::{State, Status},
 };
@@ -39,6 +40,10 @@ pub enum Note {
         /// Why, in words, the worst first.
         reasons: Vec<String>,
     },
+    /// A hook was run for a line, and succeeded.
+    Hook(HookRun),
+    /// A hook that was to run for a line did not, or not well.
+    HookFailed(HookRun),
 }
 
 /// Why a submission was refused.
@@ -72,6 +77,12 @@ pub struct Line {
     pub text: String,
 }
 
+/// What a line says of hooks.
+#[derive(Deserialize)]
+struct Marked {
+    hooks: Vec<Hook>,
+}
+
 /// What every line begins with.
 #[derive(Deserialize)]
 struct Beginning {
@@ -80,6 +91,14 @@ struct Beginning {
 }
 
 impl Line {
+    /// What a line has that is for hooks.
+    pub const HOOKS_MARK: &str = "\"hooks\":[";
+
+    /// The hooks that it is for, in their order.
+    pub fn hooks(&self) -> Vec<Hook> {
+        serde_json::from_str(&self.text).map_or_else(|_| Vec::new(), |Marked { hooks }| hooks)
+    }
+
     /// Reads a line; `None` for one that was cut short, or is none of ours.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let Beginning { seq, at } = serde_json::from_slice(text).ok()?;
@@ -93,12 +112,19 @@ pub struct Lines {
     text: String,
     last: u64,
     at: Timestamp,
+    hooks: HooksSet,
 }
 
 impl Lines {
     /// Lines that come after the one of this number.
     pub fn after(last: u64, at: Timestamp) -> Self {
-        Self { text: String::new(), last, at }
+        Self { text: String::new(), last, at, hooks: HooksSet::default() }
+    }
+
+    /// The same where these hooks are set: a line says for which of them it is.
+    #[must_use]
+    pub fn for_hooks(self, hooks: HooksSet) -> Self {
+        Self { hooks, ..self }
     }
 
     /// The number of the last line.
@@ -155,14 +181,18 @@ impl Lines {
             told.shift_remove("summary");
         }
         line.extend(told);
-        let has_just_ended = step.is.is_some_and(Status::has_ended) && step.was != step.is;
+        let has_just_ended = has_just_ended(step.was, step.is);
         if let Some(health) = health.filter(|_| has_just_ended) {
             line.insert("health".to_owned(), told_of(health));
+        }
+        let hooks = job.filter(|_| has_just_ended).map(|job| self.hooks.for_end_of(job)).unwrap_or_default();
+        if !hooks.is_empty() {
+            line.insert("hooks".to_owned(), json!(hooks));
         }
         self.add(line);
     }
 
-    /// Adds the line of what changed nothing, and came so often; only refusals are counted.
+    /// Adds the line of what changed nothing. Only refusals are counted, and came so often.
     pub fn note(&mut self, note: &Note, times: u64) {
         let mut line = self.next();
         let Ok(Value::Object(told)) = serde_json::to_value(note) else { return };
@@ -180,11 +210,21 @@ impl Lines {
         line
     }
 
-    fn add(&mut self, line: Map<String, Value>) {
+    fn add(&mut self, mut line: Map<String, Value>) {
+        if let (Some("health"), Some(verdict)) = (text_of(&line, "event"), text_of(&line, "status")) {
+            let hooks = self.hooks.for_verdict(verdict);
+            if !hooks.is_empty() {
+                line.insert("hooks".to_owned(), json!(hooks));
+            }
+        }
         self.last = self.last.saturating_add(1);
         self.text.push_str(&Value::Object(line).to_string());
         self.text.push('\n');
     }
+}
+
+fn text_of<'l>(line: &'l Map<String, Value>, field: &str) -> Option<&'l str> {
+    line.get(field)?.as_str()
 }
 
 /// What the end of a run tells of those before it.
@@ -253,18 +293,16 @@ impl Tail {
         self.refused.as_ref().map(|(note, _)| note)
     }
 
-    /// The lines that tell a note, with the refusals before it that were counted and not told yet.
-    pub fn tell(&self, note: &Note, counted: u64, last_event: u64, now: Timestamp) -> Lines {
-        let mut lines = Lines::after(self.last.max(last_event), now);
+    /// Adds the lines that tell a note, with the refusals before it that were counted and not told yet.
+    pub fn tell(&self, note: &Note, counted: u64, lines: &mut Lines) {
         match (note, self.refused()) {
             (Note::Refused { .. }, _) => lines.note(note, 1 + counted),
-            (Note::Health { .. }, Some(refused)) if counted > 0 => {
+            (_, Some(refused)) if counted > 0 => {
                 lines.note(refused, counted);
                 lines.note(note, 1);
             }
-            (Note::Health { .. }, _) => lines.note(note, 1),
+            _ => lines.note(note, 1),
         }
-        lines
     }
 }
 
@@ -315,6 +353,22 @@ mod tests {
         torn.extend(lines(20, 1).bytes());
         assert_eq!(tail(&torn), Some(21));
         assert_eq!(tail(lines(6, 2).trim_end().as_bytes()), Some(8), "only the newline is missing");
+    }
+
+    #[test]
+    fn a_bad_verdict_says_for_which_hook_it_is_and_a_good_one_for_none() {
+        let hooks = crate::model::hook::Hooks { on_degraded: Some(vec!["x".into()]), ..Default::default() };
+        let told = |verdict: &str, set: HooksSet| {
+            let mut lines = Lines::after(6, at(0)).for_hooks(set);
+            let mut line = lines.next();
+            line.extend([("event".to_owned(), json!("health")), ("status".to_owned(), json!(verdict))]);
+            lines.add(line);
+            Line::parse(lines.text().trim_end().as_bytes()).unwrap().hooks()
+        };
+        assert_eq!(told("degraded", hooks.set()), [Hook::OnDegraded]);
+        assert_eq!(told("failing", hooks.set()), [Hook::OnDegraded]);
+        assert_eq!(told("ok", hooks.set()), []);
+        assert_eq!(told("failing", HooksSet::default()), []);
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub fn show(asked: Option<&str>) -> Result<Shown, Fault> {
         [] if !defined.is_empty() => Ok(Shown { file, sections, single: None, defined }),
         [] => Err(no_such_setting(asked, &known)),
         [only] if is_setting(only) => {
-            let single = only.settings.first().map(|setting| setting.value);
+            let single = only.settings.first().map(|setting| setting.value.clone());
             Ok(Shown { file, sections, single, defined })
         }
         _ => Ok(Shown { file, sections, single: None, defined }),

@@ -175,7 +175,9 @@ impl From<ExecError> for Fault {
     fn from(error: ExecError) -> Self {
         match error {
             ExecError::Store(error) => error.into(),
-            ExecError::System { .. } | ExecError::Alarm(_) => Self::new(Code::Failed, error.to_string()),
+            ExecError::System { .. } | ExecError::Alarm(_) | ExecError::Hooks(_) => {
+                Self::new(Code::Failed, error.to_string())
+            }
         }
     }
 }

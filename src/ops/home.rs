@@ -123,10 +123,12 @@ impl Home {
     /// The index.
     pub fn store(&self) -> JsonStore<'_> {
         let seconds = Duration::from_secs;
-        JsonStore::new(&self.root).waiting(Waiting {
-            lock_max: seconds(self.config.store.lock_seconds_max),
-            poll_interval: seconds(self.config.poll_seconds),
-        })
+        JsonStore::new(&self.root)
+            .waiting(Waiting {
+                lock_max: seconds(self.config.store.lock_seconds_max),
+                poll_interval: seconds(self.config.poll_seconds),
+            })
+            .hooking(self.config.hooks.set())
     }
 
     /// What runs jobs here.

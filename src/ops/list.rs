@@ -124,7 +124,8 @@ impl Since {
         })
     }
 
-    fn at(self, now: Timestamp) -> Timestamp {
+    /// The instant, if it is `now`.
+    pub fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(seconds) => {
                 let span = TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));

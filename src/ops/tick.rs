@@ -130,6 +130,7 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
             Ok(warning) => decided.warnings.extend(warning),
             Err(fault) => decided.warnings.push(fault.message),
         }
+        decided.warnings.extend(super::hooks::see_to(home));
     }
     warnings.append(&mut decided.warnings);
     decided.warnings = warnings;

@@ -19,6 +19,12 @@ pub fn spawn_as_orphan(arguments: &[CString]) -> io::Result<()> {
     imp::spawn_as_orphan(&program()?, arguments, &kept_environment())
 }
 
+/// Starts a command as our child, in a session of its own and with this umask. It is killed should this process be, where
+/// the system has that. Gives its pid; whoever starts it lets it go.
+pub fn spawn_apart(command: &mut std::process::Command, umask: rustix::fs::RawMode) -> io::Result<i32> {
+    imp::spawn_apart(command, umask)
+}
+
 /// The variables that a watcher keeps: what every program expects, for jobs of which no environment was captured.
 pub const KEPT_VARIABLES: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER"];
 
@@ -162,6 +168,21 @@ mod imp {
         } else {
             Err(io::ErrorKind::Other.into())
         }
+    }
+
+    pub fn spawn_apart(command: &mut std::process::Command, umask: rustix::fs::RawMode) -> io::Result<i32> {
+        use std::os::unix::process::CommandExt;
+        // SAFETY: between fork and exec, only system calls are made.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::setsid()?;
+                rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
+                #[cfg(target_os = "linux")]
+                rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+                Ok(())
+            });
+        }
+        command.spawn().map(|child| child.id().cast_signed())
     }
 
     #[cfg(target_os = "linux")]

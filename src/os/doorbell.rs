@@ -34,6 +34,12 @@ impl Doorbell {
         Self { inotify: imp::watch_all(&watched), poll_interval: POLL_INTERVAL }
     }
 
+    /// Rings when a file of the folder grows, or comes into it.
+    pub fn on_changes_in(folder: &Folder) -> Self {
+        let what = imp::everything();
+        Self { inotify: imp::watch_all(&[(folder.lasting_path(), what)]), poll_interval: POLL_INTERVAL }
+    }
+
     /// Something to poll, where the system can tell; [`Doorbell::take_rings`] afterwards.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(AsFd::as_fd)
@@ -99,6 +105,10 @@ mod imp {
     pub const WRITES: WatchFlags = WatchFlags::MODIFY;
     pub const ARRIVALS: WatchFlags = WatchFlags::CREATE.union(WatchFlags::MOVED_TO);
 
+    pub fn everything() -> WatchFlags {
+        WRITES | ARRIVALS | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF
+    }
+
     pub fn watch_all(paths: &[(PathBuf, WatchFlags)]) -> Option<OwnedFd> {
         let fd = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok()?;
         for (path, what) in paths {
@@ -116,6 +126,8 @@ mod imp {
     pub const RENAMES: () = ();
     pub const WRITES: () = ();
     pub const ARRIVALS: () = ();
+
+    pub fn everything() {}
 
     pub fn watch_all(_paths: &[(PathBuf, ())]) -> Option<OwnedFd> {
         None

@@ -27,6 +27,28 @@ pub fn pipe_without_waiting() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((read, write))
 }
 
+/// Something that reads as this text, and then is at its end. Who does not read it holds nobody.
+#[cfg(target_os = "linux")]
+pub fn filled(text: &str) -> io::Result<OwnedFd> {
+    use std::io::{Seek, Write};
+    // It needs no folder, which may be full, and holds more than a pipe does.
+    let fd = rustix::fs::memfd_create("event", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// Something that reads as this text, and then is at its end. Who does not read it holds nobody.
+#[cfg(not(target_os = "linux"))]
+pub fn filled(text: &str) -> io::Result<OwnedFd> {
+    use std::io::Write;
+    let (read, write) = pipe()?;
+    let text = text.to_owned();
+    std::thread::spawn(move || std::fs::File::from(write).write_all(text.as_bytes()));
+    Ok(read)
+}
+
 /// A pipe's writing end, to be polled: it becomes readable once nobody reads the pipe any more (`poll(2)`, POLLERR).
 /// `None` for anything else, where being readable means something else.
 pub fn reader_gone(output: BorrowedFd<'_>) -> Option<BorrowedFd<'_>> {

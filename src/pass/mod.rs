@@ -238,6 +238,12 @@ impl<C: Clock> Pass<'_, C> {
             Action::Evict { id } => (self.executor.evict(&id).and_then(|()| self.executor.launch(&id)), id),
             // It needs files: whoever ticks does it.
             Action::Retain => return,
+            Action::Hook => {
+                if let Err(error) = self.executor.run_hooks() {
+                    warnings.push(format!("{error}; the next bgctl tick tries again"));
+                }
+                return;
+            }
             Action::Wake { .. } => {
                 if let Err(error) = self.executor.arm() {
                     warnings
@@ -272,6 +278,10 @@ impl<C: Clock> Pass<'_, C> {
             queued = draft.facts().heads().any(|head| head.id == *id && head.status == Status::Queued);
             Ok(())
         })?;
+        if !queued {
+            // It had been told to end meanwhile, and that was its end.
+            self.executor.run_hooks()?;
+        }
         Ok(queued)
     }
 

@@ -11,6 +11,7 @@ pub mod depend;
 pub mod due;
 pub mod expire;
 pub mod health;
+pub mod hook;
 pub mod pick;
 pub mod recur;
 pub mod rescue;
@@ -81,6 +82,8 @@ pub enum Action {
     },
     /// Remove the ended jobs whose time is over, and say what came of it.
     Retain,
+    /// See that somebody runs the hooks that these events are for.
+    Hook,
 }
 
 /// Which policies apply beside those that always do.
@@ -124,7 +127,7 @@ impl Plan {
 pub const WAKE_HORIZON: TimeDelta = TimeDelta::seconds(90);
 
 /// Lets every policy add its part: rescue what was lost, expire what is late, submit what recurs, cancel what waits in vain,
-/// pick what runs next, and see that what is due soon is not forgotten.
+/// pick what runs next, and see that what is due soon is not forgotten, nor a hook that an end is for.
 ///
 /// Retention is apart ([`retain`]): files go before the entries that name them.
 pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Plan {
@@ -140,6 +143,7 @@ pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Plan {
     if let Some(at) = due::next(draft.facts(), inputs.now).filter(|at| *at - inputs.now <= WAKE_HORIZON) {
         actions.push(Action::Wake { at });
     }
+    hook::hook(draft, inputs, &mut actions);
     plan.actions = actions;
     plan
 }

@@ -3,6 +3,7 @@
 mod config;
 mod dead;
 mod doctor;
+mod events;
 mod group;
 mod health;
 mod init;
@@ -16,6 +17,7 @@ mod status;
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use doctor::{examined, rebuilt, store_shown};
+pub use events::{event_line, events};
 pub use group::groups;
 pub use health::{going, health};
 pub use init::installed;

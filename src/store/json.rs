@@ -12,6 +12,7 @@ use crate::model::{
     Timestamp,
     event::Event,
     facts::{Damage, Draft, Facts, Head, Unreadable},
+    hook::HooksSet,
     id::JobId,
     schedule::{ScheduleChange, Task},
     state::Status,
@@ -36,6 +37,7 @@ const NOTE_WAIT_MAX: Duration = Duration::from_secs(1);
 pub struct JsonStore<'a> {
     root: &'a Root,
     waiting: Waiting,
+    hooks: HooksSet,
 }
 
 /// How long it waits, and how often it looks meanwhile.
@@ -56,7 +58,13 @@ impl Default for Waiting {
 impl<'a> JsonStore<'a> {
     /// The store of that root.
     pub fn new(root: &'a Root) -> Self {
-        Self { root, waiting: Waiting::default() }
+        Self { root, waiting: Waiting::default(), hooks: HooksSet::default() }
+    }
+
+    /// The same store where these hooks are set: the stream says for which of them a line is.
+    #[must_use]
+    pub fn hooking(self, hooks: HooksSet) -> Self {
+        Self { hooks, ..self }
     }
 
     /// The same store for somebody who waits otherwise.
@@ -89,7 +97,7 @@ impl<'a> JsonStore<'a> {
         for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
             environments::make_durable(self.root, &name)?;
         }
-        let mut telling = Telling::begin(self.root, facts.last_event(), now);
+        let mut telling = Telling::begin(self.root, facts.last_event(), now, self.hooks);
         for (event, step) in events.iter().zip(steps) {
             let job = event.job().and_then(|id| facts.parsed(id));
             telling.event(event, step, job, job.and_then(|job| facts.tables().health_of(job)));
@@ -205,8 +213,9 @@ impl Store for JsonStore<'_> {
 
     fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {
         let counted = || self.read().map_or(0, |facts| facts.last_event());
-        let told =
-            lock::locked(self.root.folder(), NOTE_WAIT_MAX, || stream::note(self.root, now, note, counted));
+        let told = lock::locked(self.root.folder(), NOTE_WAIT_MAX, || {
+            stream::note(self.root, (now, self.hooks), note, counted)
+        });
         match told {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Untold { warning: self.root.once_untold(&error) }),

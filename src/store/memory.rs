@@ -102,7 +102,8 @@ impl Store for MemoryStore {
             stream.refused += 1;
         } else {
             let counted = std::mem::take(&mut stream.refused);
-            let lines = stream.tail().tell(note, counted, last_event, now);
+            let mut lines = Lines::after(stream.tail().last.max(last_event), now);
+            stream.tail().tell(note, counted, &mut lines);
             stream.add(&lines);
         }
         Ok(())

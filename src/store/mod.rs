@@ -8,6 +8,8 @@
 //! is bounded, and nothing depends on it. A number that is missing is an event that was not told.
 
 pub mod environments;
+pub mod follower;
+pub mod hooked;
 pub mod json;
 pub mod lock;
 pub mod logs;

@@ -27,6 +27,16 @@ pub const REPORTED: &str = "reported";
 pub const REPORTED_TEMPORARY: &str = "reported.tmp";
 /// The lock of whoever reports failures; empty, never deleted.
 pub const REPORT_LOCK: &str = "reported.lock";
+/// The lock of the process that runs hooks; never deleted.
+pub const HOOKS_LOCK: &str = "hooks.lock";
+/// How far the hooks have come.
+pub const HOOKED: &str = "hooked";
+/// How far the hooks have come next, until it is renamed.
+pub const HOOKED_TEMPORARY: &str = "hooked.tmp";
+/// What the latest hooks printed.
+pub const HOOKS_LOG: &str = "hooks.log";
+/// What they printed without the oldest, until it is renamed.
+pub const HOOKS_LOG_TEMPORARY: &str = "hooks.log.tmp";
 /// Empty; it was modified at the last tick.
 pub const LAST_TICK: &str = "last_tick";
 /// What the stream was told last of how the whole is; locked by whoever tells it.

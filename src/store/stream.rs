@@ -17,6 +17,7 @@ use crate::model::{
     Timestamp,
     event::Event,
     health::Health,
+    hook::HooksSet,
     job::Job,
     stream::{Line, Lines, Note, Step, Tail},
 };
@@ -58,11 +59,11 @@ struct Stream {
 
 impl<'a> Telling<'a> {
     /// Goes on from what is told and what the index counts, whichever is more. What was counted only comes first.
-    pub fn begin(root: &'a Root, last_event: u64, now: Timestamp) -> Self {
+    pub fn begin(root: &'a Root, last_event: u64, now: Timestamp, hooks: HooksSet) -> Self {
         let stream = Stream::open(root);
         let tail = stream.as_ref().map(|stream| &stream.tail);
         let told = tail.as_ref().map_or(0, |tail| tail.last);
-        let mut lines = Lines::after(told.max(last_event), now);
+        let mut lines = Lines::after(told.max(last_event), now).for_hooks(hooks);
         if let Some(note) = tail.ok().and_then(Tail::refused) {
             let times = count_refused(root);
             if times > 0 {
@@ -98,14 +99,20 @@ impl<'a> Telling<'a> {
 }
 
 /// Tells what changed nothing, under the lock. `last_event` is asked only where a line is written.
-pub fn note(root: &Root, now: Timestamp, note: &Note, last_event: impl FnOnce() -> u64) -> io::Result<()> {
+pub fn note(
+    root: &Root,
+    (now, hooks): (Timestamp, HooksSet),
+    note: &Note,
+    last_event: impl FnOnce() -> u64,
+) -> io::Result<()> {
     let stream = Stream::open(root)?;
     if stream.tail.counts(note, now) {
         let file = root.folder().open_or_create_file(REFUSED, true)?;
         rustix::io::write(&file, b".")?;
         return Ok(());
     }
-    let lines = stream.tail.tell(note, count_refused(root), last_event(), now);
+    let mut lines = Lines::after(stream.tail.last.max(last_event()), now).for_hooks(hooks);
+    stream.tail.tell(note, count_refused(root), &mut lines);
     if matches!(note, Note::Refused { .. }) || stream.tail.refused().is_some() {
         root.folder().remove(REFUSED)?;
     }
@@ -114,6 +121,20 @@ pub fn note(root: &Root, now: Timestamp, note: &Note, last_event: impl FnOnce() 
 
 /// The lines after that number, as far as they are kept, in their order. Lines that were cut short are left out.
 pub fn told_after(root: &Root, after: u64) -> Result<Vec<Line>, StoreError> {
+    told_of(root, after, |_| true)
+}
+
+/// Of these, the ones that have a text in them somewhere: a look at all, which parses only these.
+pub fn told_with(root: &Root, after: u64, text: &str) -> Result<Vec<Line>, StoreError> {
+    told_of(root, after, |line| std::str::from_utf8(line).is_ok_and(|line| line.contains(text)))
+}
+
+/// The number of the last line; 0 where there is none.
+pub fn last_told(root: &Root) -> Result<u64, StoreError> {
+    Ok(Stream::open(root).map_err(|error| failed(root, EVENTS, error))?.tail.last)
+}
+
+fn told_of(root: &Root, after: u64, is_wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<Line>, StoreError> {
     // Opened first: what is renamed meanwhile is then read twice rather than missed.
     let current = open(root, EVENTS)?;
     let before = open(root, EVENTS_BEFORE)?;
@@ -123,7 +144,8 @@ pub fn told_after(root: &Root, after: u64) -> Result<Vec<Line>, StoreError> {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| failed(root, name, error))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
-        for line in text[..whole].split(|byte| *byte == b'\n').filter_map(Line::parse) {
+        let lines = text[..whole].split(|byte| *byte == b'\n');
+        for line in lines.filter(|line| is_wanted(line)).filter_map(Line::parse) {
             if line.seq > told.last().map_or(after, |last| last.seq) {
                 told.push(line);
             }

@@ -18,6 +18,7 @@ struct Schema {
     listed: Validator,
     waited: Validator,
     told: Validator,
+    followed: Validator,
 }
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(&committed()));
@@ -50,6 +51,11 @@ impl Schema {
             listed: line("listed_job"),
             waited: line("waited_job"),
             told: line("event_line"),
+            followed: compiled(&json!({
+                "$schema": schema["$schema"],
+                "anyOf": [{ "$ref": "#/$defs/event_line" }, { "$ref": "#/$defs/gap" }],
+                "$defs": schema["$defs"],
+            })),
         }
     }
 }
@@ -83,6 +89,7 @@ pub fn check<S: AsRef<OsStr>>(root: &Path, arguments: &[S], text: &str) {
     let choose = |schema: &'static Schema| match is_object {
         true => &schema.object,
         false if has("wait") => &schema.waited,
+        false if flags.first() == Some(&OsStr::new("events")) => &schema.followed,
         false => &schema.listed,
     };
     assert!(!is_object || text.lines().count() == 1, "one object, on one line: {text}");

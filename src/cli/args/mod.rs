@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod config;
 pub mod dead;
 pub mod doctor;
+pub mod events;
 pub mod group;
 pub mod health;
 pub mod init;
@@ -35,7 +36,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 22] = [
+pub const SUBCOMMANDS: [Subcommand; 23] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -50,6 +51,7 @@ pub const SUBCOMMANDS: [Subcommand; 22] = [
     ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
     ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
+    ("events", "Show what happened, or follow it as it comes", arguments::<events::EventsArgs>),
     ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
     (
         "schedule",

@@ -5,7 +5,10 @@ use crate::cli::{
     usage,
 };
 use crate::model::priority::Priority;
-use crate::ops::{fault::Fault, start::Request};
+use crate::ops::{
+    fault::Fault,
+    start::{Request, fields::shell_words},
+};
 use std::ffi::OsString;
 
 /// Refuses flags that say nothing without another one. `is_batch`: each line of one may say the other.
@@ -51,6 +54,7 @@ pub fn request(command: &[OsString], args: &JobArgs) -> Request {
         log: args.log_max.map(|limit| limit.0),
         service: args.service,
         leave_leftovers: args.leftovers == LeftoversArg::Leave,
+        on_end: args.on_end.clone().map(shell_words).unwrap_or_default(),
         priority: args.priority.into(),
         key: args.key.clone(),
         unique: args.unique,

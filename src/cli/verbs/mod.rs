@@ -8,6 +8,7 @@ mod config;
 mod dead;
 mod doctor;
 mod editor;
+mod events;
 mod group;
 mod health;
 mod init;
@@ -59,6 +60,7 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
+        "events" => run(name, matches, |args: &args::events::EventsArgs| args.common, events::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
         "schedule" => run(name, matches, args::schedule::ScheduleArgs::common, schedule::run),
         "tick" => run(name, matches, |args: &args::tick::TickArgs| args.common, tick::run),

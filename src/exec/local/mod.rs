@@ -9,12 +9,14 @@ pub mod alarm;
 pub mod cut;
 mod ending;
 mod family;
+pub mod hook;
 pub mod input;
 mod live;
 pub mod log;
 pub mod meta;
 mod pause;
 pub mod record;
+pub mod runner;
 pub mod start;
 pub mod supervisor;
 pub mod tree;
@@ -149,6 +151,10 @@ impl<C: Clock> Executor for Local<'_, C> {
         alarm::arm(self.root, self.orphan_watchers)
     }
 
+    fn run_hooks(&self) -> Result<(), ExecError> {
+        runner::launch(self.root, self.orphan_watchers)
+    }
+
     fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError> {
         if !self.runs_here(job) {
             return Ok(Signalled::default());
@@ -203,7 +209,7 @@ impl<C: Clock> Local<'_, C> {
         let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(nobody) };
         let Some(record) = Record::open(runs, &job.id)? else { return Ok(nobody) };
         let attempt = record.attempt(job.attempt)?;
-        let tree = tree::Tree { id: &job.id, runs };
+        let tree = tree::Tree { id: Some(&job.id), runs };
         // Below its watcher where that lives; by its mark where it does not.
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
         let members = match watcher {
@@ -272,7 +278,7 @@ impl<C: Clock> Local<'_, C> {
         main: Option<process::Identity>,
     ) -> Result<Vec<process::Process>, ExecError> {
         let Some(runs) = self.root.existing_runs()? else { return Ok(Vec::new()) };
-        tree::Tree { id, runs }
+        tree::Tree { id: Some(id), runs }
             .members_by_mark(main)
             .map_err(|error| failed("look for the processes", id, error))
     }

@@ -7,7 +7,9 @@
 use super::{
     WATCH_COMMAND,
     alarm::{self, ALARM_COMMAND},
+    hook::EVENT_MARK,
     record::Record,
+    runner::{self, RUNNER_COMMAND},
 };
 use crate::model::{id::JobId, outcome::Leftover};
 use crate::os::{
@@ -31,8 +33,8 @@ const YOUNG_WATCHER_MAX: Duration = Duration::from_secs(5);
 /// Who belongs to a job, and where its run files are.
 #[derive(Clone, Copy, Debug)]
 pub struct Tree<'a> {
-    /// The job.
-    pub id: &'a JobId,
+    /// The job; none where they are those of a hook, which is part of no job.
+    pub id: Option<&'a JobId>,
     /// The folder of run files.
     pub runs: &'a Folder,
 }
@@ -88,7 +90,7 @@ impl Tree<'_> {
         let own = std::process::id().cast_signed();
         let is_marked = |process: &Process| {
             process::variable(process.identity.pid, MARK)
-                .is_some_and(|value| value == self.id.as_str().as_bytes())
+                .is_some_and(|value| self.id.is_some_and(|id| value == id.as_str().as_bytes()))
         };
         // A session keeps its number from others. Where another process has it now, the session is that one's; and 0
         // is what the kernel's own processes show, and those whose session is in another namespace.
@@ -122,9 +124,11 @@ impl Tree<'_> {
             .collect()
     }
 
-    /// Whether a process is another job's or nobody's: a watcher, the alarm, or marked as one of its processes.
+    /// Whether a process is another job's or nobody's: a watcher, the alarm, the runner of hooks or one of these, or marked
+    /// as one of its processes.
     pub fn is_of_another_job(&self, process: &Process) -> bool {
-        is_watcher(process) || self.has_mark_of_another_job(process.identity.pid)
+        let pid = process.identity.pid;
+        is_watcher(process) || self.has_mark_of_another_job(pid) || (self.id.is_some() && is_of_hook(pid))
     }
 
     /// Whether a process carries the mark of another job that has a record: in our own root, or in the one that its
@@ -133,7 +137,7 @@ impl Tree<'_> {
         let variable = |name: &str| process::variable(pid, name).map(OsString::from_vec);
         let Some(mark) = variable(MARK) else { return false };
         let Some(other) = mark.to_str().and_then(|mark| JobId::parse(mark).ok()) else { return false };
-        if other == *self.id {
+        if self.id == Some(&other) {
             return false;
         }
         let has = |runs: &Folder| runs.has(&record_name(&other)).unwrap_or(false);
@@ -162,14 +166,24 @@ pub fn leftover(process: &Process) -> Leftover {
     Leftover { pid: process.identity.pid, start: process.identity.start, name: process.name.clone() }
 }
 
-/// Whether a process is a watcher, or the alarm: it calls itself one, and the record it names agrees, or it is too young to have
-/// written there.
-fn is_watcher(process: &Process) -> bool {
+/// Whether a process belongs to a hook: it has the mark of an event, and that of no job. A job that a hook started has both.
+fn is_of_hook(pid: i32) -> bool {
+    process::variable(pid, MARK).is_none() && process::variable(pid, EVENT_MARK).is_some()
+}
+
+/// Whether a process is a watcher, the alarm or the runner of hooks: it calls itself one, and the record it names agrees, or
+/// it is too young to have written there.
+pub(super) fn is_watcher(process: &Process) -> bool {
     let Some(arguments) = process::arguments(process.identity.pid) else { return false };
-    if let [_, command, root, ..] = &arguments[..]
-        && command == ALARM_COMMAND.as_bytes()
-    {
-        return is_alarm(process, root);
+    if let [_, command, root, ..] = &arguments[..] {
+        let recorded = match command {
+            command if command == ALARM_COMMAND.as_bytes() => Some(alarm::recorded as Recorded),
+            command if command == RUNNER_COMMAND.as_bytes() => Some(runner::recorded as Recorded),
+            _ => None,
+        };
+        if let Some(recorded) = recorded {
+            return is_recorded(process, root, recorded);
+        }
     }
     let [_, command, root, id, ..] = &arguments[..] else { return false };
     if command != WATCH_COMMAND.as_bytes() {
@@ -189,11 +203,15 @@ fn is_watcher(process: &Process) -> bool {
     recorded || is_young(process)
 }
 
-/// Whether a process that calls itself the alarm of a root is the one that holds its lock, or too young to have taken it.
-fn is_alarm(process: &Process, root: &[u8]) -> bool {
+/// Who wrote himself down in a lock of a root last.
+type Recorded = fn(&Folder) -> io::Result<Option<Identity>>;
+
+/// Whether a process that calls itself the alarm or the runner of a root is the one that holds its lock, or too young to have
+/// taken it.
+fn is_recorded(process: &Process, root: &[u8], recorded: Recorded) -> bool {
     let root = PathBuf::from(OsString::from_vec(root.to_vec()));
     let folder = Folder::open(&root).ok().flatten();
-    let recorded = folder.and_then(|folder| alarm::recorded(&folder).ok().flatten());
+    let recorded = folder.and_then(|folder| recorded(&folder).ok().flatten());
     recorded == Some(process.identity) || is_young(process)
 }
 

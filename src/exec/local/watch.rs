@@ -219,7 +219,7 @@ impl<'a, C: Clock> Watch<'a, C> {
     }
 
     fn family(&self, main: Main) -> Result<Family<'_>, ExecError> {
-        let tree = Tree { id: &self.job.id, runs: self.context.root.runs()? };
+        let tree = Tree { id: Some(&self.job.id), runs: self.context.root.runs()? };
         Ok(Family::new(main, tree, self.context.inbox))
     }
 

@@ -13,6 +13,7 @@ pub use mistake::{Mistake, Mistakes, place_of};
 pub use read::{Loaded, read};
 pub use table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
 
+use super::hook::Hooks;
 use super::limit::{Limits, Seconds};
 use super::retry::{ATTEMPTS_WITH_RETRY, Retry};
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Config {
     pub recurring: Recurring,
     /// When the whole counts as degraded.
     pub health: HealthSettings,
+    /// What is run when something has happened.
+    pub hooks: Hooks,
     /// The schedules that the file defines, by name, as they stand there.
     pub schedules: BTreeMap<String, Defined>,
     /// The sessions that are kept alive, by name, as they stand there.
@@ -173,6 +176,7 @@ impl Default for Config {
                 failures_in_row: 3,
                 tick_seconds_max: 300,
             },
+            hooks: Hooks::default(),
             schedules: BTreeMap::new(),
             sessions: BTreeMap::new(),
             retention: Retention {

@@ -250,6 +250,28 @@ fn of_kind(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
                 _ => format!("expected one of: {}", words.join(", ")),
             })
         }
+        Kind::Command => command(value).map(Value::Command).map_err(str::to_owned),
+    }
+}
+
+/// What is executed: the words of a list, or a line for a shell. An empty list is nothing.
+fn command(value: &DeValue<'_>) -> Result<Option<Vec<String>>, &'static str> {
+    const FORMS: &str = "expected a list of words such as [\"notify-send\", \"done\"], or a line for sh -c";
+    let argv: Vec<String> = match value {
+        DeValue::String(line) if line.trim().is_empty() => return Err("there is no command in it"),
+        DeValue::String(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_string()],
+        DeValue::Array(list) => {
+            let word = |word: &Spanned<DeValue<'_>>| word.get_ref().as_str().map(str::to_owned);
+            list.iter().map(word).collect::<Option<_>>().ok_or(FORMS)?
+        }
+        _ => return Err(FORMS),
+    };
+    if argv.iter().any(|word| word.contains('\0')) {
+        return Err("contains a NUL byte, which no argument can carry");
+    }
+    match argv.first() {
+        Some(program) if program.is_empty() => Err("there is no command in it"),
+        first => Ok(first.is_some().then_some(argv)),
     }
 }
 
@@ -325,7 +347,7 @@ mod tests {
             ("[que]\nx = 4", "1:2: there is no setting que; did you mean queue?"),
             (
                 "[limits]\nx = 4",
-                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [recurring], [groups], [schedules], [sessions]",
+                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [recurring], [hooks], [groups], [schedules], [sessions]",
             ),
             (
                 "[log]\nsize = 4",

@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::model::{
+    hook::Hook,
     limit::{ByteLimit, LOG_BYTES_MIN, Limit, SECONDS_MAX, Seconds, Source, format_bytes, format_seconds},
     retry::ATTEMPTS_MAX,
 };
@@ -29,6 +30,9 @@ const JOBS_MAX: u64 = 1_000_000;
 const POLL_SECONDS_MAX: u64 = 3_600;
 /// Longest wait for the lock: whoever holds it for longer does not let go.
 const LOCK_SECONDS_MAX: u64 = 3_600;
+
+/// Longest time for a hook: those of others wait for it.
+const HOOK_SECONDS_MAX: u64 = 3_600;
 
 /// A section of the file.
 #[derive(Debug)]
@@ -81,6 +85,8 @@ pub enum Kind {
     Size,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A command, or nothing.
+    Command,
 }
 
 impl Kind {
@@ -106,12 +112,13 @@ impl fmt::Display for Kind {
             }
             Self::Size => write!(f, "size, at least {}, or none", format_bytes(LOG_BYTES_MIN)),
             Self::Word(words) => f.write_str(&words.join(", ")),
+            Self::Command => f.write_str("a list of words, a line for `sh -c`, or `[]` for nothing"),
         }
     }
 }
 
 /// The value of a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A number.
     Count(u64),
@@ -121,6 +128,8 @@ pub enum Value {
     Bytes(Option<u64>),
     /// A word.
     Word(&'static str),
+    /// A command, or nothing.
+    Command(Option<Vec<String>>),
 }
 
 /// As a person types it.
@@ -132,15 +141,17 @@ impl fmt::Display for Value {
             Self::Bytes(Some(bytes)) => f.write_str(&exact_size(*bytes)),
             Self::Seconds(None) | Self::Bytes(None) => f.write_str("none"),
             Self::Word(word) => f.write_str(word),
+            Self::Command(argv) => write!(f, "{}", toml::Value::from(argv.clone().unwrap_or_default())),
         }
     }
 }
 
 impl Value {
     /// As it stands in the file.
-    pub fn to_toml(self) -> String {
+    pub fn to_toml(&self) -> String {
         match self {
             Self::Count(count) => count.to_string(),
+            Self::Command(_) => self.to_string(),
             other => format!("\"{other}\""),
         }
     }
@@ -161,7 +172,7 @@ fn exact_size(bytes: u64) -> String {
 }
 
 /// The sections with fixed keys, in the order in which they are shown.
-pub const SECTIONS: [Section; 9] = [
+pub const SECTIONS: [Section; 10] = [
     Section {
         name: "store",
         about: "how the index is kept",
@@ -479,6 +490,50 @@ pub const SECTIONS: [Section; 9] = [
             },
         ],
     },
+    Section {
+        name: "hooks",
+        about: "what is run when something has happened; docs/hooks.md",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "on_end",
+                kind: Kind::Command,
+                about: "run when a job has ended, whatever its end",
+                get: |config| command_of(config, Hook::OnEnd),
+                set: |config, value| config.hooks.on_end = command(value),
+            },
+            Setting {
+                name: "on_fail",
+                kind: Kind::Command,
+                about: "run when a job has failed for good",
+                get: |config| command_of(config, Hook::OnFail),
+                set: |config, value| config.hooks.on_fail = command(value),
+            },
+            Setting {
+                name: "on_dead_letter",
+                kind: Kind::Command,
+                about: "run when a job has become a dead letter",
+                get: |config| command_of(config, Hook::OnDeadLetter),
+                set: |config, value| config.hooks.on_dead_letter = command(value),
+            },
+            Setting {
+                name: "on_degraded",
+                kind: Kind::Command,
+                about: "run when the verdict about the whole has become degraded or failing",
+                get: |config| command_of(config, Hook::OnDegraded),
+                set: |config, value| config.hooks.on_degraded = command(value),
+            },
+            Setting {
+                name: "timeout",
+                kind: Kind::Duration { least: 1, most: HOOK_SECONDS_MAX, or_none: false },
+                about: "how long a hook may take, start --on-end included, before all of its processes are ended",
+                get: |config| Value::Seconds(Some(config.hooks.timeout_seconds)),
+                set: |config, value| {
+                    config.hooks.timeout_seconds = seconds(value).unwrap_or(HOOK_SECONDS_MAX);
+                },
+            },
+        ],
+    },
 ];
 
 /// The section of that name.
@@ -512,6 +567,14 @@ fn word(value: Value) -> &'static str {
     if let Value::Word(word) = value { word } else { "" }
 }
 
+fn command(value: Value) -> Option<Vec<String>> {
+    if let Value::Command(argv) = value { argv } else { None }
+}
+
+fn command_of(config: &Config, hook: Hook) -> Value {
+    Value::Command(config.hooks.command(hook).map(<[String]>::to_vec))
+}
+
 fn limit(value: Value) -> Limit {
     Limit { seconds: seconds(value), source: Source::Config }
 }
@@ -529,9 +592,10 @@ mod tests {
                     Kind::Duration { .. } => Value::Seconds(Some(77)),
                     Kind::Size => Value::Bytes(Some(LOG_BYTES_MIN + 1)),
                     Kind::Word(words) => Value::Word(words[words.len() - 1]),
+                    Kind::Command => Value::Command(Some(vec!["a".to_owned()])),
                 };
                 let mut config = Config::default();
-                (setting.set)(&mut config, value);
+                (setting.set)(&mut config, value.clone());
                 assert_eq!((setting.get)(&config), value, "{}.{}", section.name, setting.name);
                 let changed = |other: &Setting| (other.get)(&config) != (other.get)(&Config::default());
                 let changed =

@@ -15,7 +15,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
 /// The fields: as the index calls them, and as the flags do where that is something else.
-pub const FIELDS: [(&str, &str); 22] = [
+pub const FIELDS: [(&str, &str); 23] = [
     ("argv", "argv"),
     ("command", "shell"),
     ("cwd", "cwd"),
@@ -38,6 +38,7 @@ pub const FIELDS: [(&str, &str); 22] = [
     ("stdin", "stdin"),
     ("service", "service"),
     ("on_leftovers", "leftovers"),
+    ("on_end", "on_end"),
 ];
 
 /// What is said of fields that a submission has, and a line has not.
@@ -180,6 +181,10 @@ fn set(request: &mut Request, field: &str, value: &Value) -> Result<(), String> 
                 _ => return Err("expected \"end\" or \"leave\"".to_owned()),
             };
         }
+        // A line for a shell, as the flag takes it, or words, as in the index.
+        "on_end" => {
+            request.on_end = if value.is_array() { words(value)? } else { shell_words(bytes(value)?) }
+        }
         _ => unreachable!("every field has a setter"),
     }
     Ok(())
@@ -207,6 +212,11 @@ fn words(value: &Value) -> Result<Vec<OsString>, String> {
         Some(program) if !program.as_bytes().is_empty() => Ok(words),
         _ => Err("there is no command in it".to_owned()),
     }
+}
+
+/// The words that run a line in a shell.
+pub fn shell_words(line: OsString) -> Vec<OsString> {
+    vec!["/bin/sh".into(), "-c".into(), line]
 }
 
 fn number_or_text(value: &Value) -> Option<String> {
@@ -295,13 +305,13 @@ mod tests {
             r#"{"command":"a","cwd":"/","name":"n","labels":["l"],"timeout_seconds":5,"stale_after_seconds":null,
             "grace_seconds":0,"log_max_bytes":65536,"priority":"high","key":"k","key_ttl_seconds":60,"group":"g",
             "max_attempts":2,"retry_delay_seconds":1,"retry_max_delay_seconds":9,"retry_on":"75","after":["x"],
-            "after_end":["y"],"stdin":"f","service":true,"on_leftovers":"leave"}"#,
+            "after_end":["y"],"stdin":"f","service":true,"on_leftovers":"leave","on_end":["/bin/sh","-c","x"]}"#,
         );
         let flags = request(
             r#"{"shell":"a","cwd":"/","name":"n","labels":["l"],"timeout":"5s","stale_after":"none",
             "grace":"0","log_max":"64KiB","priority":"high","key":"k","key_ttl":"1m","group":"g",
             "attempts":2,"retry_delay":"1","retry_max_delay":"9s","retry_on":75,"after":["x"],
-            "after_end":["y"],"stdin":"f","service":true,"leftovers":"leave"}"#,
+            "after_end":["y"],"stdin":"f","service":true,"leftovers":"leave","on_end":"x"}"#,
         );
         let index = index.unwrap();
         assert_eq!(format!("{index:?}"), format!("{:?}", flags.unwrap()));

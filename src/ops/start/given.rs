@@ -21,6 +21,7 @@ use chrono::TimeDelta;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// What is asked.
@@ -58,6 +59,8 @@ pub struct Request {
     pub service: bool,
     /// Whether leftovers are left running.
     pub leave_leftovers: bool,
+    /// What is executed when it has ended; nothing where it is empty.
+    pub on_end: Vec<OsString>,
     /// How urgent it is.
     pub priority: Priority,
     /// What makes a repeated submission this one.
@@ -184,6 +187,7 @@ impl<'a> Common<'a> {
         spec.limits.log =
             request.log.map_or(config.limits.log, |bytes| ByteLimit { bytes, source: Source::Flag });
         spec.leftovers = if request.leave_leftovers { LeftoverPolicy::Leave } else { LeftoverPolicy::End };
+        spec.on_end = on_end(&request.on_end)?;
         spec.priority = request.priority;
         spec.key = key(request, &spec)?;
         spec.retry = retry(request, config)?;
@@ -215,6 +219,17 @@ impl<'a> Common<'a> {
         }
         Ok(())
     }
+}
+
+/// What is executed when it has ended.
+fn on_end(words: &[OsString]) -> Result<Option<Vec<Bytes>>, Fault> {
+    if words.last().is_some_and(|last| last.as_bytes().iter().all(u8::is_ascii_whitespace)) {
+        return Err(Fault::new(Code::Usage, "what runs at the end of the job is empty")
+            .hint("--on-end takes a line for a shell; leave it away to run nothing"));
+    }
+    let words = words.iter().map(|word| bytes(word.clone(), "what runs at the end"));
+    let words: Vec<Bytes> = words.collect::<Result<_, _>>()?;
+    Ok((!words.is_empty()).then_some(words))
 }
 
 /// The key that was given, or that of the command.

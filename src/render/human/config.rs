@@ -8,17 +8,21 @@ use crate::render::safe;
 /// What stands beside a setting that is taken and does nothing yet.
 const UNUSED: &str = "not used yet";
 
+/// A longer one, such as a command, has its origin right behind it.
+const WIDTH_MAX: usize = 40;
+
 /// The settings as a file that would say all of them, with who says so behind each; a single one as its bare value.
 pub fn settings(shown: &Shown) -> String {
-    if let Some(value) = shown.single {
-        return format!("{value}\n");
+    if let Some(value) = &shown.single {
+        return format!("{}\n", safe::line(&value.to_string()));
     }
     let file = &shown.file;
     let path = safe::line(&file.path.display().to_string());
     let exists = if file.exists { "" } else { ", which is not there" };
     let mut text = format!("# {path}{exists}; its folder comes from {}\n", file.root_from);
     let all = || shown.sections.iter().flat_map(|section| &section.settings);
-    let width = all().map(|setting| columns(&assignment(setting))).max().unwrap_or(0);
+    let widths = all().map(|setting| columns(&assignment(setting)));
+    let width = widths.filter(|width| *width <= WIDTH_MAX).max().unwrap_or(0);
     for section in &shown.sections {
         text.push_str(&format!("\n[{}]\n", header(&section.name)));
         for setting in &section.settings {
@@ -53,7 +57,7 @@ fn header(name: &str) -> String {
 }
 
 fn assignment(setting: &ShownSetting) -> String {
-    format!("{} = {}", setting.name, setting.value.to_toml())
+    safe::line(&format!("{} = {}", setting.name, setting.value.to_toml()))
 }
 
 fn origin(section: &ShownSection, setting: &ShownSetting) -> String {

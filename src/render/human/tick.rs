@@ -26,6 +26,7 @@ pub fn foreseen_pass(decided: &Decided) -> String {
             Action::Poke { id } => format!("would poke the watcher of {id}\n"),
             Action::Wake { at } => format!("would see that somebody starts what is due at {}\n", local(*at)),
             Action::Retain => continue,
+            Action::Hook => "would run hooks\n".to_owned(),
             Action::Evict { id } => format!("would replace the silent watcher of {id}\n"),
         });
     }

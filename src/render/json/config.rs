@@ -4,14 +4,15 @@ use crate::model::config::{Mistake, Value as Setting};
 use crate::ops::config::{Checked, File, Shown, ShownDefinition};
 use serde_json::{Value, json};
 
-/// The settings that hold: numbers, seconds, bytes or words; null where a limit is switched off.
+/// The settings that hold: numbers, seconds, bytes, words or commands; null where a limit is switched off, and
+/// where a hook has no command.
 pub fn settings(shown: &Shown) -> Value {
     let all =
         shown.sections.iter().flat_map(|section| section.settings.iter().map(move |one| (section, one)));
     let settings = all.map(|(section, one)| {
         json!({
             "key": format!("{}.{}", section.name, one.name),
-            "value": value(one.value),
+            "value": value(&one.value),
             "text": one.value.to_string(),
             "from": if one.line.is_some() { "config" } else { "default" },
             "line": one.line,
@@ -40,12 +41,13 @@ pub fn mistake(one: &Mistake) -> Value {
     json!({ "line": one.line, "column": one.column, "key": one.key, "message": one.problem })
 }
 
-fn value(value: Setting) -> Value {
+fn value(value: &Setting) -> Value {
     match value {
-        Setting::Count(count) => count.into(),
-        Setting::Seconds(seconds) => seconds.into(),
-        Setting::Bytes(bytes) => bytes.into(),
-        Setting::Word(word) => word.into(),
+        Setting::Count(count) => (*count).into(),
+        Setting::Seconds(seconds) => (*seconds).into(),
+        Setting::Bytes(bytes) => (*bytes).into(),
+        Setting::Word(word) => (*word).into(),
+        Setting::Command(argv) => json!(argv),
     }
 }
 

@@ -96,7 +96,7 @@ fn one_setting_is_its_bare_value_and_a_section_is_what_stands_in_it() {
     assert!(show("groups").out.contains("[groups.gpu]\nslots = 3"));
     for (typed, meant) in [
         ("worker.timout", "did you mean worker.timeout?"),
-        ("timeout", "did you mean worker.timeout?"),
+        ("timeout", "did you mean worker.timeout or hooks.timeout?"),
         ("max_age", "did you mean dead_letters.max_age or retention.max_age?"),
         ("retry_dely", "did you mean worker.retry_delay?"),
         ("quue", "did you mean queue?"),

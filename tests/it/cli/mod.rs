@@ -9,6 +9,7 @@ mod described;
 mod doctor;
 mod dry_run;
 mod environment;
+mod events;
 mod find;
 mod follow;
 mod group;

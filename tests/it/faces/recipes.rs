@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 21] = [
+const RECIPES: [World; 22] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -74,6 +74,15 @@ const RECIPES: [World; 21] = [
         heading: "Metrics for Prometheus",
         files: &[("metrics/other.prom", "")],
         then: "grep -q '^bgctl_queue_waiting 0' metrics/bgctl.prom && ! test -e metrics/bgctl.prom.tmp",
+    },
+    World {
+        heading: "A message when something fails",
+        files: &[
+            ("bin/notify-send", "echo \"$@\" >>told"),
+            ("mail-me.sh", "tail -n 20 \"$BG_EVENT_LOG\" >mailed"),
+            ("train.sh", "echo trained"),
+        ],
+        then: "until grep -q 'nightly failed exit code 7' told && grep -q trained mailed; do sleep 0.02; done",
     },
     World {
         heading: "One job, asked for from two places",

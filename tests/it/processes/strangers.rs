@@ -66,7 +66,7 @@ fn a_record_that_does_not_name_its_process_leads_to_nobody() {
     user.make_root();
     let runs = bgctl::os::folder::Folder::open(&user.root()).unwrap().unwrap();
     let id = job_id("bg_20260213_nobody");
-    let tree = bgctl::exec::local::tree::Tree { id: &id, runs: &runs };
+    let tree = bgctl::exec::local::tree::Tree { id: Some(&id), runs: &runs };
     assert!(tree.members_by_mark(Some(Identity { pid: 0, start: 0 })).unwrap().is_empty());
 }
 

@@ -396,6 +396,7 @@ impl World {
                 Action::Wake { at } => format!("wake in {} s", (*at - self.now).num_seconds()),
                 Action::Evict { id } => format!("evict {}", self.name(id)),
                 Action::Retain => "retain".to_owned(),
+                Action::Hook => "run hooks".to_owned(),
             })
             .collect();
         words.join(", ")

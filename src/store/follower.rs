@@ -1,0 +1,111 @@
+//! Following the stream as it grows: each line once, over every change of its file.
+//!
+//! A file that would become too large is renamed and a new one begun. Nothing is added to a file that was renamed, so that
+//! what is open is read to its end, then what was begun and renamed meanwhile, then the new one.
+
+use super::{
+    StoreError,
+    root::Root,
+    stream::{EVENTS, EVENTS_BEFORE},
+};
+use crate::model::stream::Line;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// How much is read at once.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Who reads on.
+#[derive(Debug)]
+pub struct Follower<'a> {
+    root: &'a Root,
+    /// The file that is read, how far it was, and the line whose end has not come.
+    open: Option<(File, u64)>,
+    begun: Vec<u8>,
+    /// The number of the last line that was given.
+    last: u64,
+}
+
+impl<'a> Follower<'a> {
+    /// Gives what comes after that number, what is kept of it first.
+    pub fn after(root: &'a Root, seq: u64) -> Self {
+        Self { root, open: None, begun: Vec::new(), last: seq }
+    }
+
+    /// The lines since the last look. Lines that were cut short are left out.
+    pub fn read(&mut self) -> Result<Vec<Line>, StoreError> {
+        let mut lines = Vec::new();
+        self.read_into(&mut lines).map_err(|error| StoreError::System {
+            doing: "read",
+            path: self.root.path().join(EVENTS),
+            error,
+        })?;
+        Ok(lines)
+    }
+
+    fn read_into(&mut self, lines: &mut Vec<Line>) -> io::Result<()> {
+        loop {
+            self.read_open(lines)?;
+            // Opened in this order: what is renamed meanwhile is then read twice rather than missed, and given once.
+            let current = self.root.folder().open_file(EVENTS)?;
+            let before = self.root.folder().open_file(EVENTS_BEFORE)?;
+            let Some(current) = current else { return Ok(()) };
+            let own = self.open.as_ref().map(|(file, _)| identity(file)).transpose()?;
+            if own == Some(identity(&current)?) {
+                return Ok(());
+            }
+            // What was added between the last look and the renaming.
+            self.read_open(lines)?;
+            if let Some(before) = before
+                && own != Some(identity(&before)?)
+            {
+                self.go_on_with(before);
+                self.read_open(lines)?;
+            }
+            self.go_on_with(current);
+        }
+    }
+
+    fn go_on_with(&mut self, file: File) {
+        self.open = Some((file, 0));
+        self.begun.clear();
+    }
+
+    /// Reads the open file to its end.
+    fn read_open(&mut self, lines: &mut Vec<Line>) -> io::Result<()> {
+        let Some((file, at)) = &mut self.open else { return Ok(()) };
+        // Somebody emptied it.
+        if file.metadata()?.len() < *at {
+            *at = 0;
+            self.begun.clear();
+        }
+        let mut block = vec![0; BLOCK_BYTES];
+        loop {
+            let count = file.read_at(&mut block, *at)?;
+            if count == 0 {
+                return Ok(());
+            }
+            *at += count as u64;
+            // Only what is new is searched: a line may be long.
+            let Some(end) = block[..count].iter().rposition(|byte| *byte == b'\n') else {
+                self.begun.extend_from_slice(&block[..count]);
+                continue;
+            };
+            self.begun.extend_from_slice(&block[..end]);
+            let rest = block[end + 1..count].to_vec();
+            let whole = std::mem::replace(&mut self.begun, rest);
+            for line in whole.split(|byte| *byte == b'\n').filter_map(Line::parse) {
+                if line.seq > self.last {
+                    self.last = line.seq;
+                    lines.push(line);
+                }
+            }
+        }
+    }
+}
+
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let data = file.metadata()?;
+    Ok((data.dev(), data.ino()))
+}
