@@ -34,6 +34,8 @@ const LAST_LINES: u64 = 5;
 const WITH_LINES_MAX: usize = 20;
 /// So far back goes the first report.
 const FIRST_GOES_BACK: TimeDelta = TimeDelta::minutes(2);
+/// An end is written down a moment after it happened: so long at the most, on a busy machine.
+const AROUND: TimeDelta = TimeDelta::minutes(1);
 /// What stands in the way of every tick is said again after this time.
 const SAY_AGAIN_AFTER: TimeDelta = TimeDelta::days(1);
 /// Largest file of what was reported that is read.
@@ -89,8 +91,11 @@ struct Reported {
     version: u32,
     /// The number of the last event that was looked at.
     seq: u64,
-    /// When.
+    /// When that event was told; of the first report, how far it goes back.
     at: Timestamp,
+    /// The jobs that ended around then, and were looked at.
+    #[serde(default)]
+    recent: BTreeMap<JobId, Timestamp>,
     /// The schedules that were told of and have not recovered.
     #[serde(default)]
     failing: BTreeSet<String>,
@@ -150,50 +155,67 @@ impl Reporter {
         let first = lines.iter().find(|line| line.at >= at).map(|line| line.seq.saturating_sub(1));
         let seq = match first {
             Some(seq) => seq,
-            None => last(&lines).max(store.read()?.last_event()),
+            None if lines.is_empty() => store.read()?.last_event(),
+            None => last(&lines),
         };
-        Ok(Reported { version: VERSION, seq, at, failing: BTreeSet::new(), said: BTreeMap::new() })
+        Ok(Reported {
+            version: VERSION,
+            seq,
+            at,
+            recent: BTreeMap::new(),
+            failing: BTreeSet::new(),
+            said: BTreeMap::new(),
+        })
     }
 
     /// What failed since the last report, and what else is to be said.
+    ///
+    /// The lines are what counts: the index is written a moment before them, and what it has beyond the last line is told
+    /// with the lines that follow.
     pub fn look(&mut self, home: &Home) -> Result<(Vec<Told>, Vec<String>), Fault> {
-        // The time first: what ends meanwhile is told the next time.
-        let now = home.clock.now();
         let store = home.store();
-        let facts = store.read()?;
         let mut lines = store.told(self.before.seq)?;
-        let newest = last(&lines).max(facts.last_event());
+        // After the lines: what they tell of is in it.
+        let facts = store.read()?;
         let mut notes: Vec<String> = self.note.take().into_iter().collect();
         // An index that was made anew counts anew.
-        if newest < self.before.seq {
+        let is_anew = last(&lines).max(facts.last_event()) < self.before.seq;
+        if is_anew {
             lines = store.told(0)?;
             lines.retain(|line| line.at >= self.before.at);
             notes.push("the events were numbered anew since the last report".to_owned());
+            self.after.seq = 0;
         }
         let mut told = Vec::new();
-        let mut seen = BTreeSet::new();
+        let mut recent = std::mem::take(&mut self.after.recent);
         for line in &lines {
             let Some(ended) = Ended::of(line) else { continue };
-            seen.insert(ended.id.clone());
+            recent.insert(ended.id.clone(), line.at);
             self.tell_end(home, &facts, &ended, &mut told);
         }
-        let has_gap = gap(self.before.seq, &lines, newest);
-        if let Some((from, to)) = has_gap.filter(|_| newest >= self.before.seq) {
+        let gap = gap(self.before.seq, &lines).filter(|_| !is_anew);
+        if let Some((from, to)) = gap {
             notes.push(format!(
                 "events {from} to {to} are not in events.jsonl; of what failed then, this tells what the index still has"
             ));
         }
-        if has_gap.is_some() || newest < self.before.seq {
+        if gap.is_some() || is_anew {
+            let since = self.before.at - AROUND;
             for job in facts.jobs(|head| head.status.has_ended()).unwrap_or_default() {
-                let ended_at = job.end().and_then(|end| end.at);
-                if !seen.contains(&job.id) && ended_at.is_some_and(|at| at >= self.before.at && at <= now) {
+                let at = job.end().and_then(|end| end.at).filter(|at| *at >= since);
+                if let Some(at) = at.filter(|_| !recent.contains_key(&job.id)) {
+                    recent.insert(job.id.clone(), at);
                     self.tell_end(home, &facts, &Ended::of_job(&job), &mut told);
                 }
             }
         }
         self.tell_schedules(home, &facts, &mut told);
-        self.after.seq = newest;
-        self.after.at = now;
+        if let Some(line) = lines.last() {
+            (self.after.seq, self.after.at) = (line.seq, line.at);
+        }
+        let since = self.after.at - AROUND;
+        recent.retain(|_, at| *at >= since);
+        self.after.recent = recent;
         Ok((told, notes))
     }
 
@@ -290,10 +312,10 @@ fn last(lines: &[Line]) -> u64 {
     lines.last().map_or(0, |line| line.seq)
 }
 
-/// The first numbers after the last report that are missing, up to the newest.
-fn gap(before: u64, lines: &[Line], newest: u64) -> Option<(u64, u64)> {
+/// The first numbers after the last report that are missing before the last line.
+fn gap(before: u64, lines: &[Line]) -> Option<(u64, u64)> {
     let mut last = before;
-    for seq in lines.iter().map(|line| line.seq).chain([newest.saturating_add(1)]) {
+    for seq in lines.iter().map(|line| line.seq) {
         if seq > last.saturating_add(1) {
             return Some((last + 1, seq - 1));
         }
