@@ -149,7 +149,7 @@ pub fn kept(request: &Request) -> Result<Kept, Fault> {
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else { return Ok(Kept::default()) };
     let mut course = Course::new(&home, request);
     let mut follower = Follower::after(&home.root, course.after());
-    Ok(course.first(&home, &mut follower)?)
+    course.first(&home, &mut follower)
 }
 
 /// What is kept, and then what comes, until `reader_gone` is readable. `give` gets what is kept first, be it nothing.

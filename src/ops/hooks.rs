@@ -29,6 +29,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How often it is tried to tell what became of a hook; each time waits for the lock.
+const TELLS_MAX: usize = 30;
+
 /// Runs the hooks of a root. Nobody hears this process; what it cannot do, the next tick starts anew.
 pub fn run(root: &Path) {
     detach::settle();
@@ -91,7 +94,7 @@ fn say_of_the_last(home: &Home) -> Option<()> {
             told_with(&home.root, seq.saturating_sub(1), "").ok()?.into_iter().find(|line| line.seq == seq);
         let event = line.as_ref().map(Event::of).unwrap_or_default();
         let note = "what ran it was killed; it is not run again".to_owned();
-        tell(home, &event, HookRun { note: Some(note), ..event.run(seq, hook, HookResult::Unknown) });
+        tell(home, HookRun { note: Some(note), ..event.run(seq, hook, HookResult::Unknown) });
     }
     Some(())
 }
@@ -134,13 +137,14 @@ fn run_one(home: &Home, inbox: &Inbox, line: &Line, hook: Hook) {
         }
         Err(why) => HookRun { note: Some(why.to_owned()), ..event.run(line.seq, hook, HookResult::Skipped) },
     };
-    tell(home, &event, run);
+    tell(home, run);
 }
 
-fn tell(home: &Home, _event: &Event, run: HookRun) {
+/// Tells what became of a hook. Where the index is locked for long, it is tried again: what is not told is not known.
+fn tell(home: &Home, run: HookRun) {
     let note = if run.result == HookResult::Succeeded { Note::Hook(run) } else { Note::HookFailed(run) };
-    // What cannot be told now is unknown to the next runner, which says so.
-    let _ = home.store().note(home.clock.now(), &note);
+    let store = home.store();
+    let _ = (0..TELLS_MAX).find(|_| store.note(home.clock.now(), &note).is_ok());
 }
 
 fn came_of(ran: &Ran, task: &Task, run: HookRun) -> HookRun {
@@ -211,12 +215,11 @@ fn task(
     hook: Hook,
 ) -> Result<Task, &'static str> {
     const GONE: &str = "its job was removed before, and what was to run with it";
-    let argv = match hook {
-        Hook::Job => job.ok_or(GONE)?.spec.on_end.clone().ok_or("its job has none any more")?,
-        _ => {
-            let argv = home.config.hooks.command(hook).ok_or("the settings have none any more")?;
-            argv.iter().filter_map(|word| Bytes::try_from(word.as_str()).ok()).collect()
-        }
+    let argv = if hook == Hook::Job {
+        job.ok_or(GONE)?.spec.on_end.clone().ok_or("its job has none any more")?
+    } else {
+        let argv = home.config.hooks.command(hook).ok_or("the settings have none any more")?;
+        argv.iter().filter_map(|word| Bytes::try_from(word.as_str()).ok()).collect()
     };
     let (inherited, _) = surroundings(&Map::new()).map_err(|_| "its environment could not be made")?;
     let variables = inherited.variables.into_iter();

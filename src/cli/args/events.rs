@@ -35,10 +35,10 @@ pub struct EventsArgs {
     /// Without it and without --since, people see the last 100.
     #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub lines: Option<u64>,
-    /// Only of this kind: submitted, end, failed, removed, hook_failed
+    /// Only of this kind
     ///
     /// What a line has as its event or its change, or the state that it led to. May be given several times.
-    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
+    #[arg(long, value_name = "KIND", value_parser = parse_kind, help = "Only of this kind: submitted, end, failed, hook_failed")]
     pub event: Vec<String>,
     /// Only this schedule and its runs; may be given several times
     #[arg(long, value_name = "NAME")]

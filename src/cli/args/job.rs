@@ -67,8 +67,8 @@ pub struct JobArgs {
     pub leftovers: LeftoversArg,
     /// Run this line in a shell when the job has ended, whatever its end
     ///
-    /// It is no part of the job and takes no slot. It gets the event as JSON on standard input and in variables such as
-    /// BG_EVENT_STATUS and BG_EVENT_EXIT_CODE, starts in the job's working directory, has a minimal environment, and is
+    /// It is no part of the job and takes no slot. It gets the event as JSON on standard input and in its
+    /// environment, starts in the job's working directory, has few other variables, and is
     /// ended after hooks.timeout [default: 30s]. bgctl events shows how it went.
     #[arg(long, value_name = "LINE", allow_hyphen_values = true, help_heading = "Limits")]
     pub on_end: Option<OsString>,

@@ -90,7 +90,7 @@ pub fn run<C: Clock>(task: &Task, root: &Root, clock: &C, inbox: &Inbox) -> io::
             timed_out = true;
             break;
         }
-        family.wait(deadline - now);
+        family.wait(deadline.saturating_sub(now));
     }
     let stuck = end(&family, clock);
     let exit = family.let_main_go().map_or_else(

@@ -347,7 +347,7 @@ mod tests {
             ("[que]\nx = 4", "1:2: there is no setting que; did you mean queue?"),
             (
                 "[limits]\nx = 4",
-                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [recurring], [hooks], [groups], [schedules], [sessions]",
+                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [recurring], [health], [hooks], [groups], [schedules], [sessions]",
             ),
             (
                 "[log]\nsize = 4",

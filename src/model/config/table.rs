@@ -183,7 +183,7 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Word(&STORES),
                 about: "the form in which it is kept",
                 get: |config| Value::Word(config.store.kind),
-                set: |config, value| config.store.kind = word(value),
+                set: |config, value| config.store.kind = word(&value),
             },
             Setting {
                 name: "lock_timeout",
@@ -191,7 +191,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "how long a change waits for the index's lock, before it gives up with exit code 75",
                 get: |config| Value::Seconds(Some(config.store.lock_seconds_max)),
                 set: |config, value| {
-                    config.store.lock_seconds_max = seconds(value).unwrap_or(LOCK_SECONDS_MAX);
+                    config.store.lock_seconds_max = seconds(&value).unwrap_or(LOCK_SECONDS_MAX);
                 },
             },
         ],
@@ -206,28 +206,28 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Count { least: 1, most: SLOTS_MAX },
                 about: "jobs that run at the same time on one machine: the slots of the default group",
                 get: |config| Value::Count(config.slots as u64),
-                set: |config, value| config.slots = count(value),
+                set: |config, value| config.slots = count(&value),
             },
             Setting {
                 name: "max_size",
                 kind: Kind::Count { least: 1, most: JOBS_MAX },
                 about: "the size of the queue",
                 get: |config| Value::Count(config.queue.jobs_max as u64),
-                set: |config, value| config.queue.jobs_max = count(value),
+                set: |config, value| config.queue.jobs_max = count(&value),
             },
             Setting {
                 name: "threshold_percent",
                 kind: Kind::Count { least: 1, most: 100 },
                 about: "once more than this part of it waits, start is refused with exit code 75",
                 get: |config| Value::Count(config.queue.threshold_percent as u64),
-                set: |config, value| config.queue.threshold_percent = count(value),
+                set: |config, value| config.queue.threshold_percent = count(&value),
             },
             Setting {
                 name: "batch_max",
                 kind: Kind::Count { least: 1, most: JOBS_MAX },
                 about: "most jobs that one start can submit",
                 get: |config| Value::Count(config.queue.batch_jobs_max as u64),
-                set: |config, value| config.queue.batch_jobs_max = count(value),
+                set: |config, value| config.queue.batch_jobs_max = count(&value),
             },
         ],
     },
@@ -241,21 +241,21 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::SOME_TIME,
                 about: "run time of a job, after which it is ended; start --timeout",
                 get: |config| Value::Seconds(config.limits.timeout.seconds),
-                set: |config, value| config.limits.timeout = limit(value),
+                set: |config, value| config.limits.timeout = limit(&value),
             },
             Setting {
                 name: "stale_after",
                 kind: Kind::SOME_TIME,
                 about: "silence of a job's watcher, after which the job is cancelled; start --stale-after",
                 get: |config| Value::Seconds(config.limits.stale_after.seconds),
-                set: |config, value| config.limits.stale_after = limit(value),
+                set: |config, value| config.limits.stale_after = limit(&value),
             },
             Setting {
                 name: "grace",
                 kind: Kind::ANY_TIME,
                 about: "time between asking processes to end and killing them; start --grace",
                 get: |config| Value::Seconds(config.limits.grace.seconds),
-                set: |config, value| config.limits.grace = limit(value),
+                set: |config, value| config.limits.grace = limit(&value),
             },
             Setting {
                 name: "retry_attempts",
@@ -263,7 +263,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "attempts of a job that is started with --retry; start --attempts",
                 get: |config| Value::Count(config.retry.attempts_max.into()),
                 set: |config, value| {
-                    config.retry.attempts_max = u32::try_from(count(value)).unwrap_or(ATTEMPTS_MAX);
+                    config.retry.attempts_max = u32::try_from(count(&value)).unwrap_or(ATTEMPTS_MAX);
                 },
             },
             Setting {
@@ -271,7 +271,7 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::ANY_TIME,
                 about: "wait after the first attempt, which doubles with each further one; start --retry-delay",
                 get: |config| Value::Seconds(Some(config.retry.delay_seconds)),
-                set: |config, value| config.retry.delay_seconds = seconds(value).unwrap_or(0),
+                set: |config, value| config.retry.delay_seconds = seconds(&value).unwrap_or(0),
             },
             Setting {
                 name: "retry_max_delay",
@@ -280,14 +280,14 @@ pub const SECTIONS: [Section; 10] = [
                 get: |config| {
                     Value::Seconds(Some(config.retry.delay_seconds_max).filter(|most| *most < SECONDS_MAX))
                 },
-                set: |config, value| config.retry.delay_seconds_max = seconds(value).unwrap_or(SECONDS_MAX),
+                set: |config, value| config.retry.delay_seconds_max = seconds(&value).unwrap_or(SECONDS_MAX),
             },
             Setting {
                 name: "poll_interval",
                 kind: Kind::Duration { least: 1, most: POLL_SECONDS_MAX, or_none: false },
                 about: "how often who waits looks at the index where the system cannot tell of its changes",
                 get: |config| Value::Seconds(Some(config.poll_seconds)),
-                set: |config, value| config.poll_seconds = seconds(value).unwrap_or(POLL_SECONDS_MAX),
+                set: |config, value| config.poll_seconds = seconds(&value).unwrap_or(POLL_SECONDS_MAX),
             },
         ],
     },
@@ -302,7 +302,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "how often is looked for an answer",
                 get: |config| Value::Seconds(Some(config.approval.poll_seconds)),
                 set: |config, value| {
-                    config.approval.poll_seconds = seconds(value).unwrap_or(POLL_SECONDS_MAX);
+                    config.approval.poll_seconds = seconds(&value).unwrap_or(POLL_SECONDS_MAX);
                 },
             },
             Setting {
@@ -310,14 +310,14 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::SOME_TIME,
                 about: "how long a job waits for an answer, before it fails",
                 get: |config| Value::Seconds(config.approval.ttl_seconds),
-                set: |config, value| config.approval.ttl_seconds = seconds(value),
+                set: |config, value| config.approval.ttl_seconds = seconds(&value),
             },
             Setting {
                 name: "expiry_warning",
                 kind: Kind::ANY_TIME,
                 about: "how long before that a warning is given",
                 get: |config| Value::Seconds(config.approval.warning_seconds),
-                set: |config, value| config.approval.warning_seconds = seconds(value),
+                set: |config, value| config.approval.warning_seconds = seconds(&value),
             },
         ],
     },
@@ -331,14 +331,14 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Count { least: 0, most: JOBS_MAX },
                 about: "beyond so many dead letters, the oldest go",
                 get: |config| Value::Count(config.dead_letters.jobs_max as u64),
-                set: |config, value| config.dead_letters.jobs_max = count(value),
+                set: |config, value| config.dead_letters.jobs_max = count(&value),
             },
             Setting {
                 name: "max_age",
                 kind: Kind::ANY_TIME,
                 about: "dead letters go after so long",
                 get: |config| Value::Seconds(config.dead_letters.age_seconds_max),
-                set: |config, value| config.dead_letters.age_seconds_max = seconds(value),
+                set: |config, value| config.dead_letters.age_seconds_max = seconds(&value),
             },
         ],
     },
@@ -352,21 +352,21 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::ANY_TIME,
                 about: "ended jobs go after so long; prune --older-than",
                 get: |config| Value::Seconds(config.retention.age_seconds_max),
-                set: |config, value| config.retention.age_seconds_max = seconds(value),
+                set: |config, value| config.retention.age_seconds_max = seconds(&value),
             },
             Setting {
                 name: "max_jobs",
                 kind: Kind::Count { least: 0, most: JOBS_MAX },
                 about: "beyond so many ended jobs, the oldest go; prune --keep",
                 get: |config| Value::Count(config.retention.jobs_max as u64),
-                set: |config, value| config.retention.jobs_max = count(value),
+                set: |config, value| config.retention.jobs_max = count(&value),
             },
             Setting {
                 name: "min_age",
                 kind: Kind::ANY_TIME,
                 about: "none goes sooner after its end",
                 get: |config| Value::Seconds(Some(config.retention.age_seconds_min)),
-                set: |config, value| config.retention.age_seconds_min = seconds(value).unwrap_or(0),
+                set: |config, value| config.retention.age_seconds_min = seconds(&value).unwrap_or(0),
             },
         ],
     },
@@ -381,7 +381,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "size of one job's log, beyond which its middle goes; start --log-max",
                 get: |config| Value::Bytes(config.limits.log.bytes),
                 set: |config, value| {
-                    config.limits.log = ByteLimit { bytes: bytes(value), source: Source::Config };
+                    config.limits.log = ByteLimit { bytes: bytes(&value), source: Source::Config };
                 },
             },
             Setting {
@@ -389,7 +389,7 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Size,
                 about: "size of all logs together, beyond which those of the jobs that ended first go",
                 get: |config| Value::Bytes(config.log_bytes_total_max),
-                set: |config, value| config.log_bytes_total_max = bytes(value),
+                set: |config, value| config.log_bytes_total_max = bytes(&value),
             },
         ],
     },
@@ -403,14 +403,16 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Duration { least: 1, most: SECONDS_MAX, or_none: false },
                 about: "wait after the first failure of a recurring job, before it runs again",
                 get: |config| Value::Seconds(Some(config.recurring.restart_seconds)),
-                set: |config, value| config.recurring.restart_seconds = seconds(value).unwrap_or(SECONDS_MAX),
+                set: |config, value| {
+                    config.recurring.restart_seconds = seconds(&value).unwrap_or(SECONDS_MAX);
+                },
             },
             Setting {
                 name: "restart_factor",
                 kind: Kind::Count { least: 1, most: 100 },
                 about: "what that wait is multiplied with at each further failure in a row",
                 get: |config| Value::Count(config.recurring.restart_factor),
-                set: |config, value| config.recurring.restart_factor = count(value) as u64,
+                set: |config, value| config.recurring.restart_factor = count(&value) as u64,
             },
             Setting {
                 name: "restart_max_delay",
@@ -418,7 +420,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "the longest such wait",
                 get: |config| Value::Seconds(Some(config.recurring.restart_seconds_max)),
                 set: |config, value| {
-                    config.recurring.restart_seconds_max = seconds(value).unwrap_or(SECONDS_MAX);
+                    config.recurring.restart_seconds_max = seconds(&value).unwrap_or(SECONDS_MAX);
                 },
             },
             Setting {
@@ -426,14 +428,14 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Count { least: 0, most: 100 },
                 about: "how far such a wait is moved by chance",
                 get: |config| Value::Count(config.recurring.restart_jitter_percent),
-                set: |config, value| config.recurring.restart_jitter_percent = count(value) as u64,
+                set: |config, value| config.recurring.restart_jitter_percent = count(&value) as u64,
             },
             Setting {
                 name: "keep_runs",
                 kind: Kind::Count { least: 1, most: JOBS_MAX },
                 about: "beyond so many ended runs of one schedule, its oldest go",
                 get: |config| Value::Count(config.recurring.runs_kept as u64),
-                set: |config, value| config.recurring.runs_kept = count(value),
+                set: |config, value| config.recurring.runs_kept = count(&value),
             },
             Setting {
                 name: "idempotency_cleanup",
@@ -441,7 +443,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "how often keys are forgotten whose time is over",
                 get: |config| Value::Seconds(Some(config.recurring.idempotency_cleanup_seconds)),
                 set: |config, value| {
-                    config.recurring.idempotency_cleanup_seconds = seconds(value).unwrap_or(SECONDS_MAX);
+                    config.recurring.idempotency_cleanup_seconds = seconds(&value).unwrap_or(SECONDS_MAX);
                 },
             },
             Setting {
@@ -450,7 +452,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "how often ended jobs go whose time is over",
                 get: |config| Value::Seconds(Some(config.recurring.retention_seconds)),
                 set: |config, value| {
-                    config.recurring.retention_seconds = seconds(value).unwrap_or(SECONDS_MAX);
+                    config.recurring.retention_seconds = seconds(&value).unwrap_or(SECONDS_MAX);
                 },
             },
         ],
@@ -465,28 +467,28 @@ pub const SECTIONS: [Section; 10] = [
                 kind: Kind::Count { least: 0, most: JOBS_MAX },
                 about: "with more dead letters than this",
                 get: |config| Value::Count(config.health.dead_letters_max as u64),
-                set: |config, value| config.health.dead_letters_max = count(value),
+                set: |config, value| config.health.dead_letters_max = count(&value),
             },
             Setting {
                 name: "utilisation_percent",
                 kind: Kind::Count { least: 1, most: 100 },
                 about: "when more than this part of the queue is taken",
                 get: |config| Value::Count(config.health.utilisation_percent_max as u64),
-                set: |config, value| config.health.utilisation_percent_max = count(value),
+                set: |config, value| config.health.utilisation_percent_max = count(&value),
             },
             Setting {
                 name: "failures_in_row",
                 kind: Kind::Count { least: 1, most: 1_000 },
                 about: "when a recurring job, or the jobs of one name, failed so often in a row",
                 get: |config| Value::Count(config.health.failures_in_row),
-                set: |config, value| config.health.failures_in_row = count(value) as u64,
+                set: |config, value| config.health.failures_in_row = count(&value) as u64,
             },
             Setting {
                 name: "tick_within",
                 kind: Kind::Duration { least: 60, most: SECONDS_MAX, or_none: false },
                 about: "when something is due and nobody has looked for so long (then failing)",
                 get: |config| Value::Seconds(Some(config.health.tick_seconds_max)),
-                set: |config, value| config.health.tick_seconds_max = seconds(value).unwrap_or(SECONDS_MAX),
+                set: |config, value| config.health.tick_seconds_max = seconds(&value).unwrap_or(SECONDS_MAX),
             },
         ],
     },
@@ -529,7 +531,7 @@ pub const SECTIONS: [Section; 10] = [
                 about: "how long a hook may take, start --on-end included, before all of its processes are ended",
                 get: |config| Value::Seconds(Some(config.hooks.timeout_seconds)),
                 set: |config, value| {
-                    config.hooks.timeout_seconds = seconds(value).unwrap_or(HOOK_SECONDS_MAX);
+                    config.hooks.timeout_seconds = seconds(&value).unwrap_or(HOOK_SECONDS_MAX);
                 },
             },
         ],
@@ -551,19 +553,19 @@ pub fn setting(key: &str) -> Option<(&'static Section, &'static Setting)> {
 
 // A value is of its setting's kind: whoever read it has checked that.
 
-fn count(value: Value) -> usize {
-    if let Value::Count(count) = value { usize::try_from(count).unwrap_or(usize::MAX) } else { 0 }
+fn count(value: &Value) -> usize {
+    if let Value::Count(count) = value { usize::try_from(*count).unwrap_or(usize::MAX) } else { 0 }
 }
 
-fn seconds(value: Value) -> Seconds {
-    if let Value::Seconds(seconds) = value { seconds } else { None }
+fn seconds(value: &Value) -> Seconds {
+    if let Value::Seconds(seconds) = value { *seconds } else { None }
 }
 
-fn bytes(value: Value) -> Option<u64> {
-    if let Value::Bytes(bytes) = value { bytes } else { None }
+fn bytes(value: &Value) -> Option<u64> {
+    if let Value::Bytes(bytes) = value { *bytes } else { None }
 }
 
-fn word(value: Value) -> &'static str {
+fn word(value: &Value) -> &'static str {
     if let Value::Word(word) = value { word } else { "" }
 }
 
@@ -575,7 +577,7 @@ fn command_of(config: &Config, hook: Hook) -> Value {
     Value::Command(config.hooks.command(hook).map(<[String]>::to_vec))
 }
 
-fn limit(value: Value) -> Limit {
+fn limit(value: &Value) -> Limit {
     Limit { seconds: seconds(value), source: Source::Config }
 }
 

@@ -221,12 +221,14 @@ impl Drop for Following {
     }
 }
 
+/// How often the file changes while somebody follows.
+const ROUNDS: u64 = 6;
+
 #[test]
 fn who_follows_gets_each_line_once_over_every_change_of_the_file() {
     let user = User::new();
     let mut following = Following::begin(user.bgctl(["events", "-f", "--json-lines"]));
     let path = user.root().join("events.jsonl");
-    const ROUNDS: u64 = 6;
     for _ in 0..ROUNDS {
         let id = user.start(["--", "true"]);
         user.wait(&id);
