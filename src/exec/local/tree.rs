@@ -27,6 +27,9 @@ use std::time::Duration;
 /// The variable that marks a job's processes.
 pub const MARK: &str = "BG_JOB_ID";
 
+/// What the kernel calls a detached process of ours: the last part of `/proc/self/exe`, from where it was executed.
+const DETACHED_NAME: &str = "exe";
+
 /// A watcher that has not yet written down who it is may be this young.
 const YOUNG_WATCHER_MAX: Duration = Duration::from_secs(5);
 
@@ -175,6 +178,10 @@ fn is_of_hook(pid: i32) -> bool {
 /// it is too young to have written there.
 pub(super) fn is_watcher(process: &Process) -> bool {
     let Some(arguments) = process::arguments(process.identity.pid) else { return false };
+    // One that is just leaving has let go of its arguments, and of everything else that it could do.
+    if process.name == DETACHED_NAME && arguments.iter().all(Vec::is_empty) {
+        return true;
+    }
     if let [_, command, root, ..] = &arguments[..] {
         let recorded = match command {
             command if command == ALARM_COMMAND.as_bytes() => Some(alarm::recorded as Recorded),
