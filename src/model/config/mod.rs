@@ -4,14 +4,16 @@
 //! completing follow from it; the built-in values are those of [`Config::default`].
 
 mod defined;
+mod kind;
 mod mistake;
 mod read;
 mod table;
 
 pub use defined::{Defined, SCHEDULES, SESSIONS};
+pub use kind::{Kind, Value};
 pub use mistake::{Mistake, Mistakes, place_of};
 pub use read::{Loaded, read};
-pub use table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
+pub use table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 
 use super::hook::Hooks;
 use super::limit::{Limits, Seconds};

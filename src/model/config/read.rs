@@ -2,8 +2,9 @@
 
 use super::Config;
 use super::defined::{Defined, SCHEDULES, SESSIONS};
+use super::kind::{Kind, Value};
 use super::mistake::{Mistake, Mistakes, place_of};
-use super::table::{GROUPS, Kind, SECTIONS, SLOTS, Section, Setting, Value, section, setting};
+use super::table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 use crate::model::{
     group,
     limit::{BadDuration, BadSize, SECONDS_MAX, format_seconds, parse_bytes_limit, parse_limit},
