@@ -20,6 +20,7 @@ use crate::os::{clock::Clock, record_lock};
 use crate::store::{
     Store,
     root::{REPORT_LOCK, REPORTED, REPORTED_TEMPORARY},
+    stream,
 };
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -179,7 +180,7 @@ impl Reporter {
         let facts = store.read()?;
         let mut notes: Vec<String> = self.note.take().into_iter().collect();
         // An index that was made anew counts anew.
-        let is_anew = last(&lines).max(facts.last_event()) < self.before.seq;
+        let is_anew = stream::last_told(&home.root)?.max(facts.last_event()) < self.before.seq;
         if is_anew {
             lines = store.told(0)?;
             lines.retain(|line| line.at >= self.before.at);

@@ -82,8 +82,13 @@ fn when(one: &Standing) -> Option<String> {
 /// When it runs next.
 fn next(one: &Standing, now: Timestamp) -> Cell {
     let Some(schedule) = &one.schedule else {
-        let text = if one.mistake.is_some() { "mistake" } else { "next tick" };
-        return (text.to_owned(), Some(WARNING));
+        let is_built_in = one.definition.as_ref().is_some_and(|one| one.source == DefinedBy::BuiltIn);
+        return match one.mistake {
+            Some(_) => ("mistake".to_owned(), Some(WARNING)),
+            // It has had nothing to do yet.
+            None if is_built_in => ("when needed".to_owned(), None),
+            None => ("next tick".to_owned(), Some(WARNING)),
+        };
     };
     if schedule.paused_at.is_some() {
         return ("paused".to_owned(), Some(WARNING));

@@ -50,7 +50,6 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 
 /// A job that runs until its test lets it go.
 struct Held {
@@ -163,8 +162,9 @@ fn configure(user: &User, text: &str) {
 /// A moment so many seconds ago, as the index writes it. All count from one instant, so that those of one index keep
 /// their distances on a busy machine.
 fn ago(seconds: i64) -> String {
-    static NOW: LazyLock<chrono::DateTime<chrono::Utc>> = LazyLock::new(chrono::Utc::now);
-    let at = *NOW - chrono::TimeDelta::seconds(seconds);
+    // Each test has a thread of its own, and its own present: that of all tests would be long ago for the last of them.
+    thread_local!(static NOW: chrono::DateTime<chrono::Utc> = chrono::Utc::now());
+    let at = NOW.with(|now| *now) - chrono::TimeDelta::seconds(seconds);
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 

@@ -241,7 +241,7 @@ impl<'a> Aftermath<'a> {
         let mut strange: Vec<String> = names("")
             .into_iter()
             .filter(|name| {
-                !["jobs.json", "jobs.lock", "events.jsonl", "last_tick", "env", "runs"]
+                !["jobs.json", "jobs.lock", "events.jsonl", "last_tick", "last_health", "env", "runs"]
                     .contains(&name.as_str())
             })
             .collect();
