@@ -297,6 +297,34 @@ fn a_clock_that_is_set_moves_the_next_time_and_starts_nothing_twice() {
 }
 
 #[test]
+fn a_pass_whose_clock_is_a_little_behind_runs_no_time_again() {
+    for every_seconds in [2, 60, 3_600] {
+        let mut world = World::new();
+        world.schedule("s", every_seconds, |_| {});
+        world.after(i64::try_from(every_seconds).unwrap());
+        world.tick();
+        world.ends("s", Exit::Code(0));
+        let next_at = world.scheduled("s").next_at;
+        world.after(-1);
+        world.tick();
+        assert_eq!(world.scheduled("s").next_at, next_at, "every {every_seconds} s");
+        world.after(1);
+        world.tick();
+        assert_eq!(world.states(), "s:completed", "every {every_seconds} s");
+    }
+}
+
+#[test]
+fn a_schedule_that_was_added_by_a_clock_a_little_ahead_keeps_its_times() {
+    let mut world = World::new();
+    world.schedule("s", 3_600, |_| {});
+    let next_at = world.scheduled("s").next_at;
+    world.after(-1);
+    world.tick();
+    assert_eq!(world.scheduled("s").next_at, next_at);
+}
+
+#[test]
 fn a_restart_that_a_clock_put_into_the_future_is_brought_near() {
     let mut world = World::new();
     world.config = exactly(world.config);
