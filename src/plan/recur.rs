@@ -270,6 +270,11 @@ struct Passed {
 fn passed(name: &str, schedule: &Schedule, first: Timestamp, now: Timestamp) -> Passed {
     let rhythm = &schedule.definition.rhythm;
     let (count, latest) = rhythm.passed(first, now).unwrap_or((1, first));
+    // What is built in passes its times while it has nothing to do.
+    if !is_for_any_pass(schedule) {
+        let next_at = rhythm.next_after(now, schedule.added_at);
+        return Passed { due_at: latest, missed: 0, is_late: false, next_at };
+    }
     // The latest may have come, and its wait by chance not be over: it is the next one then.
     if count > 1 && with_jitter(name, schedule, latest) > now {
         return Passed { due_at: first, missed: count - 2, is_late: true, next_at: Some(latest) };

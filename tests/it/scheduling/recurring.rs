@@ -486,6 +486,10 @@ fn retention_is_asked_for_each_hour_where_something_goes() {
     world.prune();
     world.after(3_600);
     assert!(!asks(&mut world));
+    world.after(10 * 3_600);
+    world.ended("older", Some(15 * 86_400));
+    assert!(asks(&mut world));
+    assert_eq!(world.scheduled("retention").health.missed, 0, "there was nothing to do");
 }
 
 #[test]
