@@ -277,7 +277,8 @@ fn passed(name: &str, schedule: &Schedule, first: Timestamp, now: Timestamp) -> 
     }
     // The latest may have come, and its wait by chance not be over: it is the next one then.
     if count > 1 && with_jitter(name, schedule, latest) > now {
-        return Passed { due_at: first, missed: count - 2, is_late: true, next_at: Some(latest) };
+        let is_late = count > 2 || now - with_jitter(name, schedule, first) > WAKE_HORIZON;
+        return Passed { due_at: first, missed: count - 2, is_late, next_at: Some(latest) };
     }
     let is_late = now - with_jitter(name, schedule, latest) > WAKE_HORIZON;
     let is_late = is_late && !matches!(rhythm, Rhythm::BeforeExpiry { .. });

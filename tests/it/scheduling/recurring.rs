@@ -156,6 +156,26 @@ fn jitter_puts_each_run_off_by_its_own_wait_and_never_beyond_the_longest() {
 }
 
 #[test]
+fn a_run_that_chance_puts_off_until_its_next_time_is_not_late() {
+    let runs = |missed: Missed| {
+        let mut world = World::new();
+        world.schedule("s", 60, |definition| {
+            definition.jitter_seconds = 59;
+            definition.missed = missed;
+        });
+        for _ in 0..1_000 {
+            world.after(7);
+            world.tick();
+            if world.states().contains("running") {
+                world.ends("s", Exit::Code(0));
+            }
+        }
+        world.scheduled("s").health.runs
+    };
+    assert_eq!(runs(Missed::None), runs(Missed::Once), "somebody looked all the time");
+}
+
+#[test]
 fn a_run_that_failed_is_tried_again_after_waits_that_grow_to_the_longest() {
     let mut world = World::new();
     world.config = exactly(world.config);
