@@ -162,7 +162,11 @@ impl Reporter {
         let store = home.store();
         let facts = store.read()?;
         let mut lines = store.told(self.before.seq)?;
-        let newest = last(&lines).max(facts.last_event());
+        let mut newest = last(&lines).max(facts.last_event());
+        if newest < self.before.seq {
+            // What was told and changed nothing has a number too, which the index does not know.
+            newest = newest.max(last(&store.told(0)?));
+        }
         let mut notes: Vec<String> = self.note.take().into_iter().collect();
         // An index that was made anew counts anew.
         if newest < self.before.seq {
