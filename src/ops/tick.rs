@@ -114,8 +114,10 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
         if let Err(error) = file::keep(home, &decided.events) {
             decided.warnings.push(error.to_string());
         }
-        if decided.actions.contains(&Action::Retain) {
-            retain(home, &mut decided)?;
+        if decided.actions.contains(&Action::Retain)
+            && let Err(fault) = retain(home, &mut decided)
+        {
+            decided.warnings.push(fault.message);
         }
         // Logs of jobs that stay; those of jobs that went are gone.
         match pass.shed(&home.root) {

@@ -116,7 +116,8 @@ impl<C: Clock> Pass<'_, C> {
         let mut plan = Plan::default();
         let mut damaged = Vec::new();
         let commit = self.store.transact(now, &mut |draft| {
-            let inputs = self.inputs(&census, now);
+            // While the lock was waited for, somebody else may have dealt with what came due.
+            let inputs = self.inputs(&census, self.clock.now());
             let own = first(draft, &inputs)?;
             plan = plan::advance(draft, &inputs, scope);
             plan.actions.splice(0..0, own);

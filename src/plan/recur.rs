@@ -190,30 +190,46 @@ fn first_time(definition: &Definition, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
+/// A clock that is behind by less was not set back: it was read before the lock was waited for, or a time service moved it.
+/// The times that have come since are over.
+const SET_BACK_MIN: TimeDelta = TimeDelta::seconds(30);
+
 /// A time that is further away than it can be was made by a clock that was set back since.
 fn straighten(draft: &mut Draft, inputs: &Inputs<'_>) -> Result<(), Damage> {
-    let schedules: Vec<(String, Schedule)> =
-        draft.facts().schedules().iter().map(|(name, one)| (name.clone(), one.clone())).collect();
-    for (name, schedule) in schedules {
-        if matches!(schedule.definition.rhythm, Rhythm::BeforeExpiry { .. }) {
-            continue;
-        }
-        // An interval that was counted from a time that has not come yet is counted from now.
-        let anchor = schedule.added_at.min(inputs.now);
-        let expected = schedule.definition.rhythm.next_after(inputs.now, anchor);
-        if schedule.next_at.is_none_or(|next| expected.is_some_and(|expected| next > expected))
-            && schedule.next_at != expected
-        {
-            let change = ScheduleChange::Moved { next_at: expected };
-            draft.push(Event::Scheduled { schedule: name.clone(), change })?;
-        }
-        let longest = inputs.config.recurring.restart_seconds_max.saturating_mul(2);
-        let is_too_far = |at: &Timestamp| span(longest).is_some_and(|span| *at - inputs.now > span);
-        if schedule.restart_at.is_some_and(|at| is_too_far(&at)) {
-            push_restart(draft, inputs, &name, inputs.now, schedule.health.failures_in_row)?;
-        }
+    let schedules = || draft.facts().schedules().iter();
+    let moved: Vec<(String, Option<Timestamp>)> = schedules()
+        .map(|(name, one)| (name, one.next_at, straightened(one, inputs.now)))
+        .filter(|(_, before, next_at)| before != next_at)
+        .map(|(name, _, next_at)| (name.clone(), next_at))
+        .collect();
+    let longest = span(inputs.config.recurring.restart_seconds_max.saturating_mul(2));
+    let is_too_far = |at: Timestamp| longest.is_some_and(|longest| at - inputs.now > longest);
+    let put_off: Vec<(String, u64)> = schedules()
+        .filter(|(_, one)| !matches!(one.definition.rhythm, Rhythm::BeforeExpiry { .. }))
+        .filter(|(_, one)| one.restart_at.is_some_and(is_too_far))
+        .map(|(name, one)| (name.clone(), one.health.failures_in_row))
+        .collect();
+    for (schedule, next_at) in moved {
+        draft.push(Event::Scheduled { schedule, change: ScheduleChange::Moved { next_at } })?;
+    }
+    for (name, failures) in put_off {
+        push_restart(draft, inputs, &name, inputs.now, failures)?;
     }
     Ok(())
+}
+
+/// The next time of a schedule: that which it has, where it can be.
+fn straightened(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
+    let rhythm = &schedule.definition.rhythm;
+    let soon = now.checked_add_signed(SET_BACK_MIN).unwrap_or(now);
+    // An interval that was counted from a time that has not come yet is counted from now.
+    let anchor = if schedule.added_at > soon { now } else { schedule.added_at };
+    let can_be =
+        |next: Timestamp| next <= soon || rhythm.next_after(soon, anchor).is_none_or(|latest| next <= latest);
+    if matches!(rhythm, Rhythm::BeforeExpiry { .. }) || schedule.next_at.is_some_and(can_be) {
+        return schedule.next_at;
+    }
+    rhythm.next_after(now, anchor)
 }
 
 /// A time of a schedule has come.
@@ -254,9 +270,15 @@ struct Passed {
 fn passed(name: &str, schedule: &Schedule, first: Timestamp, now: Timestamp) -> Passed {
     let rhythm = &schedule.definition.rhythm;
     let (count, latest) = rhythm.passed(first, now).unwrap_or((1, first));
+    // What is built in passes its times while it has nothing to do.
+    if !is_for_any_pass(schedule) {
+        let next_at = rhythm.next_after(now, schedule.added_at);
+        return Passed { due_at: latest, missed: 0, is_late: false, next_at };
+    }
     // The latest may have come, and its wait by chance not be over: it is the next one then.
     if count > 1 && with_jitter(name, schedule, latest) > now {
-        return Passed { due_at: first, missed: count - 2, is_late: true, next_at: Some(latest) };
+        let is_late = count > 2 || now - with_jitter(name, schedule, first) > WAKE_HORIZON;
+        return Passed { due_at: first, missed: count - 2, is_late, next_at: Some(latest) };
     }
     let is_late = now - with_jitter(name, schedule, latest) > WAKE_HORIZON;
     let is_late = is_late && !matches!(rhythm, Rhythm::BeforeExpiry { .. });

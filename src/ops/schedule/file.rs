@@ -5,7 +5,7 @@
 
 use super::{
     add::{check_jitter, rhythm},
-    sessions,
+    sessions, zone,
 };
 use crate::model::{
     bytes::Bytes,
@@ -242,8 +242,10 @@ fn recurrence(own: &Map<String, Value>) -> Result<(Definition, Map<String, Value
         given.map(read).transpose()
     };
     let when = if own.contains_key("cron") { "cron" } else { "every" };
-    let rhythm =
-        rhythm(seconds("every")?, text("cron")?, text("tz")?).map_err(|why| Wrong { key: when, why })?;
+    // Not that of whoever makes the pass: it would be another for cron than for a shell with another `TZ`.
+    let machine = own.contains_key("cron").then(zone::of_machine);
+    let zone = text("tz")?.or(machine.as_deref());
+    let rhythm = rhythm(seconds("every")?, text("cron")?, zone).map_err(|why| Wrong { key: when, why })?;
     let jitter_seconds = seconds("jitter")?.unwrap_or(0);
     check_jitter(&rhythm, jitter_seconds).map_err(|why| Wrong { key: "jitter", why })?;
     let word = |key: &'static str, words: &[&str]| match text(key)? {

@@ -401,6 +401,21 @@ fn a_section_of_the_settings_file_is_taken_over_by_a_tick_and_goes_with_it() {
 }
 
 #[test]
+fn the_times_of_a_section_do_not_depend_on_the_zone_of_whoever_ticks() {
+    let user = User::new();
+    configure(&user, "[schedules.nightly]\ncron = \"0 4 * * *\"\nargv = [\"true\"]\n");
+    let zones: Vec<Value> = ["Asia/Tokyo", "America/New_York"]
+        .into_iter()
+        .map(|zone| {
+            let mut tick = user.bgctl(["tick"]);
+            assert!(tick.env("TZ", zone).status().unwrap().success());
+            user.index()["schedules"]["nightly"]["rhythm"]["cron"]["zone"].clone()
+        })
+        .collect();
+    assert!(zones[0].is_string() && zones[0] == zones[1], "{zones:?}");
+}
+
+#[test]
 fn a_section_that_no_tick_has_seen_can_be_run_and_paused_at_once() {
     let user = User::new();
     std::fs::create_dir(user.path("home/there")).unwrap();

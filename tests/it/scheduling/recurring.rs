@@ -156,6 +156,26 @@ fn jitter_puts_each_run_off_by_its_own_wait_and_never_beyond_the_longest() {
 }
 
 #[test]
+fn a_run_that_chance_puts_off_until_its_next_time_is_not_late() {
+    let runs = |missed: Missed| {
+        let mut world = World::new();
+        world.schedule("s", 60, |definition| {
+            definition.jitter_seconds = 59;
+            definition.missed = missed;
+        });
+        for _ in 0..1_000 {
+            world.after(7);
+            world.tick();
+            if world.states().contains("running") {
+                world.ends("s", Exit::Code(0));
+            }
+        }
+        world.scheduled("s").health.runs
+    };
+    assert_eq!(runs(Missed::None), runs(Missed::Once), "somebody looked all the time");
+}
+
+#[test]
 fn a_run_that_failed_is_tried_again_after_waits_that_grow_to_the_longest() {
     let mut world = World::new();
     world.config = exactly(world.config);
@@ -294,6 +314,34 @@ fn a_clock_that_is_set_moves_the_next_time_and_starts_nothing_twice() {
     world.tick();
     world.tick();
     assert_eq!(world.states(), "s:completed s:running", "two days on: one run for all that passed");
+}
+
+#[test]
+fn a_pass_whose_clock_is_a_little_behind_runs_no_time_again() {
+    for every_seconds in [2, 60, 3_600] {
+        let mut world = World::new();
+        world.schedule("s", every_seconds, |_| {});
+        world.after(i64::try_from(every_seconds).unwrap());
+        world.tick();
+        world.ends("s", Exit::Code(0));
+        let next_at = world.scheduled("s").next_at;
+        world.after(-1);
+        world.tick();
+        assert_eq!(world.scheduled("s").next_at, next_at, "every {every_seconds} s");
+        world.after(1);
+        world.tick();
+        assert_eq!(world.states(), "s:completed", "every {every_seconds} s");
+    }
+}
+
+#[test]
+fn a_schedule_that_was_added_by_a_clock_a_little_ahead_keeps_its_times() {
+    let mut world = World::new();
+    world.schedule("s", 3_600, |_| {});
+    let next_at = world.scheduled("s").next_at;
+    world.after(-1);
+    world.tick();
+    assert_eq!(world.scheduled("s").next_at, next_at);
 }
 
 #[test]
@@ -458,6 +506,10 @@ fn retention_is_asked_for_each_hour_where_something_goes() {
     world.prune();
     world.after(3_600);
     assert!(!asks(&mut world));
+    world.after(10 * 3_600);
+    world.ended("older", Some(15 * 86_400));
+    assert!(asks(&mut world));
+    assert_eq!(world.scheduled("retention").health.missed, 0, "there was nothing to do");
 }
 
 #[test]
