@@ -23,7 +23,7 @@ pub const EVERY_SECONDS_MIN: u64 = 1;
 const EXPRESSION_BYTES_MAX: usize = 256;
 
 /// Occurrences that are counted at the most, where many were missed.
-pub const COUNT_MAX: u64 = 10_000;
+pub const COUNT_MAX: u64 = 1_000;
 
 /// When something recurs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -92,7 +92,7 @@ fn while_needed(home: &mut Home) -> Left {
         if !root.is_dir() {
             return Left::InVain;
         }
-        home.config = home.current_config();
+        home.reread();
         let began = home.clock.monotonic();
         let facts = home.store().read();
         let took = home.clock.monotonic().saturating_sub(began);

@@ -291,6 +291,8 @@ impl<C: Clock> Pass<'_, C> {
     /// In this order a crash leaves an entry without files, which the next pass removes, never files without an entry;
     /// and space is freed before the index is written, so that it works on a full disk.
     ///
+    /// Where the files of some cannot be removed, these stay, the others go all the same, and the first error is given.
+    ///
     /// They were chosen without the lock: what a submission has begun to wait for since, or was given as the job of its
     /// key, stays.
     pub fn remove(&self, root: &Root, ids: &[JobId]) -> Result<Decided, PassError> {
@@ -304,14 +306,15 @@ impl<C: Clock> Pass<'_, C> {
             .read()?
             .writable()
             .map_err(|reason| StoreError::Unreadable { path: root.path().join(INDEX), reason })?;
-        let runs = root.runs()?;
-        for name in going.iter().flat_map(run_file_names) {
-            runs.remove(&name).map_err(|error| StoreError::System {
-                doing: "remove",
-                path: runs.path().join(&name),
-                error,
-            })?;
-        }
+        // One whose files cannot be removed stays, and keeps none of the others.
+        let mut refused = None;
+        going.retain(|id| match remove_files(root, id) {
+            Ok(()) => true,
+            Err(error) => {
+                refused.get_or_insert(error);
+                false
+            }
+        });
         let commit = self.store.transact(self.clock.now(), &mut |draft| {
             for id in still_going(draft.facts(), &going, self.clock.now()) {
                 draft.push(Event::Removed { id })?;
@@ -320,6 +323,9 @@ impl<C: Clock> Pass<'_, C> {
         })?;
         // Only now: an index that still names them must find them.
         environments::tidy(root, self.store, &self.store.read()?, self.clock.now())?;
+        if let Some(error) = refused {
+            return Err(error.into());
+        }
         Ok(Decided {
             events: commit.events,
             warnings: commit.warning.into_iter().collect(),
@@ -362,6 +368,16 @@ impl<C: Clock> Pass<'_, C> {
         };
         ids.into_iter().partition(|id| !lives(id))
     }
+}
+
+/// Removes a job's files.
+fn remove_files(root: &Root, id: &JobId) -> Result<(), StoreError> {
+    let runs = root.runs()?;
+    for name in run_file_names(id) {
+        let failed = |error| StoreError::System { doing: "remove", path: runs.path().join(&name), error };
+        runs.remove(&name).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Of these ended jobs, those that nothing keeps as things are now. That one is a dead letter was known to who chose it.

@@ -47,13 +47,15 @@ fn a_tick_prunes() {
 #[test]
 fn what_cannot_be_pruned_is_told_and_stops_nothing_else_of_a_tick() {
     let user = User::new();
-    user.write_index(&index_of(&[completed("aaaaaa", 15 * DAY)]));
+    user.write_index(&index_of(&[completed("aaaaaa", 16 * DAY), completed("bbbbbb", 15 * DAY)]));
     std::fs::create_dir_all(user.root().join("runs/bg_20260213_aaaaaa.log/in_the_way")).unwrap();
     let ran = user.run(["tick"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.err.contains("could not remove"), "{}", ran.err);
     assert!(user.root().join("last_tick").exists(), "it was a tick");
-    assert_eq!(user.index()["schedules"]["retention"]["health"]["failures_in_row"], 1);
+    let index = user.index();
+    assert_eq!(index["schedules"]["retention"]["health"]["failures_in_row"], 1);
+    assert_eq!(index["jobs"].as_array().unwrap().len(), 1, "the other one goes all the same");
 }
 
 #[test]
