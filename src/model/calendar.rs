@@ -25,6 +25,9 @@ const EXPRESSION_BYTES_MAX: usize = 256;
 /// Occurrences that are counted at the most, where many were missed.
 pub const COUNT_MAX: u64 = 1_000;
 
+/// The fields of an expression, in their order; the first may be left out.
+const FIELDS: [&str; 6] = ["second", "minute", "hour", "day of month", "month", "day of week"];
+
 /// When something recurs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -83,7 +86,7 @@ impl Calendar {
             return Err(bad("it is too long"));
         }
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(expression).map_err(|error| bad(error.to_string().trim_end_matches('.')))?;
+        let cron = parser.parse(expression).map_err(|_| bad(&why_not(&parser, expression)))?;
         let known: Tz = zone.parse().map_err(|_| BadCalendar::Zone(zone.chars().take(60).collect()))?;
         let text = CalendarText { expression: expression.to_owned(), zone: known.name().to_owned() };
         Ok(Self { text, cron: Box::new(cron), zone: known })
@@ -107,6 +110,32 @@ impl Calendar {
     fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let local: DateTime<Tz> = at.with_timezone(&self.zone);
         self.cron.find_next_occurrence(&local, false).ok().map(|next| next.to_utc())
+    }
+}
+
+/// What is wrong with an expression, in words of ours: which of its fields, where it is one.
+fn why_not(parser: &CronParser, expression: &str) -> String {
+    if expression.starts_with('@') {
+        return "there are @hourly, @daily, @weekly, @monthly and @yearly".to_owned();
+    }
+    let fields: Vec<&str> = expression.split_whitespace().collect();
+    let names = match fields.len() {
+        0 => return "it is empty".to_owned(),
+        5 => &FIELDS[1..],
+        6 => &FIELDS[..],
+        1 => return "it has one field".to_owned(),
+        count => return format!("it has {count} fields"),
+    };
+    let alone = |place: usize| {
+        let others = |other: usize| if other == place { fields[place] } else { "*" };
+        (0..fields.len()).map(others).collect::<Vec<_>>().join(" ")
+    };
+    let wrong = (0..fields.len()).find(|place| parser.parse(&alone(*place)).is_err());
+    match wrong {
+        Some(place) => {
+            format!("{} is no {}", fields[place].chars().take(30).collect::<String>(), names[place])
+        }
+        None => "its fields do not go together".to_owned(),
     }
 }
 
@@ -264,10 +293,18 @@ mod tests {
     #[test]
     fn what_is_no_calendar_is_refused_with_its_reason() {
         for (expression, zone, said) in [
-            ("", "UTC", "no cron expression"),
-            ("* * * *", "UTC", "no cron expression"),
-            ("61 * * * *", "UTC", "no cron expression"),
-            ("every day", "UTC", "no cron expression"),
+            ("", "UTC", "is no cron expression: it is empty; five fields are minute, hour"),
+            ("* * * *", "UTC", "is no cron expression: it has 4 fields; five"),
+            ("61 * * * *", "UTC", "is no cron expression: 61 is no minute; five"),
+            ("99 0 9 * * *", "UTC", "is no cron expression: 99 is no second; five"),
+            ("0 9 * * mon-fry", "UTC", "is no cron expression: mon-fry is no day of week; five"),
+            ("0 */0 * * *", "UTC", "is no cron expression: */0 is no hour; five"),
+            (
+                "@reboot",
+                "UTC",
+                "is no cron expression: there are @hourly, @daily, @weekly, @monthly and @yearly",
+            ),
+            ("every day", "UTC", "is no cron expression: it has 2 fields; five"),
             ("* * * * *", "Mars/Olympus", "no time zone \"Mars/Olympus\""),
         ] {
             let error = Calendar::parse(expression, zone).unwrap_err().to_string();

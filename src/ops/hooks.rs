@@ -17,6 +17,7 @@ use crate::model::{
     hook::{Cursor, Hook, HookResult, HookRun},
     id::JobId,
     job::Job,
+    limit::format_seconds,
     outcome::{Exit, exit_code},
     stream::{Line, Note},
 };
@@ -150,7 +151,7 @@ fn tell(home: &Home, run: HookRun) {
 fn came_of(ran: &Ran, task: &Task, run: HookRun) -> HookRun {
     let mut notes = Vec::new();
     let result = if ran.timed_out {
-        notes.push(format!("its time of {} s was over", task.timeout.as_secs()));
+        notes.push(format!("its time of {} was over", format_seconds(task.timeout.as_secs())));
         HookResult::TimedOut
     } else if ran.exit == Exit::Code(0) {
         HookResult::Succeeded

@@ -47,7 +47,15 @@ pub fn run(args: &EventsArgs, voice: Voice) -> Result<i32, Fault> {
         let is_empty = kept.told.is_empty() && kept.left_out == 0;
         copied(give(kept).map(|()| 0))?;
         if is_empty && is_for_people {
-            voice.say("nothing of that kind has happened");
+            let asks_for_all = request.since.is_none()
+                && request.jobs.is_empty()
+                && request.schedules.is_empty()
+                && request.kinds.is_empty();
+            voice.say(if asks_for_all {
+                "nothing has happened yet"
+            } else {
+                "nothing of that kind has happened"
+            });
         }
         return Ok(0);
     }

@@ -71,15 +71,17 @@ fn add(args: &AddArgs, voice: Voice) -> Result<i32, Fault> {
         no_restart: args.no_restart,
         job: job::request(&args.command, &args.job),
     };
-    let now = SystemClock.now();
     if args.dry_run {
         let foreseen = schedule::foresee(&asked)?;
+        let now = SystemClock.now();
         voice.warn(&foreseen.warnings);
         let text = human::schedule_foreseen(&asked.name, &foreseen, now);
         voice.result(NAME, &text, &json::schedule_foreseen(&asked.name, &foreseen), &foreseen.warnings)?;
         return Ok(0);
     }
     let added = schedule::add(&asked)?;
+    // As it is told now, so that a distance of 2s is not 3s away.
+    let now = SystemClock.now();
     voice.events(&added.decided.events);
     voice.warn(&added.decided.warnings);
     let text = human::schedule_added(&added.standing, added.is_new, added.changed, now);
@@ -90,6 +92,9 @@ fn add(args: &AddArgs, voice: Voice) -> Result<i32, Fault> {
     };
     let object = json::schedule_changed(&added.standing, result, now);
     voice.result(NAME, &format!("{text}\n"), &object, &added.decided.warnings)?;
+    if added.changed && added.nobody_ticks {
+        voice.say(human::NOBODY_TICKS);
+    }
     Ok(0)
 }
 

@@ -44,7 +44,8 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
     let alarm = ground.home.as_ref().is_some_and(|home| alarm::is_there(home.root.folder()).unwrap_or(false));
     let soon = if alarm { "; what is due within the next moments is waited for" } else { "" };
     if recurring > 0 {
-        let text = format!("{last}, and {} need it{soon}", count(recurring, "schedule"));
+        let need = if recurring == 1 { "needs" } else { "need" };
+        let text = format!("{last}, and {} {need} it{soon}", count(recurring, "schedule"));
         return vec![Finding::new(CHECK, Grade::Problem, text).mend(MEND)];
     }
     let text = format!(

@@ -2,7 +2,8 @@
 
 use super::{Standing, decide, file, standing, zone};
 use crate::model::{
-    calendar::{Calendar, EVERY_SECONDS_MIN, Rhythm},
+    Timestamp,
+    calendar::{Calendar, EVERY_SECONDS_MIN, Rhythm, span},
     event::Event,
     facts::Facts,
     group::GroupChange,
@@ -19,7 +20,7 @@ use crate::ops::{
 use crate::os::{clock::Clock, inherited::Inherited};
 use crate::pass::Decided;
 use crate::plan::{pick, recur};
-use crate::store::{Store, environments};
+use crate::store::{Store, environments, root::LAST_TICK};
 use std::path::Path;
 
 /// What is asked.
@@ -54,6 +55,8 @@ pub struct Added {
     pub is_new: bool,
     /// Whether anything changed.
     pub changed: bool,
+    /// Whether nobody has ticked for a while, so that nothing starts it for long.
+    pub nobody_ticks: bool,
     /// What was decided, for those who want to see it.
     pub decided: Decided,
 }
@@ -64,7 +67,7 @@ pub struct Foreseen {
     /// What would be kept.
     pub definition: Definition,
     /// The next times of its rhythm, without the wait that chance adds.
-    pub times: Vec<crate::model::Timestamp>,
+    pub times: Vec<Timestamp>,
     /// What the user should be told.
     pub warnings: Vec<String>,
 }
@@ -114,9 +117,21 @@ pub fn add(asked: &Asked) -> Result<Added, Fault> {
         // The values that it had before go.
         environments::tidy(&home.root, &home.store(), &facts, home.clock.now())?;
         let changed = decided.events.iter().any(|event| matches!(event, Event::Scheduled { .. }));
-        return Ok(Added { standing: standing(&facts, &home, name)?, is_new: !was_there, changed, decided });
+        return Ok(Added {
+            standing: standing(&facts, &home, name)?,
+            is_new: !was_there,
+            changed,
+            nobody_ticks: nobody_ticks(&home),
+            decided,
+        });
     }
     Err(Fault::new(Code::NotNow, "the captured environment was removed again and again").hint("try again"))
+}
+
+fn nobody_ticks(home: &Home) -> bool {
+    let last = home.root.folder().modified(LAST_TICK).ok().flatten().map(Timestamp::from);
+    let within = span(home.config.health.tick_seconds_max);
+    last.zip(within).is_none_or(|(at, within)| home.clock.now() - at > within)
 }
 
 /// What adding it would do. Changes nothing.

@@ -91,7 +91,7 @@ pub enum BadField {
         why: String,
     },
     /// It says nothing to run.
-    #[error("it says no command: argv is a list of words, command a line for a shell")]
+    #[error("it says no command: argv is a list of words, shell a line for a shell")]
     NoCommand,
 }
 

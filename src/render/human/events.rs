@@ -55,9 +55,12 @@ impl Said<'_> {
         self.fields.get(name)?.as_u64()
     }
 
-    /// The job by its name and the random part of its id; the schedule or group where it is about none.
+    /// The job by its name and the random part of its id; the schedule or group where it is about none. A time that has
+    /// come is the schedule's, whose run has the id.
     fn who(&self) -> String {
-        let random = self.text("id").map(|id| id.rsplit('_').next().unwrap_or(id));
+        let is_of_schedule = self.text("event") == Some("scheduled");
+        let random =
+            self.text("id").filter(|_| !is_of_schedule).map(|id| id.rsplit('_').next().unwrap_or(id));
         match (random, self.text("name")) {
             (Some(random), Some(name)) => format!("{name} {random}"),
             (Some(random), None) => random.to_owned(),

@@ -2,7 +2,7 @@
 
 use super::measure::count_of;
 use super::screen::{HEADING, LABEL, Screen, WARNING, colour_of, columns, pad, pad_left, wrap};
-use super::words::{age, brief, listed, seconds_until};
+use super::words::{age, brief, listed, seconds_until, took};
 use crate::model::{Timestamp, health::HealthStatus, id::JobId, limit::format_bytes, state::Status};
 use crate::ops::health::{Answer, Disk};
 use crate::plan::health::{Going, Late, QueueFigures, Reason, Report, Session, Verdict};
@@ -244,17 +244,8 @@ fn row(one: &Going, now: Timestamp) -> [String; COLUMNS] {
         ago(health.last_success_at),
         health.failures_in_row.to_string(),
         next,
-        health.mean_ms().map_or_else(nothing, span),
-        health.p95_ms().map_or_else(nothing, span),
+        health.mean_ms().map_or_else(nothing, took),
+        health.p95_ms().map_or_else(nothing, took),
         health.missed.to_string(),
     ]
-}
-
-/// Milliseconds: `0.25s` below a minute, `3m5s` from there on.
-fn span(milliseconds: u64) -> String {
-    if milliseconds < 60_000 {
-        format!("{}.{:02}s", milliseconds / 1_000, milliseconds % 1_000 / 10)
-    } else {
-        brief(milliseconds / 1_000)
-    }
 }

@@ -46,7 +46,9 @@ pub use pause::paused;
 pub use prune::{kept, pruned, pruned_in_all};
 pub use report::{SUPERVISOR_LEAVES, reported, supervisor_is_here};
 pub use retry::{retried, retry_foreseen, retry_left};
-pub use schedule::{NO_SCHEDULES, schedule, schedule_added, schedule_changed, schedule_foreseen, schedules};
+pub use schedule::{
+    NO_SCHEDULES, NOBODY_TICKS, schedule, schedule_added, schedule_changed, schedule_foreseen, schedules,
+};
 pub use send::{sent, signal_advice, signalled};
 pub use set::set;
 pub use start::{foreseen, foreseen_one, full, place};

@@ -5,13 +5,14 @@ use super::measure::{count_of, local};
 use super::screen::{HEADING, Screen, WARNING, colour_of, wrap};
 use super::status::shown;
 use super::table::{Cell, Strip, table};
-use super::words::{age, brief, listed, moment, seconds_until};
+use super::words::{age, brief, listed, moment, seconds_until, took};
 use crate::model::{
     Timestamp,
     calendar::Rhythm,
     health::{Health, LastRun, RunResult},
     id::JobId,
     limit::format_seconds,
+    priority::Priority,
     schedule::{DefinedBy, Definition, Missed, Overlap, Schedule, Task},
     spec::{Input, JobSpec, LeftoverPolicy},
     state::Status,
@@ -22,6 +23,9 @@ use anstyle::Style;
 
 /// There is nothing to list.
 pub const NO_SCHEDULES: &str = "no schedules; bgctl schedule add NAME --every 15m -- COMMAND adds one";
+
+/// Something that recurs was added, and nothing keeps it going.
+pub const NOBODY_TICKS: &str = "nobody ticks, and it does not go on for long without: bgctl init cron --install has cron do it every minute";
 
 /// A line a schedule, and below them what is wrong with the definitions of the settings file.
 pub fn schedules(standings: &[Standing], now: Timestamp, screen: Screen) -> String {
@@ -129,15 +133,6 @@ fn from(one: &Standing) -> &'static str {
 
 fn mistake(one: &Standing) -> Option<String> {
     one.mistake.as_ref().map(|mistake| safe::line(&format!("config.toml:{mistake}")))
-}
-
-/// How long a run took.
-fn took(milliseconds: u64) -> String {
-    match milliseconds {
-        0..1_000 => format!("{milliseconds}ms"),
-        1_000..10_000 => format!("{}.{}s", milliseconds / 1_000, milliseconds % 1_000 / 100),
-        _ => brief(milliseconds / 1_000),
-    }
 }
 
 /// A label and the lines beside it.
@@ -324,6 +319,7 @@ fn work(spec: &JobSpec) -> Vec<Entry> {
         entry("name", spec.name.as_deref().map(safe::line)),
         entry("labels", some(&spec.labels)),
         entry("group", spec.group.clone()),
+        entry("priority", (spec.priority != Priority::Normal).then(|| spec.priority.to_string())),
         entry("key", spec.key.as_ref().map(asked::key)),
         entry("retries", asked::retries(&spec.retry)),
         entry("variables", some(&spec.variables).map(|names| format!("{names} (set by hand)"))),

@@ -116,6 +116,15 @@ pub fn brief(seconds: u64) -> String {
     }
 }
 
+/// How long a run took: `35ms`, `2.5s`, `12m`.
+pub fn took(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds}ms"),
+        1_000..10_000 => format!("{}.{}s", milliseconds / 1_000, milliseconds % 1_000 / 100),
+        _ => brief(milliseconds / 1_000),
+    }
+}
+
 /// How long its last attempt has taken. What it stood still counts: only the present pause is in the index.
 pub fn run_time(job: &Job, now: Timestamp) -> String {
     let seconds = |time: TimeDelta| u64::try_from(time.num_seconds()).unwrap_or(0);
@@ -244,5 +253,18 @@ pub fn called(job: &Called) -> String {
     match &job.name {
         Some(name) => format!("{} {}", fit(&safe::line(name), NAME_CHARS_MAX), job.short),
         None => job.short.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::took;
+
+    #[test]
+    fn how_long_a_run_took_has_the_unit_that_fits() {
+        let all = [(0, "0ms"), (35, "35ms"), (999, "999ms"), (2_560, "2.5s"), (61_000, "1m1s")];
+        for (milliseconds, words) in all {
+            assert_eq!(took(milliseconds), words);
+        }
     }
 }

@@ -43,7 +43,7 @@ fn story() -> Vec<Value> {
         json!({ "event": "hook", "of": 5, "hook": "job", "id": BUILD, "name": "build", "result": "succeeded",
             "exit": { "code": 0 }, "took_ms": 12 }),
         json!({ "event": "hook_failed", "of": 5, "hook": "on_fail", "id": BUILD, "name": "build", "result": "timed_out",
-            "exit": { "signal": 15 }, "took_ms": 30_020, "note": "its time of 30 s was over" }),
+            "exit": { "signal": 15 }, "took_ms": 30_020, "note": "its time of 30s was over" }),
         json!({ "seq": 11, "event": "changed", "id": OTHER, "was": "queued", "status": "cancelled", "schedule": "nightly",
             "change": "decide", "ending": { "why": "cancel", "at": "2026-02-13T10:00:07Z" } }),
         json!({ "seq": 12, "event": "grouped", "group": "gpu", "change": "slots", "slots": 2 }),
@@ -51,6 +51,8 @@ fn story() -> Vec<Value> {
             "times": 7 }),
         json!({ "seq": 14, "event": "health", "was": "ok", "status": "degraded", "reasons": ["11 dead letters"] }),
         json!({ "seq": 15, "event": "removed", "id": BUILD, "was": "failed", "name": "\u{1b}[2Jbuild" }),
+        json!({ "seq": 16, "event": "scheduled", "id": "bg_20260213_eeeeef", "schedule": "weekly", "change": "due",
+            "next_at": "2026-02-20T10:00:00Z" }),
     ]
 }
 
@@ -61,23 +63,28 @@ const STORY: &str = "\
 2026-02-13 10:00:03      4  build aaaaab  an attempt failed (SIGKILL), tried again at 2026-02-13 10:00:08
 2026-02-13 10:00:04      5  build aaaaab  failed: exit code 3; a dead letter now
 2026-02-13 10:00:05      6  build aaaaab  its hook for 5 succeeded
-2026-02-13 10:00:06      7  build aaaaab  hook on_fail for 5 timed out after 30s: its time of 30 s was over
+2026-02-13 10:00:06      7  build aaaaab  hook on_fail for 5 timed out after 30s: its time of 30s was over
 events 8 to 10 are missing: not kept any more, or never written
 2026-02-13 10:00:07     11  cccccd  cancelled
 2026-02-13 10:00:08     12  group gpu  has 2 slots
 2026-02-13 10:00:09     13  7 submissions were refused: 81 wait, and nothing is taken beyond 80
 2026-02-13 10:00:10     14  all in all degraded: 11 dead letters
 2026-02-13 10:00:11     15  \\u{1b}[2Jbuild aaaaab  removed
-2026-02-13 10:00:12     16  of a later version
+2026-02-13 10:00:12     16  schedule weekly  its time has come, next at 2026-02-20 10:00:00
+2026-02-13 10:00:13     17  of a later version
 ";
 
 #[test]
 fn what_happened_is_told_in_words_a_line_each() {
-    let later = json!({ "seq": 16, "event": "of_a_later_version" });
+    let later = json!({ "seq": 17, "event": "of_a_later_version" });
     let user = with_stream(&[story(), vec![later]].concat());
     let ran = user.run(["events"]);
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, STORY, ""));
-    assert_eq!(User::new().run(["events"]).err, "nothing of that kind has happened\n");
+    assert_eq!(
+        with_stream(&story()[..2]).run(["events", "nobody"]).err,
+        "nothing of that kind has happened\n"
+    );
+    assert_eq!(User::new().run(["events"]).err, "nothing has happened yet\n");
 }
 
 #[test]
@@ -167,7 +174,7 @@ fn only_what_was_asked_for_is_told() {
     assert_eq!(numbers(&["--event", "end"]), [4, 5]);
     assert_eq!(numbers(&["--event", "failed", "--event", "hook_failed"]), [5, 7]);
     assert_eq!(numbers(&["--event", "cancelled", "build"]), [] as [u64; 0]);
-    assert_eq!(numbers(&["-n", "2"]), [14, 15]);
+    assert_eq!(numbers(&["-n", "2"]), [15, 16]);
     let ran = user.run(["events", "--event", "submited"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("did you mean submitted?"), "{}", ran.err);

@@ -294,6 +294,45 @@ fn a_run_that_goes_on_is_told_of_when_its_schedule_is_removed() {
 }
 
 #[test]
+fn who_adds_one_while_nobody_ticks_is_told_what_keeps_it_going() {
+    let user = User::new();
+    let first = add(&user, "it", &["--every", "90m", "--", "true"]);
+    assert!(first.err.contains("nobody ticks") && first.err.contains("bgctl init cron"), "{}", first.err);
+    let doctor = user.run(["doctor"]).out;
+    assert!(doctor.contains("and 1 schedule needs it"), "{doctor}");
+    user.ok(["start", "--wait", "--", "true"]);
+    user.ok(["tick"]);
+    assert_eq!(add(&user, "other", &["--every", "90m", "--", "true"]).err, "");
+}
+
+#[test]
+fn a_distance_is_as_far_as_it_was_asked_for() {
+    let user = User::new();
+    let ran = add(&user, "it", &["--every", "9m", "--", "true"]);
+    assert!(
+        ["9m", "8m59s", "8m58s"].iter().any(|left| ran.out.ends_with(&format!("next in {left}\n"))),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn how_urgent_its_runs_are_is_shown() {
+    let user = User::new();
+    add(&user, "it", &[&NEVER_NOW[..], &["--priority", "high", "--", "true"]].concat());
+    let shown = user.ok(["schedule", "show", "it"]);
+    assert!(shown.contains("priority  high\n"), "{shown}");
+}
+
+#[test]
+fn a_section_without_a_command_is_told_the_keys_that_there_are() {
+    let user = User::new();
+    configure(&user, "[schedules.it]\nevery = \"1h\"\n");
+    let ran = user.run(["config", "check"]);
+    assert!(ran.err.contains("argv is a list of words, shell a line for a shell"), "{}", ran.err);
+}
+
+#[test]
 fn what_is_wrong_is_refused_with_its_reason_and_nothing_is_added() {
     let user = User::new();
     let refused = |code: i32, arguments: &[&str], said: &str| {

@@ -218,7 +218,7 @@ fn a_hook_that_hangs_is_ended_with_all_it_started_and_holds_up_no_job() {
     let hooked = user.until_hooked(1).remove(0);
     assert_eq!(
         (&hooked["event"], &hooked["result"], &hooked["note"]),
-        (&json!("hook_failed"), &json!("timed_out"), &json!("its time of 1 s was over"))
+        (&json!("hook_failed"), &json!("timed_out"), &json!("its time of 1s was over"))
     );
     assert!(hooked["took_ms"].as_u64().unwrap() >= 1_000, "{hooked}");
     user.all_gone();
