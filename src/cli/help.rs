@@ -25,7 +25,7 @@ pub const EVERYDAY: [(&str, &[&str]); 30] = [
     ("cancel", &["label", "all", "signal", "no-wait", "nested"]),
     ("wait", &["label", "all", "within", "any", "ready", "json-lines"]),
     ("prune", &["older-than", "keep", "all", "dry-run"]),
-    ("tick", &["dry-run", "json"]),
+    ("tick", &["loop", "dry-run", "json"]),
     ("set", &["name", "label", "timeout", "grace", "stale-after"]),
     ("send", &["no-newline", "eof", "within"]),
     ("signal", &["main"]),

@@ -9,17 +9,20 @@ use super::{
     status::{processes, stuck},
 };
 use crate::model::{
+    Timestamp,
     config::Config,
     facts::{Facts, Head},
     health::HealthStatus,
     id::JobId,
     job::Job,
+    schedule::DefinedBy,
     state::Status,
 };
 use crate::os::clock::Clock;
 use crate::plan::{
     health::Verdict,
     pick::{self, Waits},
+    recur,
 };
 use crate::store::{Store, root::locate};
 use std::cmp::Reverse;
@@ -49,6 +52,8 @@ pub struct Overview {
     pub groups: Vec<Standing>,
     /// Running jobs that need no slot.
     pub services: usize,
+    /// The schedules that somebody defined.
+    pub schedules: Schedules,
     /// The running jobs that got their slot first.
     pub running: Vec<Running>,
     /// The queued jobs that come next, in their order.
@@ -57,6 +62,29 @@ pub struct Overview {
     pub failed: Vec<Job>,
     /// What a person should look at.
     pub attention: Vec<Attention>,
+}
+
+/// The schedules that somebody defined.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Schedules {
+    /// How many there are.
+    pub count: usize,
+    /// How many of them are held back.
+    pub paused: usize,
+    /// The one that is due next, and when.
+    pub next: Option<(String, Timestamp)>,
+}
+
+impl Schedules {
+    fn of(facts: &Facts) -> Self {
+        let own = || facts.schedules().iter().filter(|(_, one)| one.definition.source != DefinedBy::BuiltIn);
+        let due = own().filter_map(|(name, one)| Some((recur::due_at(name, one)?, name)));
+        Self {
+            count: own().count(),
+            paused: own().filter(|(_, one)| one.paused_at.is_some()).count(),
+            next: due.min().map(|(at, name)| (name.clone(), at)),
+        }
+    }
 }
 
 /// A running job.
@@ -119,6 +147,7 @@ pub fn overview() -> Result<Overview, Fault> {
         slots_held: pick::holders_of(&facts, &home.site, None).count(),
         slots_max: home.config.slots,
         groups: standings(&facts, &home),
+        schedules: Schedules::of(&facts),
         services: running.iter().filter(|job| job.spec.service).count(),
         queued: queued(&home, &facts)?,
         failed: failed(&facts)?,
@@ -149,6 +178,7 @@ impl Overview {
             slots_max: Config::default().slots,
             groups: vec![Standing::of_nothing()],
             services: 0,
+            schedules: Schedules::default(),
             running: Vec::new(),
             queued: Vec::new(),
             failed: Vec::new(),

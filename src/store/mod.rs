@@ -89,6 +89,14 @@ impl Follow for Doorbell {
     }
 }
 
+/// Why an index is left alone, in words that go on with its path.
+fn untouched(reason: &Unreadable) -> String {
+    match reason {
+        Unreadable::Damaged(damage) => format!("is damaged: {damage}; it was not touched"),
+        other => format!("was not touched: {other}"),
+    }
+}
+
 /// Why a store cannot do what was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -96,7 +104,7 @@ pub enum StoreError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The index cannot be read, or must not be written.
-    #[error("the index {} was not touched: {reason}", path.display())]
+    #[error("the index {} {}", path.display(), untouched(reason))]
     Unreadable {
         /// The index.
         path: PathBuf,

@@ -3,6 +3,7 @@
 
 mod files;
 mod filesystem;
+mod hooks;
 mod index;
 mod kernel;
 mod lingering;
@@ -148,7 +149,7 @@ type Check = fn(&Ground) -> Vec<Finding>;
 
 /// The checks of the whole installation, in the order in which they are told. Who the root belongs to comes first: a mend of
 /// that lets the others look.
-const CHECKS: [Check; 12] = [
+const CHECKS: [Check; 13] = [
     program::check,
     shell::check,
     ticking::check,
@@ -159,6 +160,7 @@ const CHECKS: [Check; 12] = [
     index::check,
     references::check,
     watchers::check,
+    hooks::check,
     old_program::check,
     files::check,
 ];

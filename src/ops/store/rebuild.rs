@@ -18,8 +18,10 @@ use crate::model::{
 use crate::ops::{
     fault::Fault,
     home::{BrokenConfig, Home},
+    schedule::file,
 };
 use crate::os::clock::Clock;
+use crate::plan::recur;
 use crate::store::{Store, StoreError, rebuild, root::INDEX};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -44,6 +46,9 @@ pub struct Rebuilt {
     pub torn_tables: Vec<&'static str>,
     /// The jobs that are known to have been there, and of which nothing but this is left.
     pub lost: Vec<Lost>,
+    /// The schedules that are known to have been there, and of which nothing is left. What the settings file defines comes back
+    /// with the next tick.
+    pub lost_schedules: Vec<String>,
     /// What the user should be told.
     pub warnings: Vec<String>,
 }
@@ -121,6 +126,7 @@ fn make(home: &Home, text: Option<&[u8]>, rebuilt: &mut Rebuilt) -> Result<Facts
     let facts = salvaged.into_facts(from_files.clone(), stream.last).map_err(refused)?;
     if wanted == Wanted::All {
         rebuilt.lost = lost(&facts, &torn, &stream);
+        rebuilt.lost_schedules = lost_schedules(home, &facts, &stream);
     }
     rebuilt.from_files = from_files;
     Ok(facts)
@@ -153,6 +159,14 @@ fn from_files(
         ids.iter().filter_map(|id| remake(home, runs, id, stream.jobs.get(id))).collect();
     jobs.sort_by_key(|job| job.created_at);
     Ok(jobs)
+}
+
+fn lost_schedules(home: &Home, facts: &Facts, stream: &Stream) -> Vec<String> {
+    let built_in = recur::built_in(&home.config.recurring);
+    let comes_back =
+        |name: &str| built_in.iter().any(|(known, _)| *known == name) || file::is_of_file(home, name);
+    let is_lost = |name: &&String| !facts.schedules().contains_key(*name) && !comes_back(name);
+    stream.schedules.iter().filter(is_lost).cloned().collect()
 }
 
 fn lost(facts: &Facts, torn: &[JobId], stream: &Stream) -> Vec<Lost> {

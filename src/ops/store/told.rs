@@ -2,7 +2,7 @@
 
 use crate::model::{Timestamp, id::JobId, outcome::Outcome, state::Status, stream::Line};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a job stood when the stream mentioned it last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Stream {
     pub jobs: BTreeMap<JobId, Told>,
     /// Those that were.
     pub removed: Vec<JobId>,
+    /// The schedules that were mentioned and not removed.
+    pub schedules: BTreeSet<String>,
     /// The number of its last event.
     pub last: u64,
 }
@@ -33,6 +35,10 @@ struct Said {
     event: String,
     #[serde(default)]
     id: Option<JobId>,
+    #[serde(default)]
+    schedule: Option<String>,
+    #[serde(default)]
+    change: Option<String>,
     #[serde(default)]
     status: Option<Status>,
     #[serde(default)]
@@ -46,9 +52,15 @@ pub fn of(lines: &[Line]) -> Stream {
     let mut stream = Stream::default();
     for line in lines {
         stream.last = line.seq;
-        let Ok(Said { event, id: Some(id), status, name, outcome }) = serde_json::from_str(&line.text) else {
+        let Ok(said) = serde_json::from_str::<Said>(&line.text) else { continue };
+        if let ("scheduled", Some(schedule)) = (said.event.as_str(), &said.schedule) {
+            match said.change.as_deref() {
+                Some("remove") => stream.schedules.remove(schedule),
+                _ => stream.schedules.insert(schedule.clone()),
+            };
             continue;
-        };
+        }
+        let Said { event, id: Some(id), status, name, outcome, .. } = said else { continue };
         if event == "removed" {
             stream.jobs.remove(&id);
             stream.removed.push(id);

@@ -8,7 +8,7 @@ use super::words::{age, brief, jobs, run_time, seconds_until, special, title};
 use crate::model::{Timestamp, id::JobId, job::Job, state::Status};
 use crate::ops::{
     list::{Live, Observed},
-    overview::{Attention, Overview, Queued, Running},
+    overview::{Attention, Overview, Queued, Running, Schedules},
 };
 use crate::plan::pick::Waits;
 use crate::render::safe;
@@ -55,6 +55,7 @@ pub fn overview(overview: &Overview, now: Timestamp, screen: Screen) -> String {
     head.extend(counts(overview, screen, width));
     head.push(fit(&slots(overview), width));
     head.extend(groups(overview).map(|text| fit(&text, width)));
+    head.extend(schedules(overview, now).map(|text| fit(&text, width)));
     let attention = attention(overview, now, screen, width);
     let tables = [running(overview, now), queued(overview, now), failed(overview, now)];
     let taken = head.len() + if attention.is_empty() { 0 } else { attention.len() + 1 };
@@ -118,6 +119,21 @@ fn slots(overview: &Overview) -> String {
     };
     let slots = count_of(overview.slots_max, "slot", "slots");
     format!("{} of {slots} held{services}", overview.slots_held)
+}
+
+/// How many schedules there are, and which is due next.
+fn schedules(overview: &Overview, now: Timestamp) -> Option<String> {
+    let Schedules { count, paused, next } = &overview.schedules;
+    if *count == 0 {
+        return None;
+    }
+    let paused = if *paused > 0 { format!(", {paused} paused") } else { String::new() };
+    let next = next.as_ref().map(|(name, at)| {
+        let left =
+            if *at <= now { "now".to_owned() } else { format!("in {}", brief(seconds_until(now, *at))) };
+        format!("; next is {} {left}", safe::line(name))
+    });
+    Some(format!("{}{paused}{}", count_of(*count, "schedule", "schedules"), next.unwrap_or_default()))
 }
 
 /// The groups beside the default one.

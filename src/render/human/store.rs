@@ -1,5 +1,6 @@
 //! The index as a file, and what came of making it anew.
 
+use super::measure::count_of;
 use super::words::{end_status, jobs, moment, title};
 use crate::model::Timestamp;
 use crate::ops::store::{
@@ -60,6 +61,11 @@ pub fn rebuilt(rebuilt: &Rebuilt) -> String {
         if rebuilt.lost.len() > LOST_MAX {
             text.push_str(&format!("  and {} more\n", rebuilt.lost.len() - LOST_MAX));
         }
+    }
+    if !rebuilt.lost_schedules.is_empty() {
+        let names: Vec<String> = rebuilt.lost_schedules.iter().map(|name| safe::line(name)).collect();
+        let count = count_of(names.len(), "schedule", "schedules");
+        text.push_str(&format!("{count} {would}lost: {}\n", names.join(", ")));
     }
     if let Some(kept) = &rebuilt.kept {
         text.push_str(&format!("the damaged one is kept: {}\n", path(kept)));

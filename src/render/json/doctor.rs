@@ -66,5 +66,6 @@ pub fn rebuilt(rebuilt: &Rebuilt) -> Value {
         "from_files": from_files,
         "torn_tables": rebuilt.torn_tables,
         "lost": lost,
+        "lost_schedules": rebuilt.lost_schedules,
     })
 }

@@ -29,6 +29,11 @@ pub fn overview(overview: &Overview, now: Timestamp) -> Value {
                 "max": overview.slots_max,
                 "services": overview.services,
             },
+            "schedules": {
+                "count": overview.schedules.count,
+                "paused": overview.schedules.paused,
+                "next": overview.schedules.next.as_ref().map(|(name, at)| json!({ "name": name, "due_at": at })),
+            },
             "groups": overview.groups.iter().map(group).collect::<Vec<_>>(),
             "running": running.collect::<Vec<_>>(),
             "queued": queued.collect::<Vec<_>>(),

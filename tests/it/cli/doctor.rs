@@ -580,3 +580,22 @@ fn inotify_instances_that_have_run_out_are_found() {
     let Some(found) = in_changed_world(&user, script, "system") else { return };
     assert!(found[0].0 == "warning" && found[0].1.to_string().contains("max_user_instances"), "{found:?}");
 }
+
+#[test]
+fn a_hook_that_failed_is_a_warning_for_a_day() {
+    let user = User::new();
+    user.ok(["start", "--wait", "--", "true"]);
+    assert!(found(&user, &[], "hooks").is_empty());
+    let stream = user.root().join("events.jsonl");
+    let told = std::fs::read_to_string(&stream).unwrap();
+    let failed = |seq: u32, at: chrono::DateTime<chrono::Utc>| {
+        let at = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        json!({ "seq": seq, "at": at, "event": "hook_failed", "of": 1, "hook": "on_end", "result": "failed" })
+    };
+    let past = chrono::Utc::now() - chrono::TimeDelta::days(2);
+    std::fs::write(&stream, format!("{told}{}\n", failed(90, past))).unwrap();
+    assert!(found(&user, &[], "hooks").is_empty(), "that is past");
+    std::fs::write(&stream, format!("{told}{}\n", failed(91, chrono::Utc::now()))).unwrap();
+    let (result, finding) = only(&user, &[], "hooks");
+    assert_eq!((result.as_str(), &finding["found"]), ("warning", &json!("1 hook failed within a day")));
+}

@@ -330,3 +330,17 @@ fn its_flags_are_the_subcommands_where_there_is_one() {
     let unknown = user.run(["--json", "--nope"]);
     assert_eq!((unknown.code, unknown.json()["command"].as_str()), (2, Some("overview")));
 }
+
+#[test]
+fn schedules_have_a_line_with_the_one_that_is_due_next() {
+    let user = User::new();
+    user.ok(["start", "--wait", "--", "true"]);
+    assert!(!user.ok([] as [&str; 0]).contains("schedule"));
+    user.ok(["schedule", "add", "far", "--every", "30d", "--", "true"]);
+    user.ok(["schedule", "add", "near", "--every", "5d", "--", "true"]);
+    user.ok(["schedule", "pause", "far"]);
+    let text = user.ok([] as [&str; 0]);
+    assert_line(&text, "2 schedules, 1 paused; next is near in 5d");
+    let object = user.run(["--json"]).json();
+    assert_eq!(object["schedules"]["next"]["name"], "near");
+}

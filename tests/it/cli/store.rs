@@ -1,6 +1,6 @@
 //! `bgctl store`: how the index stands, whether it is sound, and making a damaged one anew.
 
-use super::{Held, completed, contents, entry, has_started, index_of};
+use super::{Held, completed, configure, contents, entry, has_started, index_of};
 use crate::support::{User, kill, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -426,4 +426,22 @@ fn many_writers_wait_for_a_rebuild_and_lose_nothing() {
     }
     assert!(ids(&user.index()).is_superset(&started));
     assert_eq!(ids(&user.index()).len(), 15);
+}
+
+#[test]
+fn a_schedule_that_is_lost_is_named_and_one_of_the_settings_comes_back() {
+    let user = User::new();
+    configure(&user, "[schedules.of_file]\nevery = \"1d\"\nargv = [\"true\"]\n");
+    user.ok(["tick"]);
+    user.ok(["schedule", "add", "by_hand", "--every", "1d", "--", "true"]);
+    user.ok(["schedule", "add", "gone", "--every", "1d", "--", "true"]);
+    user.ok(["schedule", "remove", "gone"]);
+    user.ok(["start", "--wait", "--", "true"]);
+    damage(&user, "");
+    let ran = user.run(["store", "rebuild", "--json", "--dry-run"]);
+    assert_eq!(ran.json()["lost_schedules"], json!(["by_hand"]));
+    let text = user.ok(["store", "rebuild"]);
+    assert!(text.contains("1 schedule lost: by_hand\n"), "{text}");
+    user.ok(["tick"]);
+    assert_eq!(user.index()["schedules"]["of_file"]["source"], "file");
 }
