@@ -22,7 +22,7 @@ pub struct TickArgs {
     /// Say what would be done, and do nothing
     #[arg(long, conflicts_with_all = ["stays", "report"])]
     pub dry_run: bool,
-    /// Stay, and tick whenever something can be done, until TERM or INT
+    /// Stay, and tick whenever anything can be done, until TERM or INT
     ///
     /// One is there at a time. HUP makes it look at once. It speaks to systemd where that asks (READY, STATUS, WATCHDOG).
     /// Jobs go on when it leaves.
