@@ -107,6 +107,11 @@ impl Calendar {
         self.cron.describe()
     }
 
+    fn last_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let local: DateTime<Tz> = at.with_timezone(&self.zone);
+        self.cron.find_previous_occurrence(&local, true).ok().map(|last| last.to_utc())
+    }
+
     fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let local: DateTime<Tz> = at.with_timezone(&self.zone);
         self.cron.find_next_occurrence(&local, false).ok().map(|next| next.to_utc())
@@ -185,6 +190,10 @@ impl Rhythm {
         while let Some(next) = self.next_after(latest, first).filter(|next| *next <= now && count < COUNT_MAX)
         {
             (count, latest) = (count + 1, next);
+        }
+        // So many are not counted, but which was the last is known all the same.
+        if let (Self::Cron(calendar), COUNT_MAX) = (self, count) {
+            latest = calendar.last_until(now).unwrap_or(latest);
         }
         Some((count, latest))
     }
@@ -285,8 +294,8 @@ mod tests {
             assert_eq!(rhythm.passed(first, first), Some((1, first)));
             let now = at("2026-02-13T10:10:30Z");
             assert_eq!(rhythm.passed(first, now), Some((11, at("2026-02-13T10:10:00Z"))));
-            let (count, _) = rhythm.passed(first, at("2027-02-13T10:10:30Z")).unwrap();
-            assert_eq!(count, COUNT_MAX, "counting has an end");
+            let passed = rhythm.passed(first, at("2027-02-13T10:10:30Z")).unwrap();
+            assert_eq!(passed, (COUNT_MAX, at("2027-02-13T10:10:00Z")), "counting has an end");
         }
     }
 
