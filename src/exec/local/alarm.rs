@@ -4,41 +4,32 @@
 //! alarm that leaves lets the lock go, looks at the index once more, and takes it again if something came in between: so
 //! what was committed while the lock was held is seen by its holder, and what was committed later finds it free.
 
-use super::failed_to_arm;
+use super::{
+    failed_to_arm,
+    present::{self, Held},
+};
 use crate::exec::ExecError;
 use crate::os::{
-    detach,
     folder::Folder,
     process::{self, Handle, Identity},
-    record_lock,
 };
 use crate::store::root::{ALARM_LOCK, Root};
-use std::ffi::CString;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io;
 use std::time::{Duration, Instant};
 
 /// The hidden subcommand that an alarm runs as: `bgctl __alarm ROOT`.
 pub const ALARM_COMMAND: &str = "__alarm";
 
-/// Longest content of the lock that is read.
-const CONTENT_BYTES_MAX: u64 = 1_024;
-
-/// The lock, held.
-#[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "held for its lock")] File);
-
 /// Takes the lock, and writes down who has it. `None`: another alarm has it.
 pub fn acquire(root: &Root) -> io::Result<Option<Held>> {
     let own = Identity::own()?;
-    take(root.folder(), ALARM_LOCK, Some(own))
+    present::take_as(root.folder(), ALARM_LOCK, Some(own))
 }
 
 /// Takes the lock in the place of an alarm, so that none is launched. Nobody is written down: whoever does that is no alarm,
 /// and when he is part of a job, its end is his.
 pub fn stand_in(root: &Root) -> io::Result<Option<Held>> {
-    take(root.folder(), ALARM_LOCK, None)
+    present::take_as(root.folder(), ALARM_LOCK, None)
 }
 
 /// Ends the alarm that is there, if there is one. One that is killed does no harm: what it had begun, the next pass goes on
@@ -75,49 +66,17 @@ fn wait_for_end(who: Identity, limit: Duration) -> bool {
     true
 }
 
-/// Takes a lock that lives as long as its open file, and writes down who has it. `None`: somebody else has it.
-pub(super) fn take(folder: &Folder, name: &str, who: Option<Identity>) -> io::Result<Option<Held>> {
-    let mut file = folder.open_or_create_file(name, false)?;
-    if !record_lock::try_lock(&file)? {
-        return Ok(None);
-    }
-    let mut line = who.map(|who| serde_json::to_vec(&who)).transpose()?.unwrap_or_default();
-    line.push(b'\n');
-    file.seek(SeekFrom::Start(0))?;
-    // On a full disk nothing can be written; the lock holds all the same.
-    let _ = file.write_all(&line).and_then(|()| file.set_len(line.len() as u64));
-    Ok(Some(Held(file)))
-}
-
 /// Whether an alarm is there.
 pub fn is_there(folder: &Folder) -> io::Result<bool> {
-    folder.open_file(ALARM_LOCK)?.map_or(Ok(false), |file| record_lock::is_held(&file))
+    present::is_held(folder, ALARM_LOCK)
 }
 
 /// Who wrote himself down as the alarm last.
 pub fn recorded(folder: &Folder) -> io::Result<Option<Identity>> {
-    written_down(folder, ALARM_LOCK)
-}
-
-/// Who wrote himself down in a lock's file last.
-pub(super) fn written_down(folder: &Folder, name: &str) -> io::Result<Option<Identity>> {
-    let Some(file) = folder.open_file(name)? else { return Ok(None) };
-    let mut text = Vec::new();
-    file.take(CONTENT_BYTES_MAX).read_to_end(&mut text)?;
-    Ok(serde_json::from_slice(&text).ok())
+    present::recorded(folder, ALARM_LOCK)
 }
 
 /// Launches an alarm, unless one is there.
 pub fn arm(root: &Root, as_orphan: bool) -> Result<(), ExecError> {
-    if is_there(root.folder()).map_err(failed_to_arm)? {
-        return Ok(());
-    }
-    let arguments = [ALARM_COMMAND.as_bytes(), root.path().as_os_str().as_bytes()]
-        .map(|argument| CString::new(argument).unwrap_or_default());
-    let spawned = if as_orphan {
-        detach::spawn_as_orphan(&arguments)
-    } else {
-        detach::spawn(&arguments).map(|_pid| ())
-    };
-    spawned.map_err(failed_to_arm)
+    present::launch(root, ALARM_LOCK, ALARM_COMMAND, as_orphan).map_err(failed_to_arm)
 }

@@ -15,6 +15,7 @@ mod live;
 pub mod log;
 pub mod meta;
 mod pause;
+pub mod present;
 pub mod record;
 pub mod runner;
 pub mod start;

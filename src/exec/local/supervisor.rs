@@ -1,6 +1,9 @@
 //! The supervisor's lock, and what a supervisor that is the first process of a container owes to the dead.
 
-use super::{alarm, record::Record};
+use super::{
+    present::{self, Held},
+    record::Record,
+};
 use crate::model::facts::Facts;
 use crate::os::{
     process::{self, Identity},
@@ -9,17 +12,14 @@ use crate::os::{
 use crate::store::root::{LOOP_LOCK, Root};
 use std::io;
 
-/// The lock, held.
-pub type Held = alarm::Held;
-
 /// Takes the lock, and writes down who has it. `None`: another supervisor has it.
 pub fn acquire(root: &Root) -> io::Result<Option<Held>> {
-    alarm::take(root.folder(), LOOP_LOCK, Some(Identity::own()?))
+    present::take_as(root.folder(), LOOP_LOCK, Some(Identity::own()?))
 }
 
 /// Who wrote himself down as the supervisor last.
 pub fn recorded(root: &Root) -> io::Result<Option<Identity>> {
-    alarm::written_down(root.folder(), LOOP_LOCK)
+    present::recorded(root.folder(), LOOP_LOCK)
 }
 
 /// Lets those go that have ended: watchers that this process launched, and for the first process of a container everybody

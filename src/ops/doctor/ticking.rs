@@ -1,20 +1,17 @@
 //! Whether something calls `bgctl tick`: what is due in more than a moment starts by that alone.
 
 use super::{Finding, Grade, Ground, count};
-use crate::exec::local::alarm;
+use crate::exec::local::{alarm, present};
 use crate::model::{facts::Facts, limit::format_seconds, schedule::DefinedBy};
 use crate::ops::home::Home;
-use crate::os::{answer::said, clock::Clock, record_lock};
-use crate::store::root::LAST_TICK;
+use crate::os::{answer::said, clock::Clock};
+use crate::store::root::{LAST_TICK, LOOP_LOCK};
 use std::path::PathBuf;
 
 const CHECK: &str = "ticking";
 
 /// A tick that is no older than this is one of a row.
 const RECENT_SECONDS: u64 = 5 * 60;
-
-/// The lock of `tick --loop`.
-const LOOP_LOCK: &str = "loop.lock";
 
 const MEND: &str = "bgctl init cron --install has cron call it every minute; bgctl init systemd and bgctl tick --loop are other ways";
 
@@ -26,7 +23,11 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
         || "nothing has ticked yet".to_owned(),
         |age| format!("the last tick was {} ago", format_seconds(age)),
     );
-    if ground.home.as_ref().is_some_and(|home| is_locked(home, LOOP_LOCK)) {
+    if ground
+        .home
+        .as_ref()
+        .is_some_and(|home| present::is_held(home.root.folder(), LOOP_LOCK).unwrap_or(false))
+    {
         return vec![Finding::new(CHECK, Grade::Fine, "bgctl tick --loop runs")];
     }
     if age.is_some_and(|age| age <= RECENT_SECONDS) {
@@ -63,11 +64,6 @@ fn age_of_last_tick(home: &Home) -> Option<u64> {
     let at = home.root.folder().modified(LAST_TICK).ok()??;
     let age = home.clock.now() - crate::model::Timestamp::from(at);
     Some(u64::try_from(age.num_seconds()).unwrap_or(0))
-}
-
-fn is_locked(home: &Home, name: &str) -> bool {
-    let file = home.root.folder().open_file(name).ok().flatten();
-    file.is_some_and(|file| record_lock::is_held(&file).unwrap_or(false))
 }
 
 /// Who would call it.

@@ -15,7 +15,7 @@ use super::{
     report::{Reporter, Told},
     tick::tick_at,
 };
-use crate::exec::{Executor, local::alarm as alarm_lock, local::supervisor};
+use crate::exec::{Executor, local::alarm as alarm_lock, local::present::Held, local::supervisor};
 use crate::model::{Timestamp, claim::ExecutorName, facts::Facts, state::Status};
 use crate::os::{
     clock::Clock,
@@ -92,7 +92,7 @@ pub fn supervise(reports: bool, hear: &mut Hear<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-fn acquire(home: &Home) -> Result<supervisor::Held, Fault> {
+fn acquire(home: &Home) -> Result<Held, Fault> {
     let deadline = home.clock.monotonic() + LOCK_MAX;
     loop {
         if let Some(lock) = supervisor::acquire(&home.root)? {
@@ -122,7 +122,7 @@ struct Supervisor {
     follow: Box<dyn Follow>,
     reports: bool,
     /// The alarm's lock, so that none is launched. Without it there is one more process, and no harm.
-    alarm: Option<alarm_lock::Held>,
+    alarm: Option<Held>,
     watchers: Watchers,
     manager: Manager,
     /// What was told of the last tick.

@@ -1,0 +1,69 @@
+//! Locks that prove that a process is there: the alarm, the supervisor, the runner of hooks. Each lives as long as its open
+//! file, and the file says who took it last.
+
+use crate::os::{detach, folder::Folder, process::Identity, record_lock};
+use crate::store::root::Root;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
+
+/// Longest content of a lock that is read.
+const CONTENT_BYTES_MAX: u64 = 1_024;
+
+/// A lock, held.
+#[derive(Debug)]
+pub struct Held(File);
+
+/// Takes a lock. `None`: somebody else has it.
+pub fn take(folder: &Folder, name: &str) -> io::Result<Option<Held>> {
+    let file = folder.open_or_create_file(name, false)?;
+    Ok(if record_lock::try_lock(&file)? { Some(Held(file)) } else { None })
+}
+
+impl Held {
+    /// Whether nobody has ever written himself down.
+    pub fn is_first(&self) -> io::Result<bool> {
+        Ok(self.0.metadata()?.len() == 0)
+    }
+
+    /// Writes down who has it; `None`: nobody.
+    pub fn write_down(&mut self, who: Option<Identity>) -> io::Result<()> {
+        let mut line = who.map(|who| serde_json::to_vec(&who)).transpose()?.unwrap_or_default();
+        line.push(b'\n');
+        self.0.seek(SeekFrom::Start(0))?;
+        // On a full disk nothing can be written; the lock holds all the same.
+        let _ = self.0.write_all(&line).and_then(|()| self.0.set_len(line.len() as u64));
+        Ok(())
+    }
+}
+
+/// Takes a lock, and writes down who has it, if anybody is to be. `None`: somebody else has it.
+pub fn take_as(folder: &Folder, name: &str, who: Option<Identity>) -> io::Result<Option<Held>> {
+    let Some(mut held) = take(folder, name)? else { return Ok(None) };
+    held.write_down(who)?;
+    Ok(Some(held))
+}
+
+/// Whether somebody holds a lock. Looking takes nothing.
+pub fn is_held(folder: &Folder, name: &str) -> io::Result<bool> {
+    folder.open_file(name)?.map_or(Ok(false), |file| record_lock::is_held(&file))
+}
+
+/// Who wrote himself down in a lock's file last.
+pub fn recorded(folder: &Folder, name: &str) -> io::Result<Option<Identity>> {
+    let Some(file) = folder.open_file(name)? else { return Ok(None) };
+    let mut text = Vec::new();
+    file.take(CONTENT_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text).ok())
+}
+
+/// Launches a process of this program for a root, unless its lock is held.
+pub fn launch(root: &Root, name: &str, subcommand: &str, as_orphan: bool) -> io::Result<()> {
+    if is_held(root.folder(), name)? {
+        return Ok(());
+    }
+    let arguments = [subcommand.as_bytes(), root.path().as_os_str().as_bytes()]
+        .map(|argument| CString::new(argument).unwrap_or_default());
+    if as_orphan { detach::spawn_as_orphan(&arguments) } else { detach::spawn(&arguments).map(drop) }
+}
