@@ -12,6 +12,8 @@ pub mod store;
 
 pub mod exec;
 
+pub mod github;
+
 pub mod pass;
 
 pub mod ops;

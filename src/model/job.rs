@@ -2,6 +2,7 @@
 
 use super::{
     Timestamp,
+    approval::{ANSWERS_MAX, Answer, Verdict, Waiting},
     id::JobId,
     limit::Source,
     outcome::{Ending, Outcome, summarize},
@@ -20,8 +21,13 @@ pub struct Job {
     pub spec: JobSpec,
     /// When it was submitted.
     pub created_at: Timestamp,
-    /// Executions begun so far; the number of the present one while it runs.
+    /// Attempts begun so far; the number of the present one while it runs. One that ended by asking for approval goes on when
+    /// it is approved, and counts from then.
     pub attempt: u32,
+    /// How often it ended by asking for approval.
+    pub interruptions: u32,
+    /// What was answered when it waited for approval, the latest last.
+    pub answers: Vec<Answer>,
     /// What has become of it.
     pub state: State,
     /// A sentence about it from before its end, as a hand-made entry may have one.
@@ -31,10 +37,52 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job that was just submitted.
+    /// A job that was just submitted: it is queued, or waits for approval where it has to be approved first.
     pub fn new(id: JobId, spec: JobSpec, created_at: Timestamp) -> Self {
-        let state = queued(None);
-        Self { id, spec, created_at, attempt: 0, state, note: None, unknown: Unknown::default() }
+        Self::not_before(id, spec, created_at, None)
+    }
+
+    /// The same where it starts no earlier than then.
+    pub fn not_before(
+        id: JobId,
+        spec: JobSpec,
+        created_at: Timestamp,
+        not_before: Option<Timestamp>,
+    ) -> Self {
+        let state = match &spec.gate {
+            None => queued(not_before),
+            Some(gate) => State::WaitingApproval(Box::new(Waiting::new(
+                gate.request(created_at),
+                created_at,
+                not_before,
+            ))),
+        };
+        Self {
+            id,
+            spec,
+            created_at,
+            attempt: 0,
+            interruptions: 0,
+            answers: Vec::new(),
+            state,
+            note: None,
+            unknown: Unknown::default(),
+        }
+    }
+
+    /// The number of its present or last execution, from 1: each begins with a claim, and no two have the same.
+    pub fn execution(&self) -> u32 {
+        self.attempt.saturating_add(self.interruptions)
+    }
+
+    /// What is true of it while it waits for approval.
+    pub fn waiting(&self) -> Option<&Waiting> {
+        if let State::WaitingApproval(waiting) = &self.state { Some(waiting) } else { None }
+    }
+
+    /// Whether somebody approved it, at whatever time.
+    pub fn was_approved(&self) -> bool {
+        self.answers.iter().any(|answer| answer.verdict == Verdict::Approved)
     }
 
     /// The word for its state.
@@ -57,7 +105,7 @@ impl Job {
         match &self.state {
             State::Queued { paused_at, .. } => *paused_at,
             State::Running(run) => run.paused_at,
-            State::WaitingApproval | State::Ended(_) => None,
+            State::WaitingApproval(_) | State::Ended(_) => None,
         }
     }
 
@@ -71,7 +119,7 @@ impl Job {
         match &self.state {
             State::Running(run) => run.ending.as_ref(),
             State::Ended(end) => end.ending.as_ref(),
-            State::Queued { .. } | State::WaitingApproval => None,
+            State::Queued { .. } | State::WaitingApproval(_) => None,
         }
     }
 
@@ -115,7 +163,20 @@ impl Job {
                 Change::End { summary, .. } if state.status() == Status::Queued => {
                     self.note.clone_from(summary);
                 }
+                Change::End { .. } if state.status() == Status::WaitingApproval => {
+                    self.attempt = self.attempt.saturating_sub(1);
+                    self.interruptions = self.interruptions.saturating_add(1);
+                    self.note = None;
+                }
                 _ => {}
+            }
+            if let Some((answer, summary)) = self.answer(change) {
+                if let State::Ended(end) = state {
+                    end.summary = Some(summary);
+                }
+                self.answers.push(answer);
+                let surplus = self.answers.len().saturating_sub(ANSWERS_MAX);
+                self.answers.drain(..surplus);
             }
             if let State::Ended(end) = state {
                 self.tell_of_attempts(end);
@@ -124,6 +185,24 @@ impl Job {
             self.state = state.clone();
         }
         decision
+    }
+
+    /// What a change answers to what it waits for, and the sentence about that.
+    fn answer(&self, change: &Change) -> Option<(Answer, String)> {
+        let waiting = self.waiting()?;
+        let (verdict, at, by, note) = match change {
+            Change::Approve { at, by, said_at, note } => {
+                (Verdict::Approved, said_at.unwrap_or(*at), Some(by.clone()), note.clone())
+            }
+            Change::Decline { at, by, said_at, note } => {
+                (Verdict::Declined, said_at.unwrap_or(*at), Some(by.clone()), note.clone())
+            }
+            Change::Expire { at } => (Verdict::Expired, *at, None, None),
+            _ => return None,
+        };
+        let answer = Answer { verdict, on: waiting.on(), at, by, note };
+        let summary = answer.summary(waiting.request.ttl_seconds);
+        Some((answer, summary))
     }
 
     /// What was cancelled between two attempts had run: its sentence says so, and how the last one went.

@@ -4,6 +4,7 @@
 //! no process; instants, ids and texts arrive as arguments. It never decides what ought to happen: that is
 //! the room `plan`.
 
+pub mod approval;
 pub mod bytes;
 pub mod calendar;
 pub mod claim;

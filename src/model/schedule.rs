@@ -158,6 +158,11 @@ impl Schedule {
     pub fn env(&self) -> Option<&str> {
         self.spec()?.env.as_deref()
     }
+
+    /// Whether each of its runs has to be approved.
+    pub fn is_gated(&self) -> bool {
+        self.spec().is_some_and(|spec| spec.gate.is_some())
+    }
 }
 
 /// What can be done to a schedule.

@@ -1,8 +1,8 @@
 //! What somebody asked to have run: one type for flags, and later for batch lines, schedules and other clients.
 
 use super::{
-    bytes::Bytes, dependency::Dependency, id::JobId, key::Key, limit::Limits, priority::Priority,
-    retry::Retry,
+    approval::Gate, bytes::Bytes, dependency::Dependency, id::JobId, key::Key, limit::Limits,
+    priority::Priority, retry::Retry,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,8 @@ pub struct JobSpec {
     pub schedule: Option<String>,
     /// What is executed when it has ended, whatever its end; no part of the job.
     pub on_end: Option<Vec<Bytes>>,
+    /// Who has to approve it before it runs.
+    pub gate: Option<Gate>,
 }
 
 impl JobSpec {
@@ -133,6 +135,7 @@ impl JobSpec {
             session: None,
             schedule: None,
             on_end: None,
+            gate: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{
     Timestamp,
+    approval::{Asked, Request, Waiting},
     claim::Claim,
     outcome::{Ending, Exit, Outcome, Why},
 };
@@ -81,7 +82,7 @@ pub enum State {
     /// Holds a slot.
     Running(Run),
     /// Waits for a person.
-    WaitingApproval,
+    WaitingApproval(Box<Waiting>),
     /// Has ended.
     Ended(End),
 }
@@ -95,8 +96,8 @@ pub struct Run {
     pub claim: Option<Claim>,
     /// The committed intent to end it.
     pub ending: Option<Ending>,
-    /// Whether it asked for approval while it ran.
-    pub asked_approval: bool,
+    /// What it asked while it ran: it waits for the answer once it has exited with 0.
+    pub asked: Option<Box<Request>>,
     /// Since when its processes are to stand still.
     pub paused_at: Option<Timestamp>,
     /// Since when nothing more is to come through its pipe.
@@ -188,15 +189,53 @@ pub enum Change {
         not_before: Option<Timestamp>,
     },
     /// While it runs, it asks for approval of what comes next.
-    AskApproval,
-    /// A person approved.
-    Approve,
-    /// A person declined.
-    Decline {
+    AskApproval {
+        /// What is asked.
+        request: Box<Request>,
+    },
+    /// The asking on GitHub has come so far.
+    Ask {
+        /// How far.
+        asked: Asked,
+    },
+    /// This keeps an answer from being seen, or from counting; nothing does where nothing is said.
+    Hinder {
+        /// Why, in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<String>,
+    },
+    /// It was said that the time for an answer is nearly over.
+    WarnExpiry {
         /// When.
         at: Timestamp,
-        /// Who and why, in words.
-        note: String,
+        /// Until when an answer can be given.
+        expires_at: Timestamp,
+    },
+    /// A person approved.
+    Approve {
+        /// When, by the clock here.
+        at: Timestamp,
+        /// Whose account it was.
+        by: String,
+        /// When it was said, by the clock of where it was said, if that is another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<Timestamp>,
+        /// Why, in the person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// A person declined.
+    Decline {
+        /// When, by the clock here.
+        at: Timestamp,
+        /// Whose account it was.
+        by: String,
+        /// When it was said, by the clock of where it was said, if that is another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at: Option<Timestamp>,
+        /// Why, in the person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// Nobody decided in time.
     Expire {
@@ -228,6 +267,7 @@ pub enum Decision {
 /// The signal that nothing can refuse (`signal(7)`).
 const KILL: i32 = 9;
 
+const WAITS_NOT: &str = "it does not wait for approval";
 const HAS_ENDED: &str = "it has ended already";
 const IS_NOT_RUNNING: &str = "it is not running";
 const IS_PAUSED: &str = "it is paused already";
@@ -245,7 +285,7 @@ impl State {
         match self {
             Self::Queued { .. } => Status::Queued,
             Self::Running(_) => Status::Running,
-            Self::WaitingApproval => Status::WaitingApproval,
+            Self::WaitingApproval(_) => Status::WaitingApproval,
             Self::Ended(end) => match end.verdict {
                 Verdict::Completed => Status::Completed,
                 Verdict::Failed => Status::Failed,
@@ -259,7 +299,7 @@ impl State {
         match self {
             Self::Queued { not_before, paused_at } => next_of_queued(*not_before, *paused_at, change),
             Self::Running(run) => next_of_running(run, change),
-            Self::WaitingApproval => next_of_waiting(change),
+            Self::WaitingApproval(waiting) => next_of_waiting(waiting, change),
             Self::Ended(end) => next_of_ended(end, change),
         }
     }
@@ -272,7 +312,7 @@ fn next_of_queued(not_before: Option<Timestamp>, paused_at: Option<Timestamp>, c
             started_at: *at,
             claim: Some(claim.clone()),
             ending: None,
-            asked_approval: false,
+            asked: None,
             paused_at: None,
             stdin_closed_at: None,
         })),
@@ -288,10 +328,13 @@ fn next_of_queued(not_before: Option<Timestamp>, paused_at: Option<Timestamp>, c
             Decision::To(State::Queued { not_before: *not_before, paused_at })
         }
         Change::CloseInput { .. } => Decision::Refused(IS_NOT_RUNNING),
-        Change::AskApproval => Decision::Refused("only a running job asks for approval"),
-        Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
-            Decision::Refused("it does not wait for approval")
-        }
+        Change::AskApproval { .. } => Decision::Refused("only a running job asks for approval"),
+        Change::Ask { .. }
+        | Change::Hinder { .. }
+        | Change::WarnExpiry { .. }
+        | Change::Approve { .. }
+        | Change::Decline { .. }
+        | Change::Expire { .. } => Decision::Refused(WAITS_NOT),
         Change::Enrich { .. } | Change::ClearDeadLetter => Decision::Refused(HAS_NOT_ENDED),
     }
 }
@@ -318,11 +361,17 @@ fn next_of_running(run: &Run, change: &Change) -> Decision {
             Decision::To(State::Running(Run { stdin_closed_at: Some(*at), ..run.clone() }))
         }
         Change::Reschedule { .. } => Decision::Refused("it has begun"),
-        Change::AskApproval if run.asked_approval => Decision::NoOp("it has asked already"),
-        Change::AskApproval => Decision::To(State::Running(Run { asked_approval: true, ..run.clone() })),
-        Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
-            Decision::Refused("it does not wait for approval")
+        Change::AskApproval { .. } if run.ending.is_some() => Decision::Refused("it is being ended"),
+        Change::AskApproval { .. } if run.asked.is_some() => Decision::NoOp("it has asked already"),
+        Change::AskApproval { request } => {
+            Decision::To(State::Running(Run { asked: Some(request.clone()), ..run.clone() }))
         }
+        Change::Ask { .. }
+        | Change::Hinder { .. }
+        | Change::WarnExpiry { .. }
+        | Change::Approve { .. }
+        | Change::Decline { .. }
+        | Change::Expire { .. } => Decision::Refused(WAITS_NOT),
         Change::Enrich { .. } | Change::ClearDeadLetter => Decision::Refused(HAS_NOT_ENDED),
     }
 }
@@ -356,7 +405,7 @@ fn end_of_running(
     let verdict = match (intent, &outcome.exit) {
         (Some(Why::Cancel | Why::Stale | Why::Replace | Why::Dependency), _) => Verdict::Cancelled,
         (Some(Why::Timeout), _) => Verdict::Failed,
-        (None, Exit::Code(0)) if run.asked_approval => return Decision::To(State::WaitingApproval),
+        (None, Exit::Code(0)) if run.asked.is_some() => return wait_for_answer(run, outcome.at),
         (None, Exit::Code(0) | Exit::NotExecuted) => Verdict::Completed,
         (None, _) => Verdict::Failed,
     };
@@ -375,7 +424,14 @@ fn end_of_running(
     }))
 }
 
-fn next_of_waiting(change: &Change) -> Decision {
+/// A job that asked has exited with 0: now somebody has to answer.
+fn wait_for_answer(run: &Run, at: Timestamp) -> Decision {
+    let Some(request) = &run.asked else { return Decision::Refused("it has not asked") };
+    Decision::To(State::WaitingApproval(Box::new(Waiting::new((**request).clone(), at, None))))
+}
+
+fn next_of_waiting(waiting: &Waiting, change: &Change) -> Decision {
+    let with = |waiting: Waiting| Decision::To(State::WaitingApproval(Box::new(waiting)));
     match change {
         Change::Claim { .. } => Decision::Refused("it waits for approval"),
         Change::GiveBack => Decision::NoOp("it holds no slot"),
@@ -385,9 +441,15 @@ fn next_of_waiting(change: &Change) -> Decision {
         Change::CloseInput { .. } => Decision::Refused(IS_NOT_RUNNING),
         Change::Resume => Decision::NoOp(IS_NOT_PAUSED),
         Change::Reschedule { .. } => Decision::Refused("it waits for approval"),
-        Change::AskApproval => Decision::NoOp("it waits for approval already"),
-        Change::Approve => Decision::To(queued(None)),
-        Change::Decline { at, note } => Decision::To(ended_unrun(Verdict::Cancelled, *at, note)),
+        Change::AskApproval { .. } => Decision::NoOp("it waits for approval already"),
+        Change::Ask { asked } if *asked == waiting.asked => Decision::NoOp("it is so already"),
+        Change::Ask { asked } => with(Waiting { asked: asked.clone(), ..waiting.clone() }),
+        Change::Hinder { trouble } if *trouble == waiting.trouble => Decision::NoOp("it is so already"),
+        Change::Hinder { trouble } => with(Waiting { trouble: trouble.clone(), ..waiting.clone() }),
+        Change::WarnExpiry { .. } if waiting.warned_at.is_some() => Decision::NoOp("it was said already"),
+        Change::WarnExpiry { at, .. } => with(Waiting { warned_at: Some(*at), ..waiting.clone() }),
+        Change::Approve { .. } => Decision::To(queued(waiting.not_before)),
+        Change::Decline { at, .. } => Decision::To(ended_unrun(Verdict::Cancelled, *at, "declined")),
         Change::Expire { at } => {
             Decision::To(ended_unrun(Verdict::Failed, *at, "nobody approved it in time"))
         }
@@ -397,12 +459,17 @@ fn next_of_waiting(change: &Change) -> Decision {
 
 fn next_of_ended(end: &End, change: &Change) -> Decision {
     match change {
-        Change::Claim { .. } | Change::AskApproval | Change::CloseInput { .. } => {
+        Change::Claim { .. } | Change::AskApproval { .. } | Change::CloseInput { .. } => {
             Decision::Refused(HAS_ENDED)
         }
         Change::Pause { .. } | Change::Resume | Change::Reschedule { .. } => Decision::Refused(HAS_ENDED),
         Change::GiveBack | Change::Decide { .. } | Change::End { .. } => Decision::NoOp(HAS_ENDED),
-        Change::Approve | Change::Decline { .. } | Change::Expire { .. } => Decision::Refused(HAS_ENDED),
+        Change::Ask { .. }
+        | Change::Hinder { .. }
+        | Change::WarnExpiry { .. }
+        | Change::Approve { .. }
+        | Change::Decline { .. }
+        | Change::Expire { .. } => Decision::Refused(HAS_ENDED),
         Change::ClearDeadLetter if !end.dead_letter => Decision::NoOp("it is no dead letter"),
         Change::ClearDeadLetter => Decision::To(State::Ended(End { dead_letter: false, ..end.clone() })),
         Change::Enrich { ended_at, summary } => {

@@ -346,7 +346,7 @@ impl Patience {
         if !waited_enough {
             return Ok(Judgement::Wait);
         }
-        let attempt = record.attempt(job.attempt)?;
+        let attempt = record.attempt(job.execution())?;
         // Nobody says what it is, and nobody has done anything since the watcher was replaced: it is named itself.
         let silent = self.evicted && self.sign.1.elapsed() > grace + SILENCE_MAX + STUCK_MAX;
         let watcher = attempt.watcher.filter(|_| silent).map(|watcher| Leftover {

@@ -196,7 +196,7 @@ fn look(home: &Home) -> Result<(Facts, Seen), StoreError> {
         }
         let again = store.read()?;
         let attempt =
-            |facts: &Facts, id: &JobId| facts.running().find(|job| job.id == *id).map(|job| job.attempt);
+            |facts: &Facts, id: &JobId| facts.running().find(|job| job.id == *id).map(Job::execution);
         let has_moved = amiss.jobs().any(|id| attempt(&facts, id) != attempt(&again, id));
         facts = again;
         if !has_moved {

@@ -236,7 +236,7 @@ fn wait_until_settled(
 fn settled(home: &Home, job: &Job, wanted: Wanted) -> Result<bool, Fault> {
     let Some(runs) = home.root.existing_runs()? else { return Ok(false) };
     let Some(record) = Record::open(runs, &job.id)? else { return Ok(false) };
-    let attempt = record.attempt(job.attempt)?;
+    let attempt = record.attempt(job.execution())?;
     Ok(match wanted {
         Wanted::Paused => attempt.paused_since_ms.is_some(),
         Wanted::Resumed => !attempt.pausing,

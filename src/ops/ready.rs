@@ -4,7 +4,7 @@ use super::{
     attend::Attendance,
     fault::{Code, Fault},
     home::Home,
-    logs::{BLOCK_BYTES, Bell, Block, LogReader, part},
+    logs::{BLOCK_BYTES, Bell, Block, LogReader, present_part},
     wait::{Left, STILL_GOING_ON, exit_code},
 };
 use crate::model::{facts::Facts, id::JobId, job::Job};
@@ -197,12 +197,12 @@ impl<'a> Search<'a> {
 
     fn search(&mut self, home: &Home, job: &Job, buffer: &mut [u8]) -> Result<Found, Fault> {
         // A job that waits for its next attempt has none at present.
-        let present = (job.run().is_some() || job.end().is_some()) && job.attempt > 0;
+        let present = (job.run().is_some() || job.end().is_some()) && job.execution() > 0;
         let Some(log) = self.log.as_mut().filter(|_| present) else { return Ok(Found::Nothing) };
         let mut at = match self.at {
-            Some((attempt, at)) if attempt == job.attempt => at,
+            Some((execution, at)) if execution == job.execution() => at,
             _ => {
-                let Some(part) = part(home, job, job.attempt)? else { return Ok(Found::Nothing) };
+                let Some(part) = present_part(home, job)? else { return Ok(Found::Nothing) };
                 self.lines.begin_anew();
                 part.from
             }
@@ -224,12 +224,12 @@ impl<'a> Search<'a> {
                     at = if log.left_out()?.is_some() { end } else { 0 };
                 }
                 Block::Emptied { .. } | Block::End => {
-                    self.at = Some((job.attempt, at));
+                    self.at = Some((job.execution(), at));
                     return Ok(if self.lines.begun_line_matches() { Found::Line } else { Found::Nothing });
                 }
             }
         }
-        self.at = Some((job.attempt, at));
+        self.at = Some((job.execution(), at));
         Ok(Found::More)
     }
 }

@@ -176,7 +176,7 @@ impl Sending<'_> {
                 // Since the pipe is open the job cannot see its end: if nobody had closed it by now, nobody has before.
                 Ok(Some(pipe)) => {
                     let now = receiver(self.home, self.id)?;
-                    if now.attempt == job.attempt && !input::is_closed(&now) {
+                    if now.execution() == job.execution() && !input::is_closed(&now) {
                         return Ok(pipe);
                     }
                     continue;
@@ -206,7 +206,7 @@ impl Sending<'_> {
     fn has_started(&self, job: &Job) -> Result<bool, Fault> {
         let Some(runs) = self.home.root.existing_runs()? else { return Ok(false) };
         let Some(record) = Record::open(runs, self.id)? else { return Ok(false) };
-        Ok(record.attempt(job.attempt)?.started)
+        Ok(record.attempt(job.execution())?.started)
     }
 
     /// Copies our own input, as it comes. The job's end ends the wait for more.
@@ -311,7 +311,7 @@ impl Sending<'_> {
     fn has_left(&self, job: &Job) -> bool {
         let main = || -> Option<Identity> {
             let runs = self.home.root.existing_runs().ok()??;
-            Record::open(runs, self.id).ok()??.attempt(job.attempt).ok()?.process
+            Record::open(runs, self.id).ok()??.attempt(job.execution()).ok()?.process
         };
         let Some(main) = main().filter(|_| job.run().is_some()) else { return true };
         let deadline = Instant::now() + ENDS_WITHIN;
@@ -381,7 +381,7 @@ fn close(home: &Home, id: &JobId, decided: &mut Decided) -> Result<InputState, F
         let Some(job) = job.filter(|job| job.run().is_some()) else { return Ok(InputState::Closed) };
         let record = home.root.existing_runs()?.map_or(Ok(None), |runs| Record::open(runs, id))?;
         if record
-            .map_or(Ok(false), |record| record.attempt(job.attempt).map(|attempt| attempt.input_closed))?
+            .map_or(Ok(false), |record| record.attempt(job.execution()).map(|attempt| attempt.input_closed))?
         {
             return Ok(InputState::Closed);
         }

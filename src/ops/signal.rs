@@ -119,6 +119,6 @@ fn unfit(home: &Home, job: &Job, request: &Request) -> Option<SignalResult> {
 fn main_process(home: &Home, job: &Job) -> Result<Option<Identity>, Fault> {
     let Some(runs) = home.root.existing_runs()? else { return Ok(None) };
     let Some(record) = Record::open(runs, &job.id)? else { return Ok(None) };
-    let attempt = record.attempt(job.attempt)?;
+    let attempt = record.attempt(job.execution())?;
     Ok(attempt.process.filter(|_| attempt.started))
 }

@@ -220,7 +220,7 @@ pub fn stuck(home: &Home, job: &Job) -> Vec<Leftover> {
     }
     let runs = home.root.existing_runs().ok().flatten();
     let record = runs.and_then(|runs| Record::open(runs, &job.id).ok().flatten());
-    let named = record.and_then(|record| record.attempt(job.attempt).ok()).map(|attempt| attempt.stuck);
+    let named = record.and_then(|record| record.attempt(job.execution()).ok()).map(|attempt| attempt.stuck);
     named.unwrap_or_default().into_iter().filter(lives).collect()
 }
 
@@ -234,18 +234,18 @@ fn attempts(job: &Job, meta: Option<&Meta>, recorded: &[record::Attempt]) -> Vec
     let told = meta.map(|meta| &meta.attempts[..]).unwrap_or_default();
     let in_index = job.started_at().is_some() || job.end().is_some_and(|end| end.outcome.is_some());
     // An entry made by hand may not count its attempts.
-    let last = if in_index { job.attempt.max(1) } else { job.attempt.saturating_add(1) };
+    let last = if in_index { job.execution().max(1) } else { job.execution().saturating_add(1) };
     let mut attempts: Vec<Attempt> =
-        told.iter().filter(|one| one.attempt < last).map(|one| of_snapshot(job, one)).collect();
+        told.iter().filter(|one| one.execution() < last).map(|one| of_snapshot(job, one)).collect();
     for (place, one) in recorded.iter().enumerate().filter(|(_, one)| one.number < last) {
-        if attempts.iter().all(|known| known.number != one.number) {
+        if told.iter().all(|known| known.execution() != one.number) {
             attempts.push(of_record(job, one, recorded.get(place + 1)));
         }
     }
     attempts.sort_by_key(|one| one.number);
     if in_index {
-        let log = told.iter().find(|one| one.attempt == last).map(|one| (one.log_from, one.log_to));
-        attempts.push(of_index(job, last, log));
+        let log = told.iter().find(|one| one.execution() == last).map(|one| (one.log_from, one.log_to));
+        attempts.push(of_index(job, job.attempt.max(1), log));
     }
     attempts
 }

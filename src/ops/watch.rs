@@ -118,7 +118,7 @@ fn try_commit(home: &Home, id: &JobId, watched: &Watched) -> Result<(Standing, D
 }
 
 fn end(draft: &mut Draft, id: &JobId, watched: &Watched) -> Result<Standing, Damage> {
-    let running = |job: &Job| job.run().is_some() && job.attempt == watched.attempt;
+    let running = |job: &Job| job.run().is_some() && job.execution() == watched.attempt;
     let Some(job) = draft.facts().job(id)?.filter(running) else { return Ok(Standing::Committed) };
     let told = job.run().is_some_and(|run| run.ending.is_some());
     if told && watched.ending.is_none() && watched.outcome.leftovers_left {

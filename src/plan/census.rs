@@ -56,7 +56,7 @@ impl Census {
 
     /// Notes what was seen of a job as it was then.
     pub fn note(&mut self, job: &Job, sighting: Sighting) {
-        self.0.insert(job.id.clone(), (job.attempt, sighting));
+        self.0.insert(job.id.clone(), (job.execution(), sighting));
     }
 
     /// Forgets what was seen of a job.
@@ -66,6 +66,9 @@ impl Census {
 
     /// What was seen of a job's present attempt.
     pub fn of(&self, job: &Job) -> Option<&Sighting> {
-        self.0.get(&job.id).filter(|(attempt, _)| *attempt == job.attempt).map(|(_, sighting)| sighting)
+        self.0
+            .get(&job.id)
+            .filter(|(execution, _)| *execution == job.execution())
+            .map(|(_, sighting)| sighting)
     }
 }

@@ -18,6 +18,7 @@ pub mod rescue;
 pub mod retain;
 pub mod retry;
 pub mod shed;
+pub mod verdict;
 
 use crate::model::{
     Timestamp,

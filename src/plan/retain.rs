@@ -258,6 +258,8 @@ mod tests {
             pipe: false,
             schedule: None,
             hooked: false,
+            waiting: None,
+            gated: false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use bgctl::model::{
     Timestamp,
+    approval::{Asked, On, Request, Waiting},
     claim::{Claim, ExecutorName, Site},
     outcome::{Ending, Exit, Outcome, Why},
     state::{Change, Decision, End, Run, State, Status, Verdict, queued},
@@ -29,7 +30,7 @@ fn run() -> Run {
         started_at: at(1),
         claim: Some(claim()),
         ending: None,
-        asked_approval: false,
+        asked: None,
         paused_at: None,
         stdin_closed_at: None,
     }
@@ -64,7 +65,7 @@ fn every_why() -> Vec<Why> {
 }
 
 /// The kinds of change. The match makes a new one a compile error here, and the test wants a row for each.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 17] = [
     "claim",
     "give back",
     "decide",
@@ -79,6 +80,9 @@ const KINDS: [&str; 14] = [
     "clear dead letter",
     "close input",
     "reschedule",
+    "ask",
+    "hinder",
+    "warn of expiry",
 ];
 
 fn kind(change: &Change) -> &'static str {
@@ -87,8 +91,8 @@ fn kind(change: &Change) -> &'static str {
         Change::GiveBack => KINDS[1],
         Change::Decide { .. } => KINDS[2],
         Change::End { .. } => KINDS[3],
-        Change::AskApproval => KINDS[4],
-        Change::Approve => KINDS[5],
+        Change::AskApproval { .. } => KINDS[4],
+        Change::Approve { .. } => KINDS[5],
         Change::Decline { .. } => KINDS[6],
         Change::Expire { .. } => KINDS[7],
         Change::Enrich { .. } => KINDS[8],
@@ -97,6 +101,9 @@ fn kind(change: &Change) -> &'static str {
         Change::ClearDeadLetter => KINDS[11],
         Change::CloseInput { .. } => KINDS[12],
         Change::Reschedule { .. } => KINDS[13],
+        Change::Ask { .. } => KINDS[14],
+        Change::Hinder { .. } => KINDS[15],
+        Change::WarnExpiry { .. } => KINDS[16],
     }
 }
 
@@ -121,6 +128,8 @@ struct Row {
     paused: bool,
     /// Whether the failed jobs are dead letters.
     dead: bool,
+    /// Whether it was said to waiting jobs that their time is nearly over.
+    warned: bool,
     runs: Vec<Run>,
     changes: Vec<Change>,
 }
@@ -134,6 +143,7 @@ fn row(
         name,
         paused: false,
         dead: false,
+        warned: false,
         runs: runs.into_iter().collect(),
         changes: changes.into_iter().collect(),
     }
@@ -151,7 +161,31 @@ fn plain() -> Vec<Run> {
 }
 
 fn asked() -> Run {
-    Run { asked_approval: true, ..run() }
+    Run { asked: Some(Box::new(request())), ..run() }
+}
+
+fn request() -> Request {
+    Request { on: On::Local, at: at(2), ttl_seconds: Some(600), reason: None, hash: "h".into() }
+}
+
+fn waiting() -> Waiting {
+    Waiting::new(request(), at(4), Some(at(45)))
+}
+
+fn ask_approval() -> Change {
+    Change::AskApproval { request: Box::new(request()) }
+}
+
+fn approve() -> Change {
+    Change::Approve { at: at(7), by: "ann".into(), said_at: None, note: None }
+}
+
+fn decline() -> Change {
+    Change::Decline { at: at(7), by: "ann".into(), said_at: None, note: Some("no".into()) }
+}
+
+fn warn_expiry() -> Change {
+    Change::WarnExpiry { at: at(6), expires_at: at(14) }
 }
 
 fn told(why: Why, signal: Option<i32>) -> Vec<Run> {
@@ -246,10 +280,17 @@ fn rows() -> Vec<Row> {
         ),
         row("reschedule", plain(), [Change::Reschedule { not_before: Some(at(50)) }]),
         paused_row("reschedule while it is paused", [Change::Reschedule { not_before: Some(at(50)) }]),
-        row("ask approval", [run()], [Change::AskApproval]),
-        row("ask approval after asking for approval", [asked()], [Change::AskApproval]),
-        row("approve", plain(), [Change::Approve]),
-        row("decline", plain(), [Change::Decline { at: at(7), note: "no".into() }]),
+        row("ask approval", [run()], [ask_approval()]),
+        row("ask approval after asking for approval", [asked()], [ask_approval()]),
+        row("ask approval after an intent", told_one_of(&any_why, None), [ask_approval()]),
+        row("ask", plain(), [Change::Ask { asked: Asked::Begun { at: at(5) } }]),
+        row("ask with nothing new", plain(), [Change::Ask { asked: Asked::NotYet }]),
+        row("hinder", plain(), [Change::Hinder { trouble: Some("no network".into()) }]),
+        row("hinder with nothing new", plain(), [Change::Hinder { trouble: None }]),
+        row("warn of expiry", plain(), [warn_expiry()]),
+        Row { warned: true, ..row("warn of expiry after that was said", plain(), [warn_expiry()]) },
+        row("approve", plain(), [approve()]),
+        row("decline", plain(), [decline()]),
         row("expire", plain(), [Change::Expire { at: at(7) }]),
         row(
             "enrich with something new",
@@ -287,7 +328,10 @@ fn states(status: Status, row: &Row) -> Vec<State> {
             [None, Some(at(40))].map(|not_before| State::Queued { not_before, paused_at }).into()
         }
         Status::Running => row.runs.iter().cloned().map(State::Running).collect(),
-        Status::WaitingApproval => vec![State::WaitingApproval],
+        Status::WaitingApproval => {
+            let warned_at = row.warned.then(|| at(5));
+            vec![State::WaitingApproval(Box::new(Waiting { warned_at, ..waiting() }))]
+        }
         Status::Completed => ended(Verdict::Completed),
         Status::Failed => {
             let dead = |state| match state {
@@ -474,17 +518,17 @@ fn a_failure_with_attempts_left_waits_for_the_instant_it_was_given() {
 }
 
 #[test]
-fn an_approved_job_may_start_at_once_and_a_declined_one_says_why() {
-    let waiting = State::WaitingApproval;
-    assert_eq!(to(&waiting, &Change::Approve), queued(None));
-    let declined = to_end(&waiting, &Change::Decline { at: at(7), note: "ann: not today".into() });
-    assert_eq!((declined.at, declined.summary.as_deref()), (Some(at(7)), Some("ann: not today")));
+fn an_approved_job_may_start_when_it_was_to_and_a_declined_one_has_ended() {
+    let waiting = State::WaitingApproval(Box::new(waiting()));
+    assert_eq!(to(&waiting, &approve()), queued(Some(at(45))));
+    let declined = to_end(&waiting, &decline());
+    assert_eq!((declined.at, declined.summary.as_deref()), (Some(at(7)), Some("declined")));
     assert!(to_end(&waiting, &Change::Expire { at: at(7) }).summary.is_some());
 }
 
 #[test]
 fn what_is_cancelled_before_it_ran_keeps_the_reason() {
-    for state in [queued(None), State::WaitingApproval] {
+    for state in [queued(None), State::WaitingApproval(Box::new(waiting()))] {
         let ending =
             Ending { note: Some("bg_20260213_abc234 failed".into()), ..ending(Why::Dependency, None) };
         let end = to_end(&state, &Change::Decide { ending: ending.clone() });

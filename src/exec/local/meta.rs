@@ -46,8 +46,11 @@ pub struct Meta {
 /// One attempt.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct AttemptMeta {
-    /// Which, from 1.
+    /// Which, from 1. One that was interrupted, to ask for approval, is there once for each of its parts.
     pub attempt: u32,
+    /// Which execution of the job it was, from 1, where that is another number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<u32>,
     /// When it got its slot.
     pub started_at: Option<Timestamp>,
     /// When its last process was gone.
@@ -75,6 +78,13 @@ pub struct Facts<'a> {
     pub outcome: &'a Outcome,
 }
 
+impl AttemptMeta {
+    /// Which execution of the job it was, from 1.
+    pub fn execution(&self) -> u32 {
+        self.execution.unwrap_or(self.attempt)
+    }
+}
+
 /// A job's snapshot; `None` where there is none, or none that can be read.
 pub fn read(runs: &Folder, id: &JobId) -> Option<Meta> {
     let text = runs.read(&meta_name(id), BYTES_MAX).ok().flatten()?;
@@ -86,9 +96,10 @@ pub fn write(runs: &Folder, job: &Job, facts: &Facts<'_>) -> io::Result<()> {
     let name = meta_name(&job.id);
     let earlier = read(runs, &job.id).map(|meta| meta.attempts).unwrap_or_default();
     let mut attempts: Vec<AttemptMeta> =
-        earlier.into_iter().filter(|one| one.attempt != job.attempt).collect();
+        earlier.into_iter().filter(|one| one.execution() != job.execution()).collect();
     attempts.push(AttemptMeta {
         attempt: job.attempt,
+        execution: (job.interruptions > 0).then(|| job.execution()),
         started_at: job.started_at(),
         ended_at: facts.outcome.at,
         log_from: facts.log.start,

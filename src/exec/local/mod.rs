@@ -209,7 +209,7 @@ impl<C: Clock> Local<'_, C> {
         let nobody = (Vec::new(), None);
         let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(nobody) };
         let Some(record) = Record::open(runs, &job.id)? else { return Ok(nobody) };
-        let attempt = record.attempt(job.attempt)?;
+        let attempt = record.attempt(job.execution())?;
         let tree = tree::Tree { id: Some(&job.id), runs };
         // Below its watcher where that lives; by its mark where it does not.
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
@@ -237,7 +237,7 @@ impl<C: Clock> Local<'_, C> {
         let started_at = job.started_at().unwrap_or(job.created_at);
         let attempt = match record {
             Some(record) => {
-                record.attempt(job.attempt).map_err(|error| failed("read the record", &job.id, error))?
+                record.attempt(job.execution()).map_err(|error| failed("read the record", &job.id, error))?
             }
             None => Attempt::default(),
         };

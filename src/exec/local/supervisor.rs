@@ -44,7 +44,7 @@ pub fn let_go(root: &Root, facts: impl FnOnce() -> Option<Facts>) {
         .running()
         .filter_map(|job| {
             let record = Record::open(root.existing_runs().ok()??, &job.id).ok()??;
-            let attempt = record.attempt(job.attempt).ok()?;
+            let attempt = record.attempt(job.execution()).ok()?;
             attempt.process.filter(|_| attempt.outcome.is_none())
         })
         .collect();

@@ -86,21 +86,21 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
     // Written before the index is read: whoever commits an intent from now on finds whom to poke, and whoever
     // committed one before is read.
     append(&Line::Watcher {
-        attempt: claimed.attempt,
+        attempt: claimed.execution(),
         identity: Identity::own().map_err(|error| failed("find the watcher", id, error))?,
         boot: context.site.boot.clone(),
         at: context.clock.now(),
         monotonic_ms: milliseconds(context.clock.monotonic()),
     })?;
-    let Some(job) = claimed_job(context, id)?.filter(|job| job.attempt == claimed.attempt) else {
+    let Some(job) = claimed_job(context, id)?.filter(|job| job.execution() == claimed.execution()) else {
         return Ok(None);
     };
     note_entry(&record, &job);
-    let history = record.attempt(job.attempt).map_err(|error| failed("read the record", id, error))?;
+    let history = record.attempt(job.execution()).map_err(|error| failed("read the record", id, error))?;
     let watch = Watch::new(context, &record, job);
     watch.pipe.replace(pipe);
     let (outcome, ending) = watch.to_the_end(&history)?;
-    let attempt = watch.job.attempt;
+    let attempt = watch.job.execution();
     Ok(Some(Watched { outcome, ending, record, attempt }))
 }
 
@@ -337,7 +337,7 @@ impl<'a, C: Clock> Watch<'a, C> {
             // The index as it is now decides: somebody may have changed the limits, or told the job to end. Where it
             // cannot be read, what was last known holds.
             if let Ok(Some(current)) = claimed_job(self.context, &job.id)
-                && current.attempt == job.attempt
+                && current.execution() == job.execution()
             {
                 if let Some(ending) = current.run().and_then(|run| run.ending.clone()) {
                     return if family.main_has_ended() { Turn::Ended } else { Turn::Told(ending) };

@@ -28,6 +28,16 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A command, or nothing.
     Command,
+    /// Yes or no.
+    Flag,
+    /// The names of accounts.
+    Accounts,
+    /// The name of a label.
+    Label,
+    /// Where a service is: `https`, or `http` on this machine.
+    Address,
+    /// A file by its absolute path, or nothing.
+    Path,
 }
 
 impl Kind {
@@ -54,6 +64,11 @@ impl fmt::Display for Kind {
             Self::Size => write!(f, "size, at least {}, or none", format_bytes(LOG_BYTES_MIN)),
             Self::Word(words) => f.write_str(&words.join(", ")),
             Self::Command => f.write_str("a list of words, a line for `sh -c`, or `[]` for nothing"),
+            Self::Flag => f.write_str("true, false"),
+            Self::Accounts => f.write_str("a list of names of accounts"),
+            Self::Label => write!(f, "text of at most {LABEL_CHARS_MAX} characters, without commas"),
+            Self::Address => f.write_str("address, https unless it is of this machine"),
+            Self::Path => f.write_str("absolute path, or none"),
         }
     }
 }
@@ -71,7 +86,18 @@ pub enum Value {
     Word(&'static str),
     /// A command, or nothing.
     Command(Option<Vec<String>>),
+    /// Yes or no.
+    Flag(bool),
+    /// Names.
+    Names(Vec<String>),
+    /// A text.
+    Text(String),
+    /// A path, or nothing.
+    Path(Option<String>),
 }
+
+/// Longest name of a label on GitHub.
+pub(super) const LABEL_CHARS_MAX: usize = 50;
 
 /// As a person types it.
 impl fmt::Display for Value {
@@ -83,6 +109,10 @@ impl fmt::Display for Value {
             Self::Seconds(None) | Self::Bytes(None) => f.write_str("none"),
             Self::Word(word) => f.write_str(word),
             Self::Command(argv) => write!(f, "{}", toml::Value::from(argv.clone().unwrap_or_default())),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Names(names) => write!(f, "{}", toml::Value::from(names.clone())),
+            Self::Text(text) => f.write_str(text),
+            Self::Path(path) => f.write_str(path.as_deref().unwrap_or("none")),
         }
     }
 }
@@ -92,7 +122,9 @@ impl Value {
     pub fn to_toml(&self) -> String {
         match self {
             Self::Count(count) => count.to_string(),
-            Self::Command(_) => self.to_string(),
+            Self::Command(_) | Self::Names(_) | Self::Flag(_) => self.to_string(),
+            Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
+            Self::Path(Some(path)) => toml::Value::from(path.as_str()).to_string(),
             other => format!("\"{other}\""),
         }
     }

@@ -85,14 +85,79 @@ impl Queue {
 }
 
 /// How a person is asked whether a job may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
+    /// Who may answer at this machine.
+    pub local: LocalApproval,
     /// How often is looked for an answer.
     pub poll_seconds: u64,
     /// How long an answer can be given; `None` is for ever.
     pub ttl_seconds: Seconds,
     /// How long before that end a warning is given; `None` gives none.
     pub warning_seconds: Seconds,
+    /// The accounts that may answer on GitHub; where there is none, those that may write to the repository.
+    pub approvers: Vec<String>,
+    /// Whether the account that asked on GitHub may approve.
+    pub self_approval: bool,
+    /// The labels of issues.
+    pub labels: Labels,
+    /// How GitHub is reached.
+    pub github: GitHub,
+}
+
+/// Who may answer at this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalApproval {
+    /// Who says so at a terminal.
+    Terminal,
+    /// Every process of the user, outside of jobs.
+    Anyone,
+    /// Nobody.
+    Off,
+}
+
+impl LocalApproval {
+    /// As the settings call them.
+    pub const WORDS: [&str; 3] = ["terminal", "anyone", "off"];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Terminal => Self::WORDS[0],
+            Self::Anyone => Self::WORDS[1],
+            Self::Off => Self::WORDS[2],
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        match word {
+            "anyone" => Self::Anyone,
+            "off" => Self::Off,
+            _ => Self::Terminal,
+        }
+    }
+}
+
+/// The labels of issues on which a person is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// Approves.
+    pub approved: String,
+    /// Declines.
+    pub declined: String,
+    /// Is on every issue on which somebody is asked, so that one request finds them all.
+    pub waiting: String,
+}
+
+/// How GitHub is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitHub {
+    /// Where its interface is, without a slash at the end.
+    pub api_url: String,
+    /// A file with the token.
+    pub token_file: Option<String>,
+    /// A command that prints the token.
+    pub token_command: Option<Vec<String>>,
 }
 
 /// How many dead letters are kept, and for how long.
@@ -157,9 +222,22 @@ impl Default for Config {
             retry: Retry { attempts_max: ATTEMPTS_WITH_RETRY, ..Retry::default() },
             poll_seconds: 1,
             approval: Approval {
+                local: LocalApproval::Terminal,
                 poll_seconds: 30,
                 ttl_seconds: Some(24 * 3_600),
                 warning_seconds: Some(3_600),
+                approvers: Vec::new(),
+                self_approval: false,
+                labels: Labels {
+                    approved: "bg:approved".to_owned(),
+                    declined: "bg:declined".to_owned(),
+                    waiting: "bg:approval".to_owned(),
+                },
+                github: GitHub {
+                    api_url: "https://api.github.com".to_owned(),
+                    token_file: None,
+                    token_command: None,
+                },
             },
             dead_letters: DeadLetters { jobs_max: 1_000, age_seconds_max: Some(30 * 86_400) },
             limits: Limits::default(),

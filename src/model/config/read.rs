@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::defined::{Defined, SCHEDULES, SESSIONS};
-use super::kind::{Kind, Value};
+use super::kind::{Kind, LABEL_CHARS_MAX, Value};
 use super::mistake::{Mistake, Mistakes, place_of};
 use super::table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 use crate::model::{
@@ -82,6 +82,10 @@ impl Reader<'_> {
         };
         for (key, value) in entries {
             let full = format!("{}.{}", section.name, key.get_ref());
+            if let Some(inner) = super::table::section(&full) {
+                self.section(inner, value);
+                continue;
+            }
             let Some((_, setting)) = setting(&full) else {
                 let names: Vec<String> =
                     section.settings.iter().map(|known| format!("{}.{}", section.name, known.name)).collect();
@@ -165,6 +169,7 @@ impl Reader<'_> {
         const DELAY: &str = "worker.retry_delay";
         const LONGEST: &str = "worker.retry_max_delay";
         self.together_of_restarts();
+        self.together_of_labels();
         let retry = &self.loaded.config.retry;
         if retry.delay_seconds <= retry.delay_seconds_max {
             return;
@@ -177,6 +182,25 @@ impl Reader<'_> {
         };
         let line = lines.get(key).copied().unwrap_or(1);
         self.mistakes.push(Mistake { line, column: 1, key: Some(key.to_owned()), problem });
+    }
+
+    /// One label cannot say two things.
+    fn together_of_labels(&mut self) {
+        let labels = &self.loaded.config.approval.labels;
+        let named = [
+            ("approval.approved_label", &labels.approved),
+            ("approval.declined_label", &labels.declined),
+            ("approval.waiting_label", &labels.waiting),
+        ];
+        for (place, (key, label)) in named.iter().enumerate() {
+            let same = named[..place].iter().find(|(_, other)| other.eq_ignore_ascii_case(label));
+            let Some((other, _)) = same else { continue };
+            let lines = &self.loaded.lines;
+            let line = lines.get(*key).or_else(|| lines.get(*other)).copied().unwrap_or(1);
+            let problem = format!("{key}: the same label as {other}");
+            self.mistakes.push(Mistake { line, column: 1, key: Some((*key).to_owned()), problem });
+            return;
+        }
     }
 
     fn together_of_restarts(&mut self) {
@@ -252,6 +276,60 @@ fn of_kind(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
             })
         }
         Kind::Command => command(value).map(Value::Command).map_err(str::to_owned),
+        Kind::Flag => value.as_bool().map(Value::Flag).ok_or_else(|| "expected true or false".to_owned()),
+        Kind::Accounts => accounts(value).map(Value::Names).map_err(str::to_owned),
+        Kind::Label => label(value).map(Value::Text),
+        Kind::Address => address(value).map(Value::Text).map_err(str::to_owned),
+        Kind::Path => match value.as_str() {
+            Some("none") => Ok(Value::Path(None)),
+            Some(path) if path.starts_with('/') && !path.contains('\0') => {
+                Ok(Value::Path(Some(path.to_owned())))
+            }
+            _ => Err("expected an absolute path, or none".to_owned()),
+        },
+    }
+}
+
+/// Names of accounts on GitHub; that of an app ends with `[bot]`.
+fn accounts(value: &DeValue<'_>) -> Result<Vec<String>, &'static str> {
+    const FORM: &str = "expected a list of names of accounts, such as [\"octocat\"]";
+    let DeValue::Array(list) = value else { return Err(FORM) };
+    let is_name = |name: &str| {
+        let name = name.strip_suffix("[bot]").unwrap_or(name);
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let names = list.iter().map(|name| name.get_ref().as_str().filter(|name| is_name(name)));
+    names.map(|name| name.map(str::to_owned)).collect::<Option<_>>().ok_or(FORM)
+}
+
+/// A comma would part it in a request.
+fn label(value: &DeValue<'_>) -> Result<String, String> {
+    let is_label = |text: &&str| {
+        !text.trim().is_empty()
+            && text.chars().count() <= LABEL_CHARS_MAX
+            && !text.contains(',')
+            && !text.contains(char::is_control)
+    };
+    let expected = || format!("expected 1 to {LABEL_CHARS_MAX} characters, without commas");
+    value.as_str().filter(is_label).map(str::to_owned).ok_or_else(expected)
+}
+
+/// The token goes there, so that it must not be read on the way.
+fn address(value: &DeValue<'_>) -> Result<String, &'static str> {
+    const FORM: &str = "expected an address such as https://api.github.com";
+    let text = value.as_str().ok_or(FORM)?.trim_end_matches('/');
+    let (scheme, rest) = text.split_once("://").ok_or(FORM)?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let is_plain = rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '@' | '?' | '#' | '\\'));
+    if authority.is_empty() || !is_plain {
+        return Err(FORM);
+    }
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    match scheme {
+        "https" => Ok(text.to_owned()),
+        "http" if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => Ok(text.to_owned()),
+        "http" => Err("http shows the token to everybody on the way; expected https"),
+        _ => Err(FORM),
     }
 }
 

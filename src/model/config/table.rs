@@ -1,7 +1,7 @@
 //! The table of settings: for each key its name, what it can be, what it does, and where its value is kept.
 
-use super::Config;
 use super::kind::{Kind, Value};
+use super::{Config, LocalApproval};
 use crate::model::{
     hook::Hook,
     limit::{ByteLimit, Limit, SECONDS_MAX, Seconds, Source},
@@ -63,7 +63,7 @@ pub struct Setting {
 }
 
 /// The sections with fixed keys, in the order in which they are shown.
-pub const SECTIONS: [Section; 10] = [
+pub const SECTIONS: [Section; 11] = [
     Section {
         name: "store",
         about: "how the index is kept",
@@ -185,12 +185,54 @@ pub const SECTIONS: [Section; 10] = [
     Section {
         name: "approval",
         about: "jobs that wait for a person's approval",
-        is_used: false,
+        is_used: true,
         settings: &[
+            Setting {
+                name: "local",
+                kind: Kind::Word(&LocalApproval::WORDS),
+                about: "who may answer with `bgctl approve`: who says so at a terminal, every process, or nobody",
+                get: |config| Value::Word(config.approval.local.as_str()),
+                set: |config, value| config.approval.local = LocalApproval::parse(word(&value)),
+            },
+            Setting {
+                name: "approvers",
+                kind: Kind::Accounts,
+                about: "who may answer on GitHub; if empty, who may write to the repository",
+                get: |config| Value::Names(config.approval.approvers.clone()),
+                set: |config, value| config.approval.approvers = names(value),
+            },
+            Setting {
+                name: "self_approval",
+                kind: Kind::Flag,
+                about: "whether the account that asked on GitHub may approve",
+                get: |config| Value::Flag(config.approval.self_approval),
+                set: |config, value| config.approval.self_approval = value == Value::Flag(true),
+            },
+            Setting {
+                name: "approved_label",
+                kind: Kind::Label,
+                about: "the label that approves",
+                get: |config| Value::Text(config.approval.labels.approved.clone()),
+                set: |config, value| config.approval.labels.approved = text(value),
+            },
+            Setting {
+                name: "declined_label",
+                kind: Kind::Label,
+                about: "the label that declines",
+                get: |config| Value::Text(config.approval.labels.declined.clone()),
+                set: |config, value| config.approval.labels.declined = text(value),
+            },
+            Setting {
+                name: "waiting_label",
+                kind: Kind::Label,
+                about: "the label of the issues that are waited for",
+                get: |config| Value::Text(config.approval.labels.waiting.clone()),
+                set: |config, value| config.approval.labels.waiting = text(value),
+            },
             Setting {
                 name: "poll_interval",
                 kind: Kind::Duration { least: 1, most: POLL_SECONDS_MAX, or_none: false },
-                about: "how often is looked for an answer",
+                about: "how often GitHub is asked for an answer",
                 get: |config| Value::Seconds(Some(config.approval.poll_seconds)),
                 set: |config, value| {
                     config.approval.poll_seconds = seconds(&value).unwrap_or(POLL_SECONDS_MAX);
@@ -209,6 +251,34 @@ pub const SECTIONS: [Section; 10] = [
                 about: "how long before that a warning is given",
                 get: |config| Value::Seconds(config.approval.warning_seconds),
                 set: |config, value| config.approval.warning_seconds = seconds(&value),
+            },
+        ],
+    },
+    Section {
+        name: "approval.github",
+        about: "how GitHub is reached",
+        is_used: true,
+        settings: &[
+            Setting {
+                name: "api_url",
+                kind: Kind::Address,
+                about: "where its interface is; of GitHub Enterprise `https://HOST/api/v3`",
+                get: |config| Value::Text(config.approval.github.api_url.clone()),
+                set: |config, value| config.approval.github.api_url = text(value),
+            },
+            Setting {
+                name: "token_file",
+                kind: Kind::Path,
+                about: "a file with the token, which nobody else may read (mode 0600)",
+                get: |config| Value::Path(config.approval.github.token_file.clone()),
+                set: |config, value| config.approval.github.token_file = path(value),
+            },
+            Setting {
+                name: "token_command",
+                kind: Kind::Command,
+                about: "a command that prints the token",
+                get: |config| Value::Command(config.approval.github.token_command.clone()),
+                set: |config, value| config.approval.github.token_command = command(value),
             },
         ],
     },
@@ -437,7 +507,7 @@ pub fn section(name: &str) -> Option<&'static Section> {
 
 /// The setting of that name, such as `queue.max_size`, and its section.
 pub fn setting(key: &str) -> Option<(&'static Section, &'static Setting)> {
-    let (name, key) = key.split_once('.')?;
+    let (name, key) = key.rsplit_once('.')?;
     let section = section(name)?;
     Some((section, section.settings.iter().find(|setting| setting.name == key)?))
 }
@@ -464,6 +534,18 @@ fn command(value: Value) -> Option<Vec<String>> {
     if let Value::Command(argv) = value { argv } else { None }
 }
 
+fn names(value: Value) -> Vec<String> {
+    if let Value::Names(names) = value { names } else { Vec::new() }
+}
+
+fn text(value: Value) -> String {
+    if let Value::Text(text) = value { text } else { String::new() }
+}
+
+fn path(value: Value) -> Option<String> {
+    if let Value::Path(path) = value { path } else { None }
+}
+
 fn command_of(config: &Config, hook: Hook) -> Value {
     Value::Command(config.hooks.command(hook).map(<[String]>::to_vec))
 }
@@ -487,6 +569,10 @@ mod tests {
                     Kind::Size => Value::Bytes(Some(LOG_BYTES_MIN + 1)),
                     Kind::Word(words) => Value::Word(words[words.len() - 1]),
                     Kind::Command => Value::Command(Some(vec!["a".to_owned()])),
+                    Kind::Flag => Value::Flag(true),
+                    Kind::Accounts => Value::Names(vec!["a".to_owned()]),
+                    Kind::Label | Kind::Address => Value::Text("a".to_owned()),
+                    Kind::Path => Value::Path(Some("/a".to_owned())),
                 };
                 let mut config = Config::default();
                 (setting.set)(&mut config, value.clone());

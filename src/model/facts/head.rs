@@ -2,6 +2,7 @@
 
 use crate::model::{
     Timestamp,
+    approval::Waiting,
     dependency::Dependency,
     group,
     id::JobId,
@@ -10,7 +11,7 @@ use crate::model::{
     priority::Priority,
     spec::Input,
     state::{State, Status},
-    wire::{dependencies, or_default},
+    wire::{Asking, dependencies, or_default},
 };
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -56,6 +57,10 @@ pub struct Head {
     pub schedule: Option<String>,
     /// Whether something is executed when it has ended.
     pub hooked: bool,
+    /// What it waits for a person for; none while it does not.
+    pub waiting: Option<Box<Waiting>>,
+    /// Whether it has to be approved, or asked for that while it runs.
+    pub gated: bool,
 }
 
 impl Head {
@@ -90,6 +95,10 @@ impl Head {
             pipe: job.spec.stdin == Input::Pipe,
             schedule: job.spec.schedule.clone(),
             hooked: job.spec.on_end.is_some(),
+            waiting: job.waiting().cloned().map(Box::new),
+            gated: job.spec.gate.is_some()
+                || job.waiting().is_some()
+                || job.run().is_some_and(|run| run.asked.is_some()),
         }
     }
 }
@@ -137,6 +146,10 @@ pub(super) struct HeadWire<'a> {
     schedule: Option<Cow<'a, str>>,
     #[serde(default)]
     on_end: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    gate: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    approval: Option<Asking>,
 }
 
 impl From<HeadWire<'_>> for Head {
@@ -161,6 +174,11 @@ impl From<HeadWire<'_>> for Head {
             pipe: head.stdin_pipe,
             schedule: head.schedule.map(Cow::into_owned),
             hooked: head.on_end.is_some(),
+            gated: head.gate.is_some() || head.approval.is_some(),
+            waiting: head
+                .approval
+                .filter(|_| head.status == Status::WaitingApproval)
+                .map(|asking| Box::new(asking.into())),
         }
     }
 }

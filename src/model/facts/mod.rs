@@ -28,10 +28,10 @@ use std::ops::Range;
 pub const VERSION: u64 = 1;
 
 /// Features of an index that an older program must not ignore, and that this one knows, in order: jobs that
-/// wait for others, groups, jobs that stand still, that read a pipe, that are tried again, schedules, whose environments it
+/// wait for a person, for others, groups, jobs that stand still, that read a pipe, that are tried again, schedules, whose environments it
 /// would sweep away, and jobs that need no slot. The index requires one as long as a job that has not ended has it.
-const KNOWN_FEATURES: [&str; 7] =
-    ["dependencies", "groups", "pause", "pipes", "retries", "schedules", "services"];
+const KNOWN_FEATURES: [&str; 8] =
+    ["approvals", "dependencies", "groups", "pause", "pipes", "retries", "schedules", "services"];
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -289,6 +289,7 @@ impl Facts {
     fn features(&self) -> Vec<&'static str> {
         let active = || self.heads().filter(|head| !head.status.has_ended());
         let present = [
+            active().any(|head| head.gated) || self.schedules().values().any(|one| one.is_gated()),
             active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
             active().any(|head| head.group.is_some())
                 || self.groups().values().any(|group| group.paused_at.is_some()),

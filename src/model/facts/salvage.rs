@@ -246,7 +246,7 @@ impl Reader<'_> {
 /// How far a job has come.
 fn progress(job: &Job) -> (u32, bool, bool) {
     let head = Head::of(job);
-    (job.attempt, head.status.has_ended(), job.run().is_some())
+    (job.execution(), head.status.has_ended(), job.run().is_some())
 }
 
 fn job(raw: &str) -> Option<Job> {

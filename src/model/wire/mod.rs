@@ -7,6 +7,7 @@ mod write;
 
 use super::{
     Timestamp,
+    approval::{Answer, Asked, Gate, Request, Waiting},
     bytes::Bytes,
     claim::Claim,
     dependency::{Dependency, Until},
@@ -98,8 +99,14 @@ struct Wire {
     claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ending: Option<Ending>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
-    asked_approval: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gate: Option<Gate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval: Option<Asking>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    answers: Vec<Answer>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero")]
+    interruptions: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signal: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,6 +147,72 @@ struct Wire {
     stdin_closed_at: Option<Timestamp>,
     #[serde(flatten)]
     unknown: Unknown,
+}
+
+/// What a job asks, or has asked and waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::model) struct Asking {
+    #[serde(flatten)]
+    pub(in crate::model) request: Request,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    // Follows from the others; for people and programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warned_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_not_asked")]
+    issue: Asked,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
+}
+
+impl From<&Waiting> for Asking {
+    fn from(waiting: &Waiting) -> Self {
+        Self {
+            request: waiting.request.clone(),
+            since: Some(waiting.since),
+            expires_at: waiting.expires_at(),
+            not_before: waiting.not_before,
+            warned_at: waiting.warned_at,
+            issue: waiting.asked.clone(),
+            trouble: waiting.trouble.clone(),
+        }
+    }
+}
+
+impl From<Asking> for Waiting {
+    fn from(asking: Asking) -> Self {
+        let since = asking.since.unwrap_or(asking.request.at);
+        Self {
+            request: asking.request,
+            since,
+            not_before: asking.not_before,
+            warned_at: asking.warned_at,
+            asked: asking.issue,
+            trouble: asking.trouble,
+        }
+    }
+}
+
+impl From<Request> for Asking {
+    fn from(request: Request) -> Self {
+        Self {
+            request,
+            since: None,
+            expires_at: None,
+            not_before: None,
+            warned_at: None,
+            issue: Asked::NotYet,
+            trouble: None,
+        }
+    }
+}
+
+fn is_not_asked(asked: &Asked) -> bool {
+    *asked == Asked::NotYet
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::{Wire, dependencies, is_environment_name};
 use crate::model::{
+    approval::{On, Request, Waiting},
     bytes::Bytes,
     group,
     job::Job,
@@ -63,10 +64,11 @@ impl TryFrom<Wire> for Job {
             session: wire.session,
             schedule: wire.schedule,
             on_end: wire.on_end.filter(|argv| !argv.is_empty()),
+            gate: wire.gate,
         };
         // An end has taken it along.
-        let Wire { id, created_at, attempt, summary: note, unknown, .. } = wire;
-        Ok(Self { id, spec, created_at, attempt, state, note, unknown })
+        let Wire { id, created_at, attempt, interruptions, answers, summary: note, unknown, .. } = wire;
+        Ok(Self { id, spec, created_at, attempt, interruptions, answers, state, note, unknown })
     }
 }
 
@@ -94,13 +96,13 @@ impl Wire {
             Status::Queued => {
                 return State::Queued { not_before: self.not_before, paused_at: self.paused_at };
             }
-            Status::WaitingApproval => return State::WaitingApproval,
+            Status::WaitingApproval => return State::WaitingApproval(Box::new(self.take_waiting())),
             Status::Running => {
                 return State::Running(Run {
                     started_at: self.started_at.unwrap_or(self.created_at),
                     claim: self.claim.take(),
                     ending: self.ending.take(),
-                    asked_approval: self.asked_approval,
+                    asked: self.approval.take().map(|asking| Box::new(asking.request)),
                     paused_at: self.paused_at,
                     stdin_closed_at: self.stdin_closed_at,
                 });
@@ -119,6 +121,19 @@ impl Wire {
             summary: self.summary.take(),
             dead_letter: self.dead_letter && verdict == Verdict::Failed,
         })
+    }
+
+    /// A hand-made entry that says nothing of it waits for somebody at this machine, for ever.
+    fn take_waiting(&mut self) -> Waiting {
+        let unsaid = || Request {
+            on: On::Local,
+            at: self.created_at,
+            ttl_seconds: None,
+            reason: None,
+            hash: String::new(),
+        };
+        let asking = self.approval.take().unwrap_or_else(|| unsaid().into());
+        asking.into()
     }
 
     fn take_retry(&mut self) -> Result<Retry, String> {

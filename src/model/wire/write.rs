@@ -57,7 +57,10 @@ impl From<&Job> for Wire {
             not_before: None,
             claim: None,
             ending: None,
-            asked_approval: false,
+            gate: spec.gate,
+            approval: None,
+            answers: job.answers.clone(),
+            interruptions: job.interruptions,
             signal: None,
             exit: None,
             usage: None,
@@ -97,11 +100,11 @@ impl Wire {
     fn set_state(&mut self, state: &State) {
         match state {
             State::Queued { not_before, paused_at: _ } => self.not_before = *not_before,
-            State::WaitingApproval => {}
+            State::WaitingApproval(waiting) => self.approval = Some((&**waiting).into()),
             State::Running(run) => {
                 self.claim.clone_from(&run.claim);
                 self.ending.clone_from(&run.ending);
-                self.asked_approval = run.asked_approval;
+                self.approval = run.asked.as_ref().map(|request| (**request).clone().into());
                 self.stdin_closed_at = run.stdin_closed_at;
             }
             State::Ended(end) => {

@@ -14,7 +14,7 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
     let runs = home.root.existing_runs().ok().flatten();
     for job in facts.running() {
         let record = runs.and_then(|runs| Record::open(runs, &job.id).ok().flatten());
-        let watcher = record.and_then(|record| record.attempt(job.attempt).ok()?.watcher);
+        let watcher = record.and_then(|record| record.attempt(job.execution()).ok()?.watcher);
         if let Some(watcher) = watcher.filter(|watcher| is_old(*watcher)) {
             old.push(format!("process {}, the watcher of {}", watcher.pid, job.id));
         }

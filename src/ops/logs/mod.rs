@@ -7,7 +7,7 @@ mod follow;
 mod lines;
 mod reader;
 
-pub use attempts::{Part, part};
+pub use attempts::{Part, part, present_part};
 pub use follow::{Bell, follow};
 pub use reader::{BLOCK_BYTES, Block, LogReader};
 

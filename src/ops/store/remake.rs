@@ -11,6 +11,7 @@ use crate::exec::local::{
 };
 use crate::model::{
     Timestamp,
+    approval::{On, Request},
     bytes::Bytes,
     claim::{Claim, ExecutorName, Relation, Site},
     id::JobId,
@@ -63,10 +64,10 @@ pub fn remake(home: &Home, runs: &Folder, id: &JobId, told: Option<&Told>) -> Op
 fn last_attempt(attempts: &[Attempt], snapshot: Option<&Meta>) -> Attempt {
     let mut last = attempts.last().cloned().unwrap_or_default();
     if let Some(ended) = snapshot.and_then(|meta| meta.attempts.last())
-        && ended.attempt >= last.number
+        && ended.execution() >= last.number
     {
-        if ended.attempt > last.number {
-            last = Attempt { number: ended.attempt, taken_at: ended.started_at, ..Attempt::default() };
+        if ended.execution() > last.number {
+            last = Attempt { number: ended.execution(), taken_at: ended.started_at, ..Attempt::default() };
         }
         last.started = true;
         last.outcome = last.outcome.or_else(|| Some(ended.outcome.clone()));
@@ -86,7 +87,7 @@ fn claimed(
 ) -> Option<Job> {
     let noted = attempts.iter().rev().find_map(Attempt::entry);
     let noted = noted.filter(|job| job.id == *id && job.run().is_some());
-    if let Some(job) = noted.clone().filter(|job| job.attempt == last.number) {
+    if let Some(job) = noted.clone().filter(|job| job.execution() == last.number) {
         return Some(job);
     }
     let mut job =
@@ -101,7 +102,8 @@ fn claimed(
         site.boot = String::new();
     }
     job.change(&Change::GiveBack);
-    job.attempt = last.number.saturating_sub(1);
+    job.interruptions = job.interruptions.min(last.number.saturating_sub(1));
+    job.attempt = last.number.saturating_sub(1).saturating_sub(job.interruptions);
     let at = last.taken_at.unwrap_or(job.created_at);
     job.change(&Change::Claim { at, claim: Claim { site, executor: ExecutorName::Local } });
     Some(job)
@@ -188,7 +190,10 @@ fn end(
         job.change(&Change::Decide { ending });
     }
     if told.is_some_and(|(status, _)| status == Status::WaitingApproval) {
-        job.change(&Change::AskApproval);
+        // What it asked stands in no file but the index, unless its watcher noted it.
+        let at = outcome.at;
+        let request = Request { on: On::Local, at, ttl_seconds: None, reason: None, hash: String::new() };
+        job.change(&Change::AskApproval { request: Box::new(request) });
     }
     let wanted = retry::retry_at(job, &outcome);
     let retry_at = match told {

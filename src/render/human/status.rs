@@ -177,7 +177,11 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     let still = run.and_then(|run| run.paused_at).map(|at| format!(", the last {} paused", age(at, now)));
     add("run time", job.started_at().map(|_| format!("{}{}", run_time(job, now), still.unwrap_or_default())));
     add("exit", job.end().map(|_| exit_words(job)));
-    add("asked", run.filter(|run| run.asked_approval).map(|_| "for approval of what comes next".to_owned()));
+    add(
+        "asked",
+        run.and_then(|run| run.asked.as_ref())
+            .map(|asked| format!("for approval of what comes next, on {}", asked.on)),
+    );
     add("waits", report.waits.as_ref().map(|waits| waiting_named(waits, &report.awaited, now)));
     add("waits", (job.status() == Status::WaitingApproval).then(|| "for a person's approval".to_owned()));
     match &report.waits {

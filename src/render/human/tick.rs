@@ -121,9 +121,13 @@ fn event_words(event: &Event) -> String {
             Change::CloseInput { .. } => format!("close the input of {id}"),
             Change::Resume => format!("let {id} go on"),
             Change::Reschedule { .. } => format!("change when {id} starts"),
-            Change::AskApproval | Change::Approve | Change::Decline { .. } | Change::Expire { .. } => {
-                format!("change the approval of {id}")
-            }
+            Change::AskApproval { .. } => format!("ask for approval of {id}"),
+            Change::Ask { .. } => format!("note where approval of {id} is asked"),
+            Change::Hinder { .. } => format!("note what stands in the way of approval of {id}"),
+            Change::WarnExpiry { .. } => format!("warn that the time to approve {id} is nearly over"),
+            Change::Approve { .. } => format!("approve {id}"),
+            Change::Decline { .. } => format!("decline {id}"),
+            Change::Expire { .. } => format!("fail {id}, as nobody has approved it in time"),
             Change::ClearDeadLetter => format!("take {id} off the dead letters"),
             Change::Enrich { .. } => format!("add what is known of {id}"),
         },

@@ -48,6 +48,10 @@ fn value(value: &Setting) -> Value {
         Setting::Bytes(bytes) => (*bytes).into(),
         Setting::Word(word) => (*word).into(),
         Setting::Command(argv) => json!(argv),
+        Setting::Flag(flag) => (*flag).into(),
+        Setting::Names(names) => json!(names),
+        Setting::Text(text) => text.as_str().into(),
+        Setting::Path(path) => json!(path),
     }
 }
 

@@ -603,12 +603,20 @@ fn what_ended_in_the_same_millisecond_goes_in_the_order_of_submission() {
     assert_eq!(world.prune(), "c a");
 }
 
+fn waiting() -> State {
+    let on = bgctl::model::approval::On::Local;
+    let hash = String::new();
+    let at = "2026-02-13T10:00:00Z".parse().unwrap();
+    let request = bgctl::model::approval::Request { on, at, ttl_seconds: None, reason: None, hash };
+    State::WaitingApproval(Box::new(bgctl::model::approval::Waiting::new(request, at, None)))
+}
+
 #[test]
 fn a_job_that_has_not_ended_never_goes() {
     let mut world = World::new().slots(1);
     world.config.retention.jobs_max = 0;
     world.submit("running queued");
-    world.submit_with("waiting", |job| job.state = State::WaitingApproval);
+    world.submit_with("waiting", |job| job.state = waiting());
     world.after(400 * DAY);
     assert_eq!(world.prune(), "");
 }
@@ -654,7 +662,7 @@ fn dry_run_over(claim: Option<Claim>) -> String {
         started_at: world.now,
         claim,
         ending: None,
-        asked_approval: false,
+        asked: None,
         paused_at: None,
         stdin_closed_at: None,
     });

@@ -3,6 +3,7 @@
 use super::world::{World, assert_nothing_ended_changes, assert_replays, job, name_of, read_again, site};
 use bgctl::model::{
     Timestamp,
+    approval::{Asked, Issue, On, Request},
     claim::{Claim, ExecutorName},
     dependency::{Dependency, Until},
     event::Event,
@@ -296,6 +297,28 @@ fn take(world: &mut World, step: Step) {
     }
 }
 
+fn request() -> impl Strategy<Value = Request> {
+    let on = prop_oneof![Just("local"), Just("github:o/r"), Just("github:o/r#7")];
+    (on, instant(), prop::option::of(1..100_000_u64), prop::option::of(text()), text()).prop_map(
+        |(on, at, ttl_seconds, reason, hash)| Request {
+            on: On::parse(on).unwrap(),
+            at,
+            ttl_seconds,
+            reason,
+            hash,
+        },
+    )
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let issue = (1..1_000_u64, instant(), text(), text(), prop::option::of(instant())).prop_map(
+        |(number, asked_at, asked_by, content, edited_at)| {
+            Asked::On(Issue { number, asked_at, asked_by, content, edited_at })
+        },
+    );
+    prop_oneof![Just(Asked::NotYet), instant().prop_map(|at| Asked::Begun { at }), issue]
+}
+
 /// Any change at all, sensible or not.
 fn change() -> impl Strategy<Value = Change> {
     let ending = (why(), instant(), signal(), prop::option::of(text()))
@@ -310,9 +333,14 @@ fn change() -> impl Strategy<Value = Change> {
         1 => ending.prop_map(|ending| Change::Decide { ending }),
         3 => (outcome(), prop::option::of(instant()), prop::option::of(text()))
             .prop_map(|(outcome, retry_at, summary)| Change::End { outcome, retry_at, summary, dead_letter: false }),
-        1 => Just(Change::AskApproval),
-        1 => Just(Change::Approve),
-        1 => (instant(), text()).prop_map(|(at, note)| Change::Decline { at, note }),
+        1 => request().prop_map(|request| Change::AskApproval { request: Box::new(request) }),
+        1 => asked().prop_map(|asked| Change::Ask { asked }),
+        1 => prop::option::of(text()).prop_map(|trouble| Change::Hinder { trouble }),
+        1 => (instant(), instant()).prop_map(|(at, expires_at)| Change::WarnExpiry { at, expires_at }),
+        1 => (instant(), text(), prop::option::of(instant()), prop::option::of(text()))
+            .prop_map(|(at, by, said_at, note)| Change::Approve { at, by, said_at, note }),
+        1 => (instant(), text(), prop::option::of(instant()), prop::option::of(text()))
+            .prop_map(|(at, by, said_at, note)| Change::Decline { at, by, said_at, note }),
         1 => instant().prop_map(|at| Change::Expire { at }),
         1 => (prop::option::of(instant()), prop::option::of(text()))
             .prop_map(|(ended_at, summary)| Change::Enrich { ended_at, summary }),

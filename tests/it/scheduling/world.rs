@@ -171,7 +171,7 @@ impl World {
                 started_at: now,
                 claim,
                 ending: None,
-                asked_approval: false,
+                asked: None,
                 paused_at: None,
                 stdin_closed_at: None,
             };
