@@ -2,13 +2,13 @@
 
 use super::args::{self, CommonArgs};
 use super::{complete, help, usage, verbs};
-use crate::exec::local::{WATCH_COMMAND, alarm::ALARM_COMMAND, runner::RUNNER_COMMAND};
+use crate::exec::local::{WATCH_COMMAND, alarm::ALARM_COMMAND, poller::POLL_COMMAND, runner::RUNNER_COMMAND};
 use crate::model::id::JobId;
 use crate::ops::{
     alarm,
     fault::{Code, Fault},
     health::COULD_NOT_TELL,
-    hooks,
+    hooks, poll,
     session::{self, SESSION_COMMAND},
     wait::OWN_FAILURE,
     watch,
@@ -34,6 +34,12 @@ pub fn main() -> ExitCode {
     if arguments.get(1).is_some_and(|word| word == RUNNER_COMMAND) {
         if let Some(root) = arguments.get(2) {
             hooks::run(Path::new(root));
+        }
+        return ExitCode::SUCCESS;
+    }
+    if arguments.get(1).is_some_and(|word| word == POLL_COMMAND) {
+        if let Some(root) = arguments.get(2) {
+            poll::run(Path::new(root));
         }
         return ExitCode::SUCCESS;
     }

@@ -8,16 +8,17 @@ use clap::{Arg, Command};
 use std::fmt::Write;
 
 /// The subcommands under their headings, in the order of the help. The first heading is all that `bgctl -h` shows.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Jobs", &["start", "status", "list", "logs", "cancel", "wait", "prune", "tick"]),
     ("Change", &["set", "send", "signal", "pause", "resume", "retry", "group"]),
+    ("Approvals", &["approve", "decline", "approval"]),
     ("Recurring", &["schedule"]),
     ("Watch over", &["health", "events", "dead", "doctor"]),
     ("Set up", &["config", "store", "init"]),
 ];
 
 /// The options that `-h` shows of a subcommand, by the words that stand for it: those of every day, few enough for ten lines.
-pub const EVERYDAY: [(&str, &[&str]); 30] = [
+pub const EVERYDAY: [(&str, &[&str]); 35] = [
     ("start", &["name", "timeout", "shell", "wait", "follow"]),
     ("status", &["json"]),
     ("list", &["all", "status", "label", "since", "limit", "json"]),
@@ -33,6 +34,11 @@ pub const EVERYDAY: [(&str, &[&str]); 30] = [
     ("resume", &["label", "group", "all"]),
     ("retry", &["dead", "label", "edit", "wait", "within", "dry-run"]),
     ("dead", &["label", "limit", "all", "yes"]),
+    ("approve", &["note"]),
+    ("decline", &["note"]),
+    ("approval", &["json"]),
+    ("approval list", &["json"]),
+    ("approval request", &["reason", "on", "ttl"]),
     ("events", &["follow", "since", "lines", "event", "json-lines"]),
     ("group", &["slots", "json"]),
     ("health", &["jobs", "json", "prometheus"]),

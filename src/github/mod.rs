@@ -49,6 +49,9 @@ pub enum Refusal {
     /// No connection, no answer in time, or a cut one.
     #[error("GitHub could not be reached: {0}")]
     Unreachable(String),
+    /// What is sent has to be written down before, and could not be.
+    #[error("nothing was sent to GitHub, as that could not be written down: {0}")]
+    Unwritten(String),
     /// An answer that is none of its documented ones.
     #[error("GitHub gave an answer that is not understood: {0}")]
     Odd(String),

@@ -2,6 +2,7 @@
 
 use super::{
     Timestamp,
+    bytes::Bytes,
     limit::{Seconds, format_seconds},
     spec::JobSpec,
 };
@@ -319,7 +320,7 @@ pub fn content_hash<'a>(spec: &JobSpec, names: impl IntoIterator<Item = &'a [u8]
     names.sort_unstable();
     names.dedup();
     let argv = spec.command.to_argv();
-    let argv: Vec<&[u8]> = argv.iter().map(|word| word.as_slice()).collect();
+    let argv: Vec<&[u8]> = argv.iter().map(Bytes::as_slice).collect();
     let mut hash = Sha256::new();
     for part in [argv, vec![spec.cwd.as_slice()], names] {
         hash.update((part.len() as u64).to_be_bytes());
@@ -347,7 +348,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{bytes::Bytes, spec::Command};
+    use crate::model::spec::Command;
 
     #[test]
     fn a_place_reads_back_as_it_was_written() {

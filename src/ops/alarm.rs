@@ -7,11 +7,11 @@ use super::{
     home::{BrokenConfig, Home},
     schedule::file,
 };
-use crate::exec::local::alarm;
+use crate::exec::local::{alarm, poller};
 use crate::model::{Timestamp, facts::Facts};
 use crate::os::{clock::Clock, detach, timer::Timer, timer::wait_for_any};
 use crate::pass::Pass;
-use crate::plan::{Scope, WAKE_HORIZON, due, pick, recur};
+use crate::plan::{Scope, WAKE_HORIZON, approve, due, pick, recur};
 use crate::store::{Follow, Store};
 use std::path::Path;
 use std::time::Duration;
@@ -80,7 +80,14 @@ pub(super) fn wanted(home: &Home, facts: &Facts) -> Option<Wanted> {
     {
         return Some(Wanted::Pass);
     }
-    due::next(facts, now).filter(|at| *at - now <= WAKE_HORIZON).map(Wanted::At)
+    let (settings, polled_at) = (&home.config.approval, home.polled_at());
+    // Who asks GitHub at this moment leaves a while before it has to be asked again.
+    let asks = || poller::is_there(home.root.folder()).unwrap_or(false);
+    let is_for_poll = approve::poll_at(facts, settings, polled_at, now).is_some_and(|at| at <= now);
+    if approve::is_any_due(facts, settings, now) || (is_for_poll && !asks()) {
+        return Some(Wanted::Pass);
+    }
+    due::next(facts, &home.config, polled_at, now).filter(|at| *at - now <= WAKE_HORIZON).map(Wanted::At)
 }
 
 fn while_needed(home: &mut Home) -> Left {

@@ -129,7 +129,9 @@ impl<'a> Attendance<'a> {
         if !self.unwatched.is_empty() {
             return Ok(UNWATCHED_INTERVAL);
         }
-        let due = due::next(facts, now).filter(|_| queued).and_then(|at| (at - now).to_std().ok());
+        let due = due::next(facts, &self.home.config, self.home.polled_at(), now)
+            .filter(|_| queued)
+            .and_then(|at| (at - now).to_std().ok());
         let limit = if lost || idle { UNWATCHED_MAX } else { LOOK_INTERVAL };
         Ok(due.map_or(limit, |due| limit.min(due)))
     }
@@ -139,8 +141,7 @@ impl<'a> Attendance<'a> {
         let store = self.home.store();
         // What it launches is nobody's child here: a wait can be long, and lets no ended child go.
         let executor = Local { orphan_watchers: true, ..self.home.local() };
-        let pass =
-            Pass { store: &store, executor: &executor, clock: &self.home.clock, config, definitions: None };
+        let pass = Pass { config, ..self.home.pass(&store, &executor) };
         let told = match pass.advance(Scope::Whole, &mut |_| Ok(())) {
             Ok(decided) => decided.warnings,
             Err(error) => vec![error.to_string()],

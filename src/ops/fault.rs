@@ -118,7 +118,7 @@ impl Fault {
 impl Reason {
     /// The same as the stream tells it.
     pub fn note(&self) -> Note {
-        let Self::QueueFull { full: Full { waiting, threshold, jobs_max }, .. } = *self;
+        let Self::QueueFull { full: Full { waiting, threshold, jobs_max, .. }, .. } = *self;
         Note::Refused { reason: Refusal::QueueFull, waiting, threshold, max_size: jobs_max }
     }
 }
@@ -175,7 +175,7 @@ impl From<ExecError> for Fault {
     fn from(error: ExecError) -> Self {
         match error {
             ExecError::Store(error) => error.into(),
-            ExecError::System { .. } | ExecError::Alarm(_) | ExecError::Hooks(_) => {
+            ExecError::System { .. } | ExecError::Alarm(_) | ExecError::Hooks(_) | ExecError::Poll(_) => {
                 Self::new(Code::Failed, error.to_string())
             }
         }

@@ -3,6 +3,7 @@
 use super::fault::{Code, Fault, without_number};
 use crate::exec::{Executor, dry_run::DryRun, local::Local};
 use crate::model::{
+    Timestamp,
     claim::{ExecutorName, Relation, Site},
     config::{self, Config, Loaded, Mistake, Mistakes, place_of},
     job::Job,
@@ -11,7 +12,7 @@ use crate::os::{clock::SystemClock, site};
 use crate::pass::Pass;
 use crate::store::{
     json::{JsonStore, Waiting},
-    root::{CONFIG, Root, locate},
+    root::{CONFIG, LAST_POLL, Root, locate},
 };
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
@@ -131,6 +132,11 @@ impl Home {
             .hooking(self.config.hooks.set())
     }
 
+    /// When GitHub was asked last.
+    pub fn polled_at(&self) -> Option<Timestamp> {
+        self.root.folder().modified(LAST_POLL).ok().flatten().map(Timestamp::from)
+    }
+
     /// What runs jobs here.
     pub fn local(&self) -> Local<'_, SystemClock> {
         Local { root: &self.root, site: &self.site, clock: &self.clock, orphan_watchers: false }
@@ -146,7 +152,8 @@ impl Home {
 
     /// A pass over that store with that executor.
     pub fn pass<'a>(&'a self, store: &'a JsonStore<'a>, executor: &'a dyn Executor) -> Pass<'a, SystemClock> {
-        Pass { store, executor, clock: &self.clock, config: &self.config, definitions: None }
+        let polled_at = self.polled_at();
+        Pass { store, executor, clock: &self.clock, config: &self.config, definitions: None, polled_at }
     }
 }
 

@@ -9,13 +9,32 @@ use super::{
 };
 use crate::exec::local::tree::MARK;
 use crate::model::{facts::Facts, id::JobId};
-use crate::os::clock::Clock;
+use crate::os::{clock::Clock, process};
 use crate::plan::pick::{self, Waits};
 use std::collections::HashSet;
 
 /// The job inside which this process runs, as its environment says.
 pub fn own_job() -> Option<JobId> {
     std::env::var(MARK).ok().and_then(|id| JobId::parse(&id).ok())
+}
+
+/// How many processes are looked at on the way up.
+const ANCESTORS_MAX: usize = 100;
+
+/// The job inside which this process or one above it runs, as their environments say: leaving the variable out of one's own
+/// is not enough to be outside.
+pub fn surrounding_job() -> Option<JobId> {
+    own_job().or_else(|| {
+        let mut pid = std::process::id().cast_signed();
+        for _ in 0..ANCESTORS_MAX {
+            pid = process::look(pid).ok().flatten()?.parent;
+            let value = process::variable(pid, MARK);
+            if let Some(id) = value.and_then(|value| JobId::parse(std::str::from_utf8(&value).ok()?).ok()) {
+                return Some(id);
+            }
+        }
+        None
+    })
 }
 
 /// A wait that may never end by itself.

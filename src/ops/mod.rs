@@ -2,6 +2,7 @@
 //! here and nothing asked, and no clap type comes this far down.
 
 pub mod alarm;
+pub mod approval;
 pub mod attend;
 pub mod called;
 pub mod cancel;
@@ -23,6 +24,7 @@ pub mod list;
 pub mod logs;
 pub mod overview;
 pub mod pause;
+pub mod poll;
 pub mod prune;
 pub mod ready;
 pub mod report;

@@ -55,6 +55,11 @@ pub fn raise_limits() {
 }
 
 impl Inherited {
+    /// The names of all variables.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.variables.iter().map(|(name, _)| name.as_slice())
+    }
+
     /// Those of this process, less the variables that `left_out` names.
     pub fn capture(left_out: impl Fn(&str) -> bool) -> Self {
         let mut variables: Vec<(Bytes, Bytes)> = std::env::vars_os()

@@ -22,6 +22,7 @@ pub mod record_lock;
 pub mod session;
 pub mod signal;
 pub mod site;
+pub mod terminal;
 pub mod timer;
 pub mod user;
 pub mod volume;

@@ -45,6 +45,8 @@ pub struct Pass<'a, C> {
     pub config: &'a Config,
     /// The schedules that the settings file defines; none where nobody looked.
     pub definitions: Option<&'a Definitions>,
+    /// When GitHub was asked last.
+    pub polled_at: Option<Timestamp>,
 }
 
 /// Ids from the system's random numbers.
@@ -165,6 +167,7 @@ impl<C: Clock> Pass<'_, C> {
             executor: self.executor.name(),
             ids: &FreshIds,
             definitions: self.definitions,
+            polled_at: self.polled_at,
         }
     }
 
@@ -239,6 +242,12 @@ impl<C: Clock> Pass<'_, C> {
             Action::Evict { id } => (self.executor.evict(&id).and_then(|()| self.executor.launch(&id)), id),
             // It needs files: whoever ticks does it.
             Action::Retain => return,
+            Action::Poll => {
+                if let Err(error) = self.executor.run_poll() {
+                    warnings.push(format!("{error}; the next bgctl tick tries again"));
+                }
+                return;
+            }
             Action::Hook => {
                 if let Err(error) = self.executor.run_hooks() {
                     warnings.push(format!("{error}; the next bgctl tick tries again"));

@@ -31,6 +31,8 @@ pub struct Full {
     pub threshold: usize,
     /// The size of the queue.
     pub jobs_max: usize,
+    /// Whether they wait for approval.
+    pub for_approval: bool,
 }
 
 /// Adds a submitted job behind all others, unless its key is taken.
@@ -107,16 +109,30 @@ impl Holders {
 /// Services never wait for a slot, so that they neither count nor are refused; what is in the queue already always
 /// comes back to it.
 pub fn room(facts: &Facts, queue: &Queue) -> Result<(), Full> {
-    let waiting = waiting(facts);
-    let threshold = queue.threshold();
-    if waiting > threshold { Err(Full { waiting, threshold, jobs_max: queue.jobs_max }) } else { Ok(()) }
+    bounded(waiting(facts), queue, false)
+}
+
+/// Whether another submission may wait for approval: as many as may wait for a slot, and counted apart from these, so that
+/// what nobody answers keeps nothing else out. What is approved comes to the queue whatever waits there.
+pub fn room_for_approval(facts: &Facts, queue: &Queue) -> Result<(), Full> {
+    let waiting = facts.heads().filter(|head| head.status == Status::WaitingApproval);
+    bounded(entries(waiting), queue, true)
+}
+
+fn bounded(waiting: usize, queue: &Queue, for_approval: bool) -> Result<(), Full> {
+    let (threshold, jobs_max) = (queue.threshold(), queue.jobs_max);
+    if waiting > threshold { Err(Full { waiting, threshold, jobs_max, for_approval }) } else { Ok(()) }
 }
 
 /// How many entries wait: queued jobs, those of one batch as one.
 pub fn waiting(facts: &Facts) -> usize {
-    let queued = facts.heads().filter(|head| head.status == Status::Queued && !head.service);
+    entries(facts.heads().filter(|head| head.status == Status::Queued && !head.service))
+}
+
+/// How many submissions these jobs are.
+fn entries<'a>(jobs: impl Iterator<Item = &'a Head>) -> usize {
     let mut batches: HashSet<&JobId> = HashSet::new();
-    queued.filter(|head| head.batch.as_ref().is_none_or(|batch| batches.insert(batch))).count()
+    jobs.filter(|head| head.batch.as_ref().is_none_or(|batch| batches.insert(batch))).count()
 }
 
 #[cfg(test)]

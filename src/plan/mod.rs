@@ -5,6 +5,7 @@
 //! events are stored. Nothing is done here.
 
 pub mod admit;
+pub mod approve;
 pub mod census;
 pub mod chance;
 pub mod depend;
@@ -49,6 +50,8 @@ pub struct Inputs<'a> {
     pub ids: &'a dyn NewIds,
     /// What the settings file defines; none where nobody looked.
     pub definitions: Option<&'a Definitions>,
+    /// When GitHub was asked last.
+    pub polled_at: Option<Timestamp>,
 }
 
 /// Where ids come from.
@@ -85,6 +88,8 @@ pub enum Action {
     Retain,
     /// See that somebody runs the hooks that these events are for.
     Hook,
+    /// See that somebody asks GitHub for answers.
+    Poll,
 }
 
 /// Which policies apply beside those that always do.
@@ -96,6 +101,8 @@ pub enum Scope {
     Whole,
     /// That, and the recurring jobs that are built in: a tick.
     Tick,
+    /// Everything that can be judged, right after GitHub was asked.
+    Poll,
 }
 
 impl Scope {
@@ -127,7 +134,7 @@ impl Plan {
 /// looks after in time: cron makes one every minute.
 pub const WAKE_HORIZON: TimeDelta = TimeDelta::seconds(90);
 
-/// Lets every policy add its part: rescue what was lost, expire what is late, submit what recurs, cancel what waits in vain,
+/// Lets every policy add its part: rescue what was lost, expire what is late, see to what waits for approval, submit what recurs, cancel what waits in vain,
 /// pick what runs next, and see that what is due soon is not forgotten, nor a hook that an end is for.
 ///
 /// Retention is apart ([`retain`]): files go before the entries that name them.
@@ -138,10 +145,13 @@ pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Plan {
         plan.heed("rescue what was lost", rescue::rescue(draft, inputs, &mut actions));
         plan.heed("end what is silent", expire::expire(draft, inputs, &mut actions));
     }
+    plan.heed("see to approvals", approve::approve(draft, inputs, scope, &mut actions));
     plan.heed("start what recurs", recur::recur(draft, inputs, scope, &mut actions));
     plan.heed("cancel what waits in vain", depend::depend(draft, inputs));
     plan.heed("start what waits", pick::pick(draft, inputs, &mut actions));
-    if let Some(at) = due::next(draft.facts(), inputs.now).filter(|at| *at - inputs.now <= WAKE_HORIZON) {
+    if let Some(at) = due::next(draft.facts(), inputs.config, inputs.polled_at, inputs.now)
+        .filter(|at| *at - inputs.now <= WAKE_HORIZON)
+    {
         actions.push(Action::Wake { at });
     }
     hook::hook(draft, inputs, &mut actions);

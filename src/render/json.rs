@@ -1,5 +1,6 @@
 //! Outcomes as JSON values with stable names.
 
+mod approval;
 mod config;
 mod dead;
 mod doctor;
@@ -14,6 +15,7 @@ mod retry;
 mod schedule;
 mod status;
 
+pub use approval::{answered, approval_asked, approvals};
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
 pub use doctor::{examined, rebuilt, store_shown};
@@ -64,7 +66,9 @@ pub fn job(job: &Job) -> Value {
         ("retry_of", Value::Null),
         ("dead_letter", false.into()),
         ("not_before", Value::Null),
-        ("asked_approval", false.into()),
+        ("approval", Value::Null),
+        ("answers", json!([])),
+        ("interruptions", 0.into()),
         ("signal", Value::Null),
         ("exit", Value::Null),
         ("usage", Value::Null),
@@ -117,6 +121,7 @@ fn complete(fields: &mut Map<String, Value>, spec: &JobSpec) {
         ("service", false.into()),
         ("env_names", json!([])),
         ("on_end", Value::Null),
+        ("gate", Value::Null),
     ];
     for (name, nothing) in absent {
         fields.entry(name).or_insert(nothing);
@@ -209,7 +214,15 @@ pub fn list(listed: &Listed) -> Value {
     json!({ "jobs": listed.entries.iter().map(entry).collect::<Vec<_>>(), "left_out": listed.left_out })
 }
 
-/// Why a job waits.
+/// Why a job waits, be it for a slot or for a person.
+fn waits_of(job: &Job, of_queued: Option<&Waits>) -> Value {
+    job.waiting().map_or_else(
+        || waits(of_queued),
+        |waiting| json!({ "for": "approval", "on": waiting.on(), "until": waiting.expires_at() }),
+    )
+}
+
+/// Why a queued job waits.
 fn waits(waits: Option<&Waits>) -> Value {
     match waits {
         None => Value::Null,
@@ -238,7 +251,7 @@ pub fn submitted(submitted: &Submitted) -> Value {
         "status": submitted.job.status(),
         "created": submitted.created,
         "place": submitted.place,
-        "waits": waits(submitted.waits.as_ref()),
+        "waits": waits_of(&submitted.job, submitted.waits.as_ref()),
     })
 }
 

@@ -6,12 +6,13 @@ use crate::ops::list::Entry;
 use serde_json::Value;
 
 /// The fields of a job in JSON that are no column, for placeholders; a test compares them with what is printed.
-pub const FIELDS: [&str; 45] = [
+pub const FIELDS: [&str; 48] = [
     "after",
     "after_end",
+    "answers",
+    "approval",
     "argv",
     "array_index",
-    "asked_approval",
     "batch",
     "best_effort",
     "claim",
@@ -22,7 +23,9 @@ pub const FIELDS: [&str; 45] = [
     "env",
     "env_names",
     "exit_code",
+    "gate",
     "grace_seconds",
+    "interruptions",
     "key",
     "key_ttl_seconds",
     "leftovers",

@@ -14,6 +14,7 @@ pub mod json;
 pub mod lock;
 pub mod logs;
 pub mod memory;
+pub mod polled;
 pub mod rebuild;
 pub mod root;
 pub mod stream;

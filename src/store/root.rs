@@ -37,6 +37,14 @@ pub const HOOKED_TEMPORARY: &str = "hooked.tmp";
 pub const HOOKS_LOG: &str = "hooks.log";
 /// What they printed without the oldest, until it is renamed.
 pub const HOOKS_LOG_TEMPORARY: &str = "hooks.log.tmp";
+/// The lock of the process that asks GitHub; never deleted.
+pub const POLL_LOCK: &str = "poll.lock";
+/// What GitHub answered, so that asking again costs nothing while that is the same.
+pub const POLLED: &str = "polled.json";
+/// The same, until it is renamed.
+pub const POLLED_TEMPORARY: &str = "polled.json.tmp";
+/// Empty; it was modified when GitHub was asked last.
+pub const LAST_POLL: &str = "last_poll";
 /// Empty; it was modified at the last tick.
 pub const LAST_TICK: &str = "last_tick";
 /// What the stream was told last of how the whole is; locked by whoever tells it.

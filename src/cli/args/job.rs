@@ -2,6 +2,7 @@
 
 use super::{LimitArg, SizeArg, limit, nonzero_limit, size_limit, within};
 use crate::model::{
+    approval::On,
     priority::Priority,
     retry::{ATTEMPTS_MAX, Codes},
 };
@@ -101,6 +102,20 @@ pub struct JobArgs {
     /// Keep the key for so long after the job's end
     #[arg(long, value_name = "TIME", value_parser = within, allow_hyphen_values = true, help_heading = "Queue")]
     pub key_ttl: Option<u64>,
+    /// Wait until somebody approves: local, github:OWNER/REPO or github:OWNER/REPO#ISSUE
+    ///
+    /// local waits for bgctl approve. github makes an issue, or comments on the one that is named, and waits for the label
+    /// bg:approved or bg:declined. docs/approvals.md has a walk-through.
+    #[arg(long, value_name = "WHERE", value_parser = on, help_heading = "Approval")]
+    pub approval: Option<On>,
+    /// Fail the job when nobody has answered after so long: 2h, none [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true, requires = "approval", help_heading = "Approval")]
+    pub approval_ttl: Option<LimitArg>,
+    /// Let a job that waits for GitHub keep the tokens of its submitter, with which it could approve itself
+    ///
+    /// Without this it gets none of what 'gh' reads them from, unless --env sets it.
+    #[arg(long, requires = "approval", help_heading = "Approval")]
+    pub keep_token: bool,
     /// Run the command up to so often, until it succeeds
     #[arg(long, value_name = "N", value_parser = attempts, allow_hyphen_values = true, conflicts_with = "retry", help_heading = "Retries")]
     pub attempts: Option<u32>,
@@ -149,6 +164,11 @@ pub enum LeftoversArg {
     End,
     /// They are left running, and 'status' names them
     Leave,
+}
+
+/// Where an answer is given.
+pub fn on(text: &str) -> Result<On, String> {
+    On::parse(text).map_err(|error| error.to_string())
 }
 
 fn codes(text: &str) -> Result<Codes, String> {

@@ -1,5 +1,6 @@
 //! The arguments, as clap types, one file a subcommand; the doc comments are the help.
 
+pub mod approval;
 pub mod cancel;
 pub mod config;
 pub mod dead;
@@ -36,7 +37,7 @@ pub type Subcommand = (&'static str, &'static str, fn(Command) -> Command);
 
 /// The subcommands in the order of the help: name, what it does, and its arguments, which are built only for the
 /// subcommand that is called.
-pub const SUBCOMMANDS: [Subcommand; 23] = [
+pub const SUBCOMMANDS: [Subcommand; 26] = [
     ("start", "Start a command in the background and print its job id", arguments::<start::StartArgs>),
     ("list", "List jobs: active ones, then the latest that ended", arguments::<list::ListArgs>),
     ("status", "Show everything about jobs; without one, how things stand", arguments::<status::StatusArgs>),
@@ -51,6 +52,13 @@ pub const SUBCOMMANDS: [Subcommand; 23] = [
     ("resume", "Let paused jobs go on", arguments::<pause::ResumeArgs>),
     ("retry", "Start ended jobs again, as new jobs", arguments::<retry::RetryArgs>),
     ("dead", "List, show or clear jobs whose attempts are used up", arguments::<dead::DeadArgs>),
+    ("approve", "Let jobs run that wait for approval", arguments::<approval::ApproveArgs>),
+    ("decline", "Cancel jobs that wait for approval", arguments::<approval::DeclineArgs>),
+    (
+        "approval",
+        "List what waits for approval, or ask for it inside a job",
+        arguments::<approval::ApprovalArgs>,
+    ),
     ("events", "Show what happened, or follow it as it comes", arguments::<events::EventsArgs>),
     ("group", "Show, add or remove groups of jobs with slots of their own", arguments::<group::GroupArgs>),
     (
@@ -74,7 +82,7 @@ pub const SUBCOMMANDS: [Subcommand; 23] = [
 pub const ALIASES: [(&str, &str); 1] = [("dlq", "dead")];
 
 /// Subcommands that have subcommands of their own.
-pub const NESTED: [&str; 1] = ["schedule"];
+pub const NESTED: [&str; 2] = ["approval", "schedule"];
 
 /// The words that stand for subcommands.
 pub fn subcommand_words() -> impl Iterator<Item = &'static str> {

@@ -67,6 +67,9 @@ pub fn request(command: &[OsString], args: &JobArgs) -> Request {
         retry_on: args.retry_on.clone(),
         group: args.group.clone(),
         create_group: args.create_group,
+        approval: args.approval.clone(),
+        approval_ttl: args.approval_ttl.map(|limit| limit.0),
+        keep_token: args.keep_token,
         ..Request::default()
     }
 }

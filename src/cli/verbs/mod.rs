@@ -1,5 +1,6 @@
 //! One file a subcommand: from its arguments to a use case, from the outcome to words and an exit code.
 
+mod approval;
 mod ask;
 mod attended;
 mod cancel;
@@ -60,6 +61,13 @@ pub fn subcommand(name: &str, matches: &ArgMatches) -> Option<ExitCode> {
         "resume" => run(name, matches, |args: &args::pause::ResumeArgs| args.common, pause::resume),
         "retry" => run(name, matches, |args: &args::retry::RetryArgs| args.common, retry::run),
         "dead" => run(name, matches, |args: &args::dead::DeadArgs| args.common, dead::run),
+        "approve" => {
+            run(name, matches, |args: &args::approval::ApproveArgs| args.answer.common, approval::approve)
+        }
+        "decline" => {
+            run(name, matches, |args: &args::approval::DeclineArgs| args.answer.common, approval::decline)
+        }
+        "approval" => run(name, matches, args::approval::ApprovalArgs::common, approval::run),
         "events" => run(name, matches, |args: &args::events::EventsArgs| args.common, events::run),
         "group" => run(name, matches, |args: &args::group::GroupArgs| args.common, group::run),
         "schedule" => run(name, matches, args::schedule::ScheduleArgs::common, schedule::run),

@@ -15,6 +15,7 @@ mod live;
 pub mod log;
 pub mod meta;
 mod pause;
+pub mod poller;
 pub mod present;
 pub mod record;
 pub mod runner;
@@ -154,6 +155,10 @@ impl<C: Clock> Executor for Local<'_, C> {
 
     fn run_hooks(&self) -> Result<(), ExecError> {
         runner::launch(self.root, self.orphan_watchers)
+    }
+
+    fn run_poll(&self) -> Result<(), ExecError> {
+        poller::launch(self.root, self.orphan_watchers)
     }
 
     fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError> {

@@ -170,6 +170,7 @@ fn environment(inherited: &Inherited, job: &Job) -> Vec<CString> {
             entry(b"BG_ATTEMPT", job.attempt.to_string().as_bytes()),
         ])
         .chain(number)
+        .chain(job.was_approved().then(|| entry(b"BG_APPROVED", b"1")))
         .collect()
 }
 

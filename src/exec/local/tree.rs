@@ -8,6 +8,7 @@ use super::{
     WATCH_COMMAND,
     alarm::{self, ALARM_COMMAND},
     hook::EVENT_MARK,
+    poller::{self, POLL_COMMAND},
     record::Record,
     runner::{self, RUNNER_COMMAND},
 };
@@ -174,7 +175,7 @@ fn is_of_hook(pid: i32) -> bool {
     process::variable(pid, MARK).is_none() && process::variable(pid, EVENT_MARK).is_some()
 }
 
-/// Whether a process is a watcher, the alarm or the runner of hooks: it calls itself one, and the record it names agrees, or
+/// Whether a process is a watcher, the alarm, the runner of hooks or who asks GitHub: it calls itself one, and the record it names agrees, or
 /// it is too young to have written there.
 pub(super) fn is_watcher(process: &Process) -> bool {
     let Some(arguments) = process::arguments(process.identity.pid) else { return false };
@@ -186,6 +187,7 @@ pub(super) fn is_watcher(process: &Process) -> bool {
         let recorded = match command {
             command if command == ALARM_COMMAND.as_bytes() => Some(alarm::recorded as Recorded),
             command if command == RUNNER_COMMAND.as_bytes() => Some(runner::recorded as Recorded),
+            command if command == POLL_COMMAND.as_bytes() => Some(poller::recorded as Recorded),
             _ => None,
         };
         if let Some(recorded) = recorded {

@@ -289,7 +289,7 @@ impl Facts {
     fn features(&self) -> Vec<&'static str> {
         let active = || self.heads().filter(|head| !head.status.has_ended());
         let present = [
-            active().any(|head| head.gated) || self.schedules().values().any(|one| one.is_gated()),
+            active().any(|head| head.gated) || self.schedules().values().any(Schedule::is_gated),
             active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
             active().any(|head| head.group.is_some())
                 || self.groups().values().any(|group| group.paused_at.is_some()),

@@ -10,6 +10,7 @@ use super::{
     list::places,
     start::{
         Submitted, WhenFull,
+        environment::TOKENS,
         submit::{self, Entry, Placed, Submission, has_its_key, submit},
         submitted_job, tell_why_it_waits, wait_for_room,
     },
@@ -182,7 +183,10 @@ struct Prepared {
 fn prepare(home: &Home, request: &Request) -> Result<Prepared, Fault> {
     let facts = home.store().read()?;
     let (originals, left) = chosen(home, &facts, request)?;
-    let caller = Inherited::capture(|name| JOB_VARIABLES.contains(&name));
+    let on_github = |job: &Job| job.spec.gate.as_ref().is_some_and(|gate| gate.on.github().is_some());
+    let is_on_github = originals.iter().any(on_github);
+    let caller =
+        Inherited::capture(|name| JOB_VARIABLES.contains(&name) || (is_on_github && TOKENS.contains(&name)));
     let mut kept: HashMap<String, Inherited> = HashMap::new();
     let mut repetitions = Vec::with_capacity(originals.len());
     for original in originals {

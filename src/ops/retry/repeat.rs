@@ -2,6 +2,7 @@
 
 use super::edit::Edited;
 use crate::model::{
+    approval::{Gate, content_hash},
     dependency::Dependency,
     facts::{Facts, Head},
     id::JobId,
@@ -77,6 +78,11 @@ pub fn repetition(
         Some(name) => own(home, &id, name, kept)?,
         None => caller,
     };
+    if let Some(gate) = spec.gate.take() {
+        given::can_be_asked(&home.config, &gate.on)?;
+        let hash = content_hash(&spec, inherited.names());
+        spec.gate = Some(Gate { hash, ..gate });
+    }
     given::check_directory(spec.cwd.as_path())?;
     if let Command::Argv(argv) = &spec.command {
         command::check(&argv[0], argv.len(), inherited, &spec.cwd)?;

@@ -4,7 +4,7 @@
 
 use super::{Many, given::Request, variables::Variables};
 use crate::exec::local::start::JOB_VARIABLES;
-use crate::model::bytes::Bytes;
+use crate::model::{approval::On, bytes::Bytes};
 use crate::ops::fault::{Code, Fault, without_number};
 use crate::os::{detach::KEPT_VARIABLES, inherited::Inherited};
 use std::collections::BTreeSet;
@@ -38,6 +38,23 @@ pub fn assemble(request: &Request) -> Result<(Inherited, Vec<String>), Fault> {
     }
     let names = assembled.names.iter().map(Bytes::to_text).collect();
     Ok((assembled.inherited, names))
+}
+
+/// Variables with tokens for GitHub (`gh help environment`).
+pub const TOKENS: [&str; 2] = ["GH_TOKEN", "GITHUB_TOKEN"];
+
+/// What waits for an answer on GitHub could give the answer itself, with the token of its submitter. One that was set by hand
+/// is wanted.
+pub fn leave_tokens_out(request: &Request, inherited: &mut Inherited, set_by_hand: &[String]) {
+    let on_github = |on: Option<&On>| matches!(on, Some(On::GitHub(_)));
+    if request.keep_token || !on_github(request.approval.as_ref()) {
+        return;
+    }
+    for name in TOKENS.into_iter().filter(|name| !set_by_hand.iter().any(|set| set == name)) {
+        if let Ok(name) = Bytes::try_from(name) {
+            inherited.unset(&name);
+        }
+    }
 }
 
 /// Standard input can be read once only.

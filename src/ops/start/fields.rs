@@ -2,6 +2,7 @@
 
 use super::given::Request;
 use crate::model::{
+    approval::On,
     bytes::Bytes,
     limit::{BadDuration, parse_bytes_limit, parse_limit, parse_nonzero_limit, parse_seconds},
     nearest::nearest_word,
@@ -15,7 +16,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 
 /// The fields: as the index calls them, and as the flags do where that is something else.
-pub const FIELDS: [(&str, &str); 23] = [
+pub const FIELDS: [(&str, &str); 25] = [
     ("argv", "argv"),
     ("command", "shell"),
     ("cwd", "cwd"),
@@ -39,10 +40,13 @@ pub const FIELDS: [(&str, &str); 23] = [
     ("service", "service"),
     ("on_leftovers", "leftovers"),
     ("on_end", "on_end"),
+    ("approval", "approval"),
+    ("approval_ttl_seconds", "approval_ttl"),
 ];
 
 /// What is said of fields that a submission has, and a line has not.
-const ELSEWHERE: [(&[&str], &str); 2] = [
+const ELSEWHERE: [(&[&str], &str); 3] = [
+    (&["keep_token"], "it is given for the whole batch, with --keep-token"),
     (
         &["env", "env_file", "env_names", "unset", "clean_env"],
         "a batch has one environment, that of its flags; a line sets variables with: env NAME=VALUE COMMAND",
@@ -51,7 +55,8 @@ const ELSEWHERE: [(&[&str], &str); 2] = [
 ];
 
 /// Limits, of which null means that there is none. Elsewhere null says nothing.
-const LIMITS: [&str; 4] = ["timeout_seconds", "stale_after_seconds", "grace_seconds", "log_max_bytes"];
+const LIMITS: [&str; 5] =
+    ["timeout_seconds", "stale_after_seconds", "grace_seconds", "log_max_bytes", "approval_ttl_seconds"];
 
 /// The fields of one object, in their order.
 #[derive(Debug)]
@@ -185,6 +190,10 @@ fn set(request: &mut Request, field: &str, value: &Value) -> Result<(), String> 
         "on_end" => {
             request.on_end = if value.is_array() { words(value)? } else { shell_words(bytes(value)?) }
         }
+        "approval" => {
+            request.approval = Some(On::parse(&text(value)?).map_err(|error| error.to_string())?);
+        }
+        "approval_ttl_seconds" => request.approval_ttl = Some(limit(value, parse_nonzero_limit)?),
         _ => unreachable!("every field has a setter"),
     }
     Ok(())

@@ -3,8 +3,9 @@
 use super::{Many, command, environment, input};
 use crate::model::{
     Timestamp,
+    approval::{Gate, On, content_hash},
     bytes::Bytes,
-    config::Config,
+    config::{Config, LocalApproval},
     id::JobId,
     key::{self, Key},
     limit::{ByteLimit, BytesMax, Limit, Seconds, Source},
@@ -93,6 +94,12 @@ pub struct Request {
     pub group: Option<String>,
     /// Whether the group is made where it is not there.
     pub create_group: bool,
+    /// Who has to approve it before it runs.
+    pub approval: Option<On>,
+    /// How long an answer can be given.
+    pub approval_ttl: Option<Seconds>,
+    /// Whether it keeps the tokens for GitHub that its submitter has.
+    pub keep_token: bool,
     /// Whether it is many jobs at once, and which.
     pub many: Option<Many>,
 }
@@ -168,6 +175,7 @@ impl<'a> Common<'a> {
         {
             self.check(argv, &cwd)?;
         }
+        environment::leave_tokens_out(request, &mut self.inherited, &self.variables);
         let mut spec = JobSpec::new(command, cwd);
         spec.variables.clone_from(&self.variables);
         spec.service = request.service;
@@ -195,7 +203,29 @@ impl<'a> Common<'a> {
         spec.session.clone_from(&self.session);
         spec.parent.clone_from(&self.parent);
         spec.stdin = request.stdin.as_deref().map(input::given).transpose()?.unwrap_or_default();
+        spec.gate = self.gate(request, &spec)?;
         Ok(spec)
+    }
+
+    /// Who has to approve it.
+    fn gate(&self, request: &Request, spec: &JobSpec) -> Result<Option<Gate>, Fault> {
+        let Some(on) = &request.approval else {
+            return match request.approval_ttl {
+                None => Ok(None),
+                Some(_) => Err(Fault::new(Code::Usage, "--approval-ttl needs --approval")),
+            };
+        };
+        can_be_asked(self.config, on)?;
+        Ok(Some(Gate {
+            on: on.clone(),
+            ttl_seconds: request.approval_ttl.unwrap_or(self.config.approval.ttl_seconds),
+            hash: self.hash(spec),
+        }))
+    }
+
+    /// What is approved, with the environment as it is by now: what one job of a batch must not have, none of it has.
+    pub fn hash(&self, spec: &JobSpec) -> String {
+        content_hash(spec, self.inherited.names())
     }
 
     fn folder(&mut self, given: Option<&Path>) -> Result<Bytes, Fault> {
@@ -218,6 +248,21 @@ impl<'a> Common<'a> {
             self.programs.insert(program);
         }
         Ok(())
+    }
+}
+
+/// Whether anybody could answer there.
+pub fn can_be_asked(config: &Config, on: &On) -> Result<(), Fault> {
+    match on {
+        On::Local if config.approval.local == LocalApproval::Off => Err(Fault::new(
+            Code::Config,
+            "nobody may approve at this machine: approval.local is off in config.toml",
+        )
+        .hint("--approval github:OWNER/REPO asks on an issue")),
+        On::GitHub(_) if !cfg!(feature = "github") => {
+            Err(Fault::new(Code::Failed, crate::github::Refusal::NotBuilt.to_string()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -338,6 +338,12 @@ fn entries(
         entries.push((place, spec));
         Ok(())
     })?;
+    for (_, spec) in &mut entries {
+        let hash = spec.gate.is_some().then(|| common.hash(spec));
+        if let (Some(gate), Some(hash)) = (&mut spec.gate, hash) {
+            gate.hash = hash;
+        }
+    }
     Ok((entries, common.inherited))
 }
 

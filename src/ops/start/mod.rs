@@ -3,7 +3,7 @@
 pub mod array;
 mod batch;
 pub(super) mod command;
-mod environment;
+pub(super) mod environment;
 pub mod fields;
 mod foresee;
 pub mod given;
@@ -167,7 +167,11 @@ fn start_in(
 /// Whether there is room for what is asked, as things stand.
 fn room(home: &Home, request: &Request) -> Result<Result<(), Full>, Fault> {
     let facts = home.store().read()?;
-    Ok(if request.service { Ok(()) } else { admit::room(&facts, &home.config.queue) })
+    Ok(match (&request.approval, request.service) {
+        (Some(_), _) => admit::room_for_approval(&facts, &home.config.queue),
+        (None, true) => Ok(()),
+        (None, false) => admit::room(&facts, &home.config.queue),
+    })
 }
 
 /// Waits until the queue may have room again, or says that it is full.
@@ -192,7 +196,8 @@ pub fn wait_for_room(
     let mut attendance = Attendance::new(home)?;
     let facts = attendance.read()?;
     // Room that came since is not waited for.
-    if admit::room(&facts, &home.config.queue).is_ok() {
+    let room = if full.for_approval { admit::room_for_approval } else { admit::room };
+    if room(&facts, &home.config.queue).is_ok() {
         return Ok(());
     }
     let queued: Vec<JobId> =
@@ -203,10 +208,11 @@ pub fn wait_for_room(
 
 /// The queue is too full for another submission.
 pub fn is_full(home: &Home, facts: &Facts, full: &Full, when_full: WhenFull) -> Fault {
-    let Full { waiting, threshold, jobs_max } = full;
+    let Full { waiting, threshold, jobs_max, for_approval } = full;
     let waited = if when_full == WhenFull::Refuse { "" } else { "still " };
+    let wait = if *for_approval { "wait for approval" } else { "wait" };
     let message = format!(
-        "the queue is {waited}full: {waiting} wait, and beyond {threshold} ({}% of {jobs_max}) nothing more is taken; \
+        "the queue is {waited}full: {waiting} {wait}, and beyond {threshold} ({}% of {jobs_max}) nothing more is taken; \
         nothing was queued",
         home.config.queue.threshold_percent
     );

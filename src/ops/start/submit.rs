@@ -12,7 +12,7 @@ use crate::model::{
     job::Job,
     nearest::nearest_word,
     spec::{Input, JobSpec},
-    state::{Change, queued},
+    state::Change,
 };
 use crate::ops::{
     fault::{Code, Fault},
@@ -273,9 +273,7 @@ fn jobs(submission: &Submission, ids: &[JobId], captured: Option<&str>, now: Tim
         let mut spec = JobSpec { env, ..entry.spec.clone() };
         let others = entry.after.iter().filter_map(|(place, until)| ids.get(*place).zip(Some(*until)));
         spec.after.extend(others.map(|(id, until)| Dependency { id: id.clone(), until }));
-        let mut job = Job::new(id.clone(), spec, now);
-        job.state = queued(submission.not_before);
-        job
+        Job::not_before(id.clone(), spec, now, submission.not_before)
     };
     submission.entries.iter().zip(ids).map(job).collect()
 }
@@ -384,8 +382,10 @@ fn judged(
         let entry = jobs.iter().zip(&placed).position(asks).unwrap_or_default();
         return Err(Found::NoGroup { entry, name: name.clone(), nearest });
     }
-    let needs_room = new().any(|job| !job.spec.service);
+    let needs_room = new().any(|job| !job.spec.service && job.spec.gate.is_none());
     let full = if needs_room { admit::room(facts, &config.queue).err() } else { None };
+    let is_gated = new().any(|job| job.spec.gate.is_some());
+    let full = full.or_else(|| admit::room_for_approval(facts, &config.queue).err().filter(|_| is_gated));
     Ok(Judged { placed, missing, full })
 }
 

@@ -1,5 +1,6 @@
 //! A submission.
 
+use super::approval::waits_for;
 use super::asked::asked;
 use super::words::{end, run_time, waiting_named};
 use crate::model::{
@@ -24,6 +25,9 @@ pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
     }
     if submitted.job.status().has_ended() {
         return Some(end(&submitted.job));
+    }
+    if let Some(waiting) = submitted.job.waiting() {
+        return Some(format!("waits {}", waits_for(waiting, &submitted.job.id)));
     }
     let waits = submitted.waits.as_ref()?;
     Some(format!("queued: {}", waiting_named(waits, &submitted.holders, now)))

@@ -1,5 +1,6 @@
 //! Everything about a job.
 
+use super::approval::{answer_words, waiting_entries};
 use super::asked;
 use super::measure::{count_of, cpu, local, memory};
 use super::screen::{self, HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of, wrap};
@@ -17,7 +18,6 @@ use crate::model::{
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why, signal_name},
     priority::Priority,
     spec::{Input, LeftoverPolicy, quote},
-    state::Status,
 };
 use crate::ops::{
     list::Live,
@@ -183,7 +183,12 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
             .map(|asked| format!("for approval of what comes next, on {}", asked.on)),
     );
     add("waits", report.waits.as_ref().map(|waits| waiting_named(waits, &report.awaited, now)));
-    add("waits", (job.status() == Status::WaitingApproval).then(|| "for a person's approval".to_owned()));
+    for (label, text) in job.waiting().map(|of| waiting_entries(of, &job.id, now)).unwrap_or_default() {
+        add(label, Some(text));
+    }
+    for answer in &job.answers {
+        add("answer", Some(answer_words(answer, now)));
+    }
     match &report.waits {
         Some(Waits::Until(at) | Waits::ForRetry { at, .. }) => add("not before", Some(local(*at))),
         Some(Waits::ForSlot { held_by, ahead }) => {

@@ -27,6 +27,7 @@ pub fn foreseen_pass(decided: &Decided) -> String {
             Action::Wake { at } => format!("would see that somebody starts what is due at {}\n", local(*at)),
             Action::Retain => continue,
             Action::Hook => "would run hooks\n".to_owned(),
+            Action::Poll => "would ask GitHub for answers\n".to_owned(),
             Action::Evict { id } => format!("would replace the silent watcher of {id}\n"),
         });
     }

@@ -1,6 +1,6 @@
 //! Everything about a job, as JSON.
 
-use super::{ending, live, row, waits};
+use super::{ending, live, row, waits_of};
 use crate::model::{claim::Relation, limit::Limits, outcome::Outcome};
 use crate::ops::status::{Attempt, Report};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub(super) fn report(report: &Report) -> Value {
     // What the index leaves out where it says nothing is always there.
     let parts = [
         ("place", report.place.into()),
-        ("waits", waits(report.waits.as_ref())),
+        ("waits", waits_of(&report.row.job, report.waits.as_ref())),
         ("children", told(&report.children)),
         ("retries", told(&report.retries)),
         ("mentioned", names.into()),

@@ -671,8 +671,14 @@ fn dry_run_over(claim: Option<Claim>) -> String {
         .unwrap();
     let clock = Now(world.now);
     let executor = DryRun { site: &site("here", "boot-2"), clock: &clock };
-    let pass =
-        Pass { store: &store, executor: &executor, clock: &clock, config: &world.config, definitions: None };
+    let pass = Pass {
+        store: &store,
+        executor: &executor,
+        clock: &clock,
+        config: &world.config,
+        definitions: None,
+        polled_at: None,
+    };
     pass.advance(Scope::Whole, &mut |_| Ok(())).unwrap();
     let job = store.read().unwrap().job(&given.id).unwrap().unwrap();
     job.status().to_string()

@@ -156,7 +156,7 @@ fn once_more_than_the_threshold_wait_nothing_more_is_taken() {
     }
     assert_eq!(world.room(), Ok(()), "80 wait");
     world.submit("one-more");
-    assert_eq!(world.room(), Err(Full { waiting: 81, threshold: 80, jobs_max: 100 }));
+    assert_eq!(world.room(), Err(Full { waiting: 81, threshold: 80, jobs_max: 100, for_approval: false }));
     world.ends("running", Exit::Code(0));
     assert_eq!(world.room(), Ok(()), "one of them runs");
 }

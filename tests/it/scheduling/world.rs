@@ -44,6 +44,8 @@ pub struct World {
     ids: Numbered,
     /// What the settings file defines.
     pub definitions: Option<Definitions>,
+    /// When GitHub was asked last.
+    pub polled_at: Option<Timestamp>,
     /// What is seen beside the index, for its health.
     pub beside: Beside,
     /// Of the last decision.
@@ -103,6 +105,7 @@ impl World {
             site: site("here", "boot-2"),
             ids: Numbered::default(),
             definitions: None,
+            polled_at: None,
             beside: Beside::default(),
             actions: Vec::new(),
             warnings: Vec::new(),
@@ -397,6 +400,7 @@ impl World {
                 Action::Evict { id } => format!("evict {}", self.name(id)),
                 Action::Retain => "retain".to_owned(),
                 Action::Hook => "run hooks".to_owned(),
+                Action::Poll => "ask GitHub".to_owned(),
             })
             .collect();
         words.join(", ")
@@ -415,6 +419,7 @@ impl World {
             executor: ExecutorName::Local,
             ids: &self.ids,
             definitions: self.definitions.as_ref(),
+            polled_at: self.polled_at,
         };
         let Plan { actions, warnings } = plan::advance(&mut draft, &inputs, scope);
         (self.actions, self.warnings) = (actions, warnings);

@@ -1,0 +1,313 @@
+//! Asking GitHub: once through all jobs that wait for an answer there, then what the answers come to is committed.
+//!
+//! It runs as a process of its own, so that no command and no alarm waits for the network, and never with the lock of the index.
+//! What is sent is committed before and after: an issue whose number was lost to a crash is found by its mark, and not made twice.
+
+mod sent;
+mod words;
+
+use super::{
+    approval::content,
+    home::{BrokenConfig, Home},
+};
+use crate::exec::local::poller;
+use crate::github::{self, Cache, Client, IssueSeen, Refusal};
+use crate::model::{
+    Timestamp,
+    approval::{Asked, Issue, Repository, Request, Waiting},
+    event::Event,
+    facts::{Damage, Draft},
+    id::JobId,
+    job::Job,
+    state::Change,
+};
+use crate::os::{clock::Clock, detach};
+use crate::plan::{
+    Scope, approve,
+    verdict::{self, Finding, Rules, Seen},
+};
+use crate::store::{Store, polled, root::LAST_POLL};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// In one go so many jobs are asked for: GitHub takes 80 new issues or comments a minute.
+pub const ASKED_MAX: usize = 20;
+
+/// What is said of those that come later.
+const NOT_YET: &str = "many jobs are to be asked for on GitHub, and this one is not yet";
+const CHANGED: &str = "its command, folder or variables are not those that were asked about";
+
+/// Asks for all jobs of a root. Nobody hears this process; what it cannot do stands with the jobs.
+pub fn run(root: &Path) {
+    detach::settle();
+    // A root that was removed is not made again.
+    if !root.is_dir() {
+        return;
+    }
+    let Ok(home) = Home::open_at(root, BrokenConfig::Warns) else { return };
+    let Ok(Some(_held)) = poller::acquire(&home.root) else { return };
+    let Ok(facts) = home.store().read() else { return };
+    let now = home.clock.now();
+    let ids: Vec<JobId> = approve::on_github(&facts).map(|(head, _)| head.id.clone()).collect();
+    let jobs: Vec<Job> = ids.iter().filter_map(|id| facts.job(id).ok().flatten()).collect();
+    // Somebody else may have asked since this process was launched.
+    let due = approve::poll_at(&facts, &home.config.approval, home.polled_at(), now);
+    if facts.writable().is_err() || due.is_none_or(|due| due > now) {
+        return;
+    }
+    // From here on, whatever comes of it, it is not asked again at once.
+    if home.root.folder().touch(LAST_POLL).is_err() {
+        return;
+    }
+    let found = ask_for_all(&home, &jobs, now);
+    let _ = commit(&home, &found);
+}
+
+/// What is kept for the next time.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    /// Before when GitHub wants no more requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limited_until: Option<Timestamp>,
+    #[serde(default)]
+    cache: Cache,
+}
+
+/// What was found out about a job.
+#[derive(Debug)]
+struct Found {
+    id: JobId,
+    /// The request that it is about.
+    request: Request,
+    changes: Vec<Change>,
+}
+
+impl Found {
+    fn of(job: &Job, waiting: &Waiting, changes: Vec<Change>) -> Self {
+        Self { id: job.id.clone(), request: waiting.request.clone(), changes }
+    }
+
+    fn hindered(job: &Job, waiting: &Waiting, trouble: &str) -> Self {
+        Self::of(job, waiting, vec![Change::Hinder { trouble: Some(trouble.to_owned()) }])
+    }
+}
+
+/// Commits what was found, with a whole pass: what is approved can start, and what nobody approved in time fails.
+fn commit(home: &Home, found: &[Found]) -> Result<(), crate::pass::PassError> {
+    let store = home.store();
+    let mut executor = home.local();
+    executor.orphan_watchers = true;
+    let pass = home.pass(&store, &executor);
+    pass.advance(Scope::Poll, &mut |draft| {
+        for one in found {
+            push(draft, one)?;
+        }
+        Ok(())
+    })
+    .map(drop)
+}
+
+/// Adds what was found of a job, if it still waits for that answer.
+fn push(draft: &mut Draft, found: &Found) -> Result<(), Damage> {
+    let job = draft.facts().job(&found.id).ok().flatten();
+    if job.is_some_and(|job| job.waiting().is_some_and(|waiting| waiting.request == found.request)) {
+        for change in &found.changes {
+            draft.push(Event::Changed { id: found.id.clone(), change: change.clone() })?;
+        }
+    }
+    Ok(())
+}
+
+/// Asks for all of these, with the waiting ones by repository.
+fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
+    let waiting = || jobs.iter().filter_map(|job| Some((job, job.waiting()?)));
+    let hinder = |why: &str| waiting().map(|(job, of)| Found::hindered(job, of, why)).collect();
+    // Whose answer counts is unknown until the file is mended.
+    if !home.has_sound_config() {
+        return hinder("the settings file is wrong, so that nobody knows whose answer counts");
+    }
+    let mut kept: Kept = polled::read(&home.root);
+    if let Some(until) = kept.limited_until.filter(|until| *until > now) {
+        return hinder(&Refusal::Limited { until }.to_string());
+    }
+    let token = match github::find(&home.config.approval.github, |name| std::env::var_os(name)) {
+        Ok(token) => token,
+        Err(error) => return hinder(&error.to_string()),
+    };
+    let client = Client::new(&home.config.approval.github, token, std::mem::take(&mut kept.cache));
+    let mut round = Round { home, client, now, limited_until: None, asked: 0, writers: HashMap::new() };
+    let mut by_repository: BTreeMap<&Repository, Vec<(&Job, &Waiting)>> = BTreeMap::new();
+    for (job, of) in waiting() {
+        if let Some(place) = of.request.on.github() {
+            by_repository.entry(&place.repository).or_default().push((job, of));
+        }
+    }
+    let found = by_repository.into_iter().flat_map(|(repository, jobs)| round.repository(repository, &jobs));
+    let found = found.collect();
+    round.client.forget_unused();
+    let kept = Kept { limited_until: round.limited_until, cache: round.client.cache };
+    // Losing it costs requests alone.
+    let _ = polled::write(&home.root, &kept);
+    found
+}
+
+/// One time through all jobs.
+struct Round<'a> {
+    home: &'a Home,
+    client: Client,
+    now: Timestamp,
+    /// Before when GitHub wants no more requests.
+    limited_until: Option<Timestamp>,
+    /// For how many jobs it was asked.
+    asked: usize,
+    /// Who may write to which repository, as far as it was asked.
+    writers: HashMap<(Repository, String), Result<bool, Refusal>>,
+}
+
+/// What a job comes to whose issue is to be looked at.
+struct Looked<'j> {
+    job: &'j Job,
+    waiting: &'j Waiting,
+    issue: Issue,
+    changes: Vec<Change>,
+}
+
+impl Round<'_> {
+    /// Asks for the jobs that wait on one repository.
+    fn repository(&mut self, repository: &Repository, jobs: &[(&Job, &Waiting)]) -> Vec<Found> {
+        let mut found = Vec::new();
+        let mut looked = Vec::new();
+        for (job, waiting) in jobs {
+            match self.asked(repository, job, waiting) {
+                Ok(Some(issue)) => looked.push(Looked { job, waiting, issue, changes: Vec::new() }),
+                Ok(None) => found.push(Found::hindered(job, waiting, NOT_YET)),
+                Err(refusal) => found.push(self.refused(job, waiting, &refusal)),
+            }
+        }
+        found.extend(self.look(repository, looked));
+        found
+    }
+
+    /// What is said where GitHub gave no answer that can be used.
+    fn refused(&mut self, job: &Job, waiting: &Waiting, refusal: &Refusal) -> Found {
+        self.heed(refusal);
+        Found::hindered(job, waiting, &refusal.to_string())
+    }
+
+    fn heed(&mut self, refusal: &Refusal) {
+        if let Refusal::Limited { until } = refusal {
+            self.limited_until = self.limited_until.max(Some(*until));
+        }
+    }
+
+    /// Whether no more requests are wanted now.
+    fn is_limited(&self) -> Result<(), Refusal> {
+        self.limited_until.map_or(Ok(()), |until| Err(Refusal::Limited { until }))
+    }
+
+    /// Looks at the issues of these jobs: one request for all that have the label, and one for each of the others.
+    fn look(&mut self, repository: &Repository, looked: Vec<Looked<'_>>) -> Vec<Found> {
+        let Some(since) = looked.iter().map(|one| one.issue.asked_at).min() else { return Vec::new() };
+        let label = self.home.config.approval.labels.waiting.clone();
+        let all = self.is_limited().and_then(|()| self.client.issues(repository, &label, since));
+        let all = match all {
+            Ok(all) => all,
+            Err(refusal) => {
+                return looked.iter().map(|one| self.refused(one.job, one.waiting, &refusal)).collect();
+            }
+        };
+        let by_number: HashMap<u64, IssueSeen> = all.into_iter().map(|one| (one.number, one)).collect();
+        let mut found = Vec::with_capacity(looked.len());
+        for mut one in looked {
+            let seen = match by_number.get(&one.issue.number) {
+                Some(seen) => Ok(seen.clone()),
+                None => self.is_limited().and_then(|()| self.client.issue(repository, one.issue.number)),
+            };
+            let answer = seen.and_then(|seen| self.answer(repository, &mut one, &seen));
+            match answer {
+                Ok(()) => found.push(Found::of(one.job, one.waiting, one.changes)),
+                Err(refusal) => {
+                    let mut hindered = self.refused(one.job, one.waiting, &refusal);
+                    hindered.changes.splice(0..0, one.changes);
+                    found.push(hindered);
+                }
+            }
+        }
+        found
+    }
+
+    /// What the issue of a job comes to.
+    fn answer(
+        &mut self,
+        repository: &Repository,
+        one: &mut Looked<'_>,
+        issue: &IssueSeen,
+    ) -> Result<(), Refusal> {
+        let settings = &self.home.config.approval;
+        let rules = Rules {
+            labels: &settings.labels,
+            approvers: &settings.approvers,
+            self_approval: settings.self_approval,
+        };
+        let mut seen = Seen {
+            content: issue.content.clone(),
+            labels: issue.labels.clone(),
+            is_rejected: issue.is_rejected,
+            is_locked: issue.is_locked,
+            steps: Vec::new(),
+            writers: BTreeMap::new(),
+        };
+        if one.issue.edited_at.is_none() && verdict::is_edited(&one.issue, &seen) {
+            // It stays so, also where the text is put back: what was said meanwhile was said of another.
+            one.issue.edited_at = Some(self.now);
+            one.changes.push(Change::Ask { asked: Asked::On(one.issue.clone()) });
+        }
+        let mut unknown = None;
+        if verdict::says_something(&settings.labels, &seen) {
+            self.is_limited()?;
+            seen.steps = self.client.steps(repository, one.issue.number)?;
+            for account in verdict::askers(&rules, &seen).into_iter().map(str::to_owned).collect::<Vec<_>>() {
+                match self.may_write(repository, &account) {
+                    Ok(may) => drop(seen.writers.insert(account, may)),
+                    Err(refusal) => unknown = Some(refusal),
+                }
+            }
+        }
+        let (by, said_at, is_approved) = match verdict::judge(one.waiting, &one.issue, &seen, &rules) {
+            Finding::Open { trouble } => {
+                let trouble = match (trouble, unknown) {
+                    (Some(trouble), Some(refusal)) => Some(format!("{trouble} ({refusal})")),
+                    (trouble, _) => trouble,
+                };
+                one.changes.push(Change::Hinder { trouble });
+                return self.warn(repository, one);
+            }
+            Finding::Approved { by, at } => (by, at, true),
+            Finding::Declined { by, at, .. } => (by, at, false),
+        };
+        let (at, said_at, note) = (self.now, Some(said_at), None);
+        one.changes.push(if !is_approved {
+            Change::Decline { at, by, said_at, note }
+        } else if content(self.home, one.job).is_ok_and(|hash| hash == one.waiting.request.hash) {
+            Change::Approve { at, by, said_at, note }
+        } else {
+            Change::Hinder { trouble: Some(CHANGED.to_owned()) }
+        });
+        Ok(())
+    }
+
+    fn may_write(&mut self, repository: &Repository, account: &str) -> Result<bool, Refusal> {
+        self.is_limited()?;
+        let key = (repository.clone(), account.to_owned());
+        if let Some(known) = self.writers.get(&key) {
+            return known.clone();
+        }
+        let may = self.client.may_write(repository, account);
+        if let Err(refusal) = &may {
+            self.heed(refusal);
+        }
+        self.writers.insert(key, may.clone());
+        may
+    }
+}
