@@ -27,12 +27,16 @@ use crate::plan::{
     verdict::{self, Finding, Rules, Seen},
 };
 use crate::store::{Store, polled, root::LAST_POLL};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// In one go so many jobs are asked for: GitHub takes 80 new issues or comments a minute.
 pub const ASKED_MAX: usize = 20;
+
+/// GitHub tells times in whole seconds.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// What is said of those that come later.
 const NOT_YET: &str = "many jobs are to be asked for on GitHub, and this one is not yet";
@@ -181,6 +185,8 @@ impl Round<'_> {
         for (job, waiting) in jobs {
             match self.asked(repository, job, waiting) {
                 Ok(Some(issue)) => looked.push(Looked { job, waiting, issue, changes: Vec::new() }),
+                // What nobody can answer in time any more is not asked.
+                Ok(None) if approve::is_over(waiting, self.now) => {}
                 Ok(None) => found.push(Found::hindered(job, waiting, NOT_YET)),
                 Err(refusal) => found.push(self.refused(job, waiting, &refusal)),
             }
@@ -208,7 +214,9 @@ impl Round<'_> {
 
     /// Looks at the issues of these jobs: one request for all that have the label, and one for each of the others.
     fn look(&mut self, repository: &Repository, looked: Vec<Looked<'_>>) -> Vec<Found> {
-        let Some(since) = looked.iter().map(|one| one.issue.asked_at).min() else { return Vec::new() };
+        let Some(since) = looked.iter().map(|one| one.issue.asked_at - SECOND).min() else {
+            return Vec::new();
+        };
         let label = self.home.config.approval.labels.waiting.clone();
         let all = self.is_limited().and_then(|()| self.client.issues(repository, &label, since));
         let all = match all {

@@ -1,6 +1,6 @@
 //! What is sent to GitHub: the request itself, and the warning before its time is over. Each at most once.
 
-use super::{ASKED_MAX, Found, Looked, Round, push, words};
+use super::{ASKED_MAX, Found, Looked, Round, SECOND, push, words};
 use crate::github::Refusal;
 use crate::model::{
     Timestamp,
@@ -16,7 +16,8 @@ use chrono::TimeDelta;
 const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
 
 impl Round<'_> {
-    /// The issue on which a job is asked for; it is asked for now where that was not done yet. `None`: too many were.
+    /// The issue on which a job is asked for; it is asked for now where that was not done yet. `None`: it is not, since too many
+    /// were, or its time is over.
     pub(super) fn asked(
         &mut self,
         repository: &Repository,
@@ -26,7 +27,6 @@ impl Round<'_> {
         if let Asked::On(issue) = &waiting.asked {
             return Ok(Some(issue.clone()));
         }
-        // What nobody can answer in time any more is not asked.
         if self.asked >= ASKED_MAX || is_over(waiting, self.now) {
             return Ok(None);
         }
@@ -128,7 +128,7 @@ impl Round<'_> {
         one.changes.push(Change::WarnExpiry { at: self.now, expires_at });
         self.is_limited()?;
         let mark = words::warning_mark(one.job, one.waiting);
-        let comments = self.client.comments(repository, one.issue.number, one.issue.asked_at)?;
+        let comments = self.client.comments(repository, one.issue.number, one.issue.asked_at - SECOND)?;
         if comments.iter().any(|comment| comment.mark.as_deref() == Some(mark.as_str())) {
             return Ok(());
         }
