@@ -3,6 +3,7 @@
 //! Rules are tested in memory (`scheduling`, `states`, `conformance`); `cli` and the rest prove the wiring, with real
 //! processes, real signals and real shells. Tests wait for events, never for seconds.
 
+mod emulator;
 mod support;
 
 mod floors;
