@@ -7,6 +7,7 @@ mod alarm;
 mod cron;
 mod crowd;
 mod events;
+mod github;
 mod hooks;
 mod hygiene;
 mod kerberos;
