@@ -4,17 +4,22 @@
 //! `plan`, and what is asked when is for whoever polls. Redirects are never followed, so that the token goes to one host
 //! only; it stands in no error, and in nothing that is written.
 
+mod address;
 mod client;
+mod distil;
 mod http;
+mod refuse;
 mod token;
 
-pub use client::{Client, Comment, IssueSeen, Made};
+pub use client::Client;
+pub use distil::{Comment, IssueSeen, Made};
 pub use token::{NoToken, Token, find};
 
 use crate::model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Why a request has no answer that can be used. Its text says what, and what can be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,8 +36,8 @@ pub enum Refusal {
     /// 404: not there, or not to be seen with this token.
     #[error("GitHub has no {0}, or the token may not see it")]
     NotFound(String),
-    /// 410.
-    #[error("{0} was deleted")]
+    /// 410: the issue was deleted, or its repository has no issues any more.
+    #[error("{0} is gone: it was deleted, or issues were switched off there")]
     Gone(String),
     /// A redirect.
     #[error("{0} has moved; start the job again with its new name")]
@@ -55,6 +60,27 @@ pub enum Refusal {
     /// An answer that is none of its documented ones.
     #[error("GitHub gave an answer that is not understood: {0}")]
     Odd(String),
+}
+
+/// How long an answer may take, and how long it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For a request and its whole answer.
+    pub answer: Duration,
+    /// For finding the host and connecting to it.
+    pub connect: Duration,
+    /// Longest body, unpacked.
+    pub body_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(30),
+            connect: Duration::from_secs(10),
+            body_bytes: 10 * 1_024 * 1_024,
+        }
+    }
 }
 
 /// What is kept of answers, so that asking again costs nothing while they are the same: by address, for one token.

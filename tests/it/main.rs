@@ -15,6 +15,8 @@ mod states;
 
 mod cli;
 mod faces;
+#[cfg(feature = "github")]
+mod github;
 mod journey;
 mod log_cap;
 mod processes;

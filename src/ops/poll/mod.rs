@@ -139,7 +139,8 @@ fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
         Ok(token) => token,
         Err(error) => return hinder(&error.to_string()),
     };
-    let client = Client::new(&home.config.approval.github, token, std::mem::take(&mut kept.cache));
+    let cache = std::mem::take(&mut kept.cache);
+    let client = Client::new(&home.config.approval.github, token, cache, &home.clock);
     let mut round = Round { home, client, now, limited_until: None, asked: 0, writers: HashMap::new() };
     let mut by_repository: BTreeMap<&Repository, Vec<(&Job, &Waiting)>> = BTreeMap::new();
     for (job, of) in waiting() {
@@ -159,7 +160,7 @@ fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
 /// One time through all jobs.
 struct Round<'a> {
     home: &'a Home,
-    client: Client,
+    client: Client<'a>,
     now: Timestamp,
     /// Before when GitHub wants no more requests.
     limited_until: Option<Timestamp>,

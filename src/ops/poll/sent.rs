@@ -61,6 +61,9 @@ impl Round<'_> {
         let Some(number) = number else {
             let title = words::title(job, &self.home.site.host);
             let made = self.client.make_issue(repository, &title, &body, &labels.waiting)?;
+            if !made.has_label {
+                self.label(repository, made.number);
+            }
             return Ok(Issue {
                 number: made.number,
                 asked_at: made.at,
@@ -72,16 +75,16 @@ impl Round<'_> {
         // Looked at before it is asked: one that is edited while that happens is edited after it.
         let seen = self.client.issue(repository, number)?;
         let made = self.client.comment(repository, number, &body)?;
-        self.label(repository, number)?;
+        self.label(repository, number);
         Ok(Issue { number, asked_at: made.at, asked_by: made.by, content: seen.content, edited_at: None })
     }
 
-    /// Gives an issue the label by which one request finds all. Without the right to do so it is looked at alone.
-    fn label(&mut self, repository: &Repository, number: u64) -> Result<(), Refusal> {
+    /// Gives an issue the label by which one request finds all. One that does not get it, as without the right to do so, is
+    /// looked at alone.
+    fn label(&mut self, repository: &Repository, number: u64) {
         let label = &self.home.config.approval.labels.waiting;
-        match self.client.add_label(repository, number, label) {
-            Err(Refusal::Forbidden(_) | Refusal::NotFound(_)) | Ok(()) => Ok(()),
-            Err(refusal) => Err(refusal),
+        if let Err(refusal) = self.client.add_label(repository, number, label) {
+            self.heed(&refusal);
         }
     }
 
@@ -97,6 +100,7 @@ impl Round<'_> {
         let is_ours = |found: &Option<String>| found.as_deref() == Some(mark.as_str());
         let since = at - CLOCKS_DIFFER_MAX;
         let Some(number) = waiting.request.on.github().and_then(|place| place.issue) else {
+            // The oldest with the mark: who copies it can only come later.
             let own = self.client.own_issues(repository, since)?.into_iter();
             return Ok(own.filter(|issue| is_ours(&issue.mark)).find_map(|issue| {
                 Some(Issue {
@@ -113,7 +117,7 @@ impl Round<'_> {
             return Ok(None);
         };
         let seen = self.client.issue(repository, number)?;
-        self.label(repository, number)?;
+        self.label(repository, number);
         let asked_by = comment.by.unwrap_or_default();
         Ok(Some(Issue { number, asked_at: comment.at, asked_by, content: seen.content, edited_at: None }))
     }
