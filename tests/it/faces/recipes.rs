@@ -13,7 +13,7 @@ struct World {
     then: &'static str,
 }
 
-const RECIPES: [World; 22] = [
+const RECIPES: [World; 23] = [
     World {
         heading: "A long build",
         files: &[("Makefile", MAKEFILE), ("package.sh", "touch packaged"), ("check.sh", CHECK)],
@@ -98,6 +98,16 @@ const RECIPES: [World; 22] = [
         then: "grep -q '2 b' report && ! test -e words.txt",
     },
     World {
+        heading: "A plan that somebody has to look at",
+        files: &[
+            ("scratch/old.tmp", ""),
+            ("scratch/keep.txt", ""),
+            ("../before.sh", WITHOUT_A_TERMINAL),
+            ("../bin/bgctl", PATIENT_WITH_PEOPLE),
+        ],
+        then: "test \"$(bgctl list --all --name clean --format '{answers}' | grep -c 'old scans')\" = 1",
+    },
+    World {
         heading: "One GPU",
         files: &[("train.sh", FOREVER), ("notes.sh", "echo noted")],
         then: "test \"$(bgctl list --status active --format '{name} {status}' | sort | tr '\\n' ' ')\" = \
@@ -135,7 +145,7 @@ const RECIPES: [World; 22] = [
     World { heading: "Tidying up", files: &[], then: "! bgctl status @" },
 ];
 
-const README: [World; 5] = [
+const README: [World; 6] = [
     World {
         heading: "",
         files: &[
@@ -182,6 +192,11 @@ const README: [World; 5] = [
             "test \"$(bgctl list --all --schedule backup --format '{status} {name}')\" = 'completed backup' &&
         bgctl schedule list news | grep -q paused",
     },
+    World {
+        heading: "Ask first",
+        files: &[("deploy.sh", "touch deployed"), ("../before.sh", WITHOUT_A_TERMINAL)],
+        then: "bgctl wait deploy && test -e deployed",
+    },
 ];
 
 /// Blocks of README.md that are not run here but by the tests of `install`.
@@ -196,6 +211,15 @@ const FOREVER: &str = "echo begun; exec sleep 600";
 const PATIENT: &str = "case $1 in
 list | logs) until grep -qs . \"$BG_HOME\"/runs/*.log; do sleep 0.02; done ;;
 wait) touch awaited ;;
+esac
+exec REAL \"$@\"";
+
+/// Nobody sits there to be asked: whoever types approve means it.
+const WITHOUT_A_TERMINAL: &str = "printf '[approval]\\nlocal = \"anyone\"\\n' >\"$BG_HOME/config.toml\"";
+
+/// A person looks when there is something to look at.
+const PATIENT_WITH_PEOPLE: &str = "case \"$1 ${2-}\" in
+'approval ') until REAL list --status waiting --format '{id}' | grep -q .; do sleep 0.02; done ;;
 esac
 exec REAL \"$@\"";
 
