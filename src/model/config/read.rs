@@ -89,9 +89,8 @@ impl Reader<'_> {
             let Some((_, setting)) = setting(&full) else {
                 let names: Vec<String> =
                     section.settings.iter().map(|known| format!("{}.{}", section.name, known.name)).collect();
-                let is_inside = |name: &&str| {
-                    name.strip_prefix(section.name).is_some_and(|rest| rest.starts_with('.'))
-                };
+                let is_inside =
+                    |name: &&str| name.strip_prefix(section.name).is_some_and(|rest| rest.starts_with('.'));
                 let inside = SECTIONS.iter().map(|one| one.name).filter(is_inside);
                 let names: Vec<&str> = names.iter().map(String::as_str).chain(inside).collect();
                 self.unknown(key.span(), &full, &names, &names.join(", "));
@@ -315,7 +314,9 @@ fn label(value: &DeValue<'_>) -> Result<String, String> {
             && !text.contains(',')
             && !text.contains(char::is_control)
     };
-    let expected = || format!("expected 1 to {LABEL_CHARS_MAX} characters, without commas and without spaces around them");
+    let expected = || {
+        format!("expected 1 to {LABEL_CHARS_MAX} characters, without commas and without spaces around them")
+    };
     value.as_str().filter(is_label).map(str::to_owned).ok_or_else(expected)
 }
 

@@ -196,8 +196,12 @@ fn one_label_cannot_say_two_things() {
         let [mistake] = mistakes.all() else { panic!("{lines}: {mistakes:?}") };
         assert_eq!((mistake.line, mistake.problem.as_str()), (place, problem), "{lines}");
     }
-    let swapped = approval("[approval]\napproved_label = \"bg:declined\"\ndeclined_label = \"bg:approved\"\n");
-    assert_eq!((swapped.labels.approved.as_str(), swapped.labels.declined.as_str()), ("bg:declined", "bg:approved"));
+    let swapped =
+        approval("[approval]\napproved_label = \"bg:declined\"\ndeclined_label = \"bg:approved\"\n");
+    assert_eq!(
+        (swapped.labels.approved.as_str(), swapped.labels.declined.as_str()),
+        ("bg:declined", "bg:approved")
+    );
 }
 
 #[test]

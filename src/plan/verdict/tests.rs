@@ -395,7 +395,10 @@ fn closing_as_not_planned_declines_and_closing_otherwise_says_nothing() {
         ("opened again", scene().rejected("ann", 5).reopened("bob", 6), "open"),
         (
             "opened while it was looked",
-            Scene { seen: Seen { is_rejected: true, ..scene().rejected("ann", 5).reopened("bob", 6).seen }, ..scene() },
+            Scene {
+                seen: Seen { is_rejected: true, ..scene().rejected("ann", 5).reopened("bob", 6).seen },
+                ..scene()
+            },
             "open: the issue was closed as not planned, and GitHub does not say by whom and when; open it and close it again",
         ),
         (
