@@ -201,15 +201,24 @@ impl Job {
             _ => return None,
         };
         let answer = Answer { verdict, on: waiting.on(), at, by, note };
-        let summary = answer.summary(waiting.request.ttl_seconds);
+        let mut summary = answer.summary(waiting.request.ttl_seconds);
+        if let (Verdict::Expired, Some(trouble)) = (verdict, &waiting.trouble) {
+            summary.push_str(&format!("; {trouble}"));
+        }
         Some((answer, summary))
     }
 
-    /// What was cancelled between two attempts had run: its sentence says so, and how the last one went.
+    /// What was cancelled between two executions had run: its sentence says so, and how the last attempt went.
     fn tell_of_attempts(&self, end: &mut End) {
-        let waited = matches!(self.state, State::Queued { .. }) && self.attempt > 0;
-        let Some(Ending { note: None, .. }) = end.ending.as_ref().filter(|_| waited) else { return };
-        let before = format!("cancelled before attempt {}", self.attempt + 1);
+        let Some(Ending { note: None, .. }) = &end.ending else { return };
+        let before = match &self.state {
+            State::WaitingApproval(_) => "cancelled while it waited for approval".to_owned(),
+            State::Queued { .. } if self.attempt > 0 => {
+                format!("cancelled before attempt {}", self.attempt + 1)
+            }
+            State::Queued { .. } if self.interruptions > 0 => "cancelled before it went on".to_owned(),
+            _ => return,
+        };
         end.summary = Some(match &self.note {
             Some(note) => format!("{before}; {note}"),
             None => before,

@@ -1,41 +1,50 @@
 //! Approval: the end of the time for an answer, the warning before it, and whether GitHub has to be asked.
 //!
 //! Who waits for an answer on GitHub does not expire before GitHub was asked once more: what was answered in time counts,
-//! however late somebody looks. So only a pass of who asks lets it expire, whatever came of the asking.
+//! however late somebody looks. So only a pass of who asks lets it expire, whatever came of the asking, and only what was over
+//! before the asking began.
 
 use super::{Action, Inputs, Scope};
 use crate::model::{
     Timestamp,
     approval::{Asked, On, Waiting, later},
     config::Approval,
-    event::Event,
+    event::{Applied, Event},
     facts::{Damage, Draft, Facts, Head},
     id::JobId,
-    state::{Change, Status},
+    state::Change,
 };
 use chrono::TimeDelta;
 
-/// Warns of ends that are near, fails what nobody approved in time, and sees to it that GitHub is asked.
-pub fn approve(
-    draft: &mut Draft,
-    inputs: &Inputs<'_>,
-    scope: Scope,
-    actions: &mut Vec<Action>,
-) -> Result<(), Damage> {
-    if scope.is_whole() {
-        let due: Vec<(JobId, Change)> = waiting(draft.facts())
-            .filter(|(_, waiting)| waiting.request.on == On::Local || scope == Scope::Poll)
-            .filter_map(|(head, waiting)| {
-                Some((head.id.clone(), what_is_due(waiting, &inputs.config.approval, inputs.now)?))
-            })
-            .collect();
-        for (id, change) in due {
-            // An entry that is damaged inside must not stop the others.
-            if draft.facts().job(&id).is_ok() {
-                draft.push(Event::Changed { id, change })?;
-            }
+/// Warns of ends that are near, and fails what nobody approved in time.
+pub fn approve(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Result<(), Damage> {
+    if !scope.is_whole() {
+        return Ok(());
+    }
+    // Of GitHub is known what was said until it was asked, and no more.
+    let known_until = |waiting: &Waiting| match (&waiting.request.on, scope) {
+        (On::Local, _) => Some(inputs.now),
+        (On::GitHub(_), Scope::Poll) => inputs.polled_at.map(|at| at.min(inputs.now)),
+        (On::GitHub(_), _) => None,
+    };
+    let due: Vec<(JobId, Change)> = waiting(draft.facts())
+        .filter_map(|(head, waiting)| {
+            let until = known_until(waiting)?;
+            Some((head.id.clone(), what_is_due(waiting, &inputs.config.approval, until)?))
+        })
+        .collect();
+    for (id, change) in due {
+        // An entry that is damaged inside must not stop the others.
+        if draft.facts().job(&id).is_ok() {
+            draft.push(Event::Changed { id, change })?;
         }
     }
+    Ok(())
+}
+
+/// Sees to it that GitHub is asked. It comes after what makes jobs wait: a run of a schedule is asked for in the pass that
+/// submits it.
+pub fn ask(draft: &Draft, inputs: &Inputs<'_>, scope: Scope, actions: &mut Vec<Action>) {
     let asks = match scope {
         Scope::Poll => false,
         Scope::Slots => has_just_come(draft),
@@ -47,7 +56,17 @@ pub fn approve(
     if asks {
         actions.push(Action::Poll);
     }
-    Ok(())
+}
+
+/// Adds what a person answered at this machine. Where the time for it is over, the job has expired instead, also where no
+/// pass has looked since.
+pub fn answer(draft: &mut Draft, id: &JobId, answer: Change, now: Timestamp) -> Result<Applied, Damage> {
+    let waiting = draft.facts().head(id).and_then(|head| head.waiting.as_deref());
+    if waiting.is_some_and(|waiting| waiting.request.on == On::Local && is_over(waiting, now)) {
+        draft.push(Event::Changed { id: id.clone(), change: Change::Expire { at: now } })?;
+        return Ok(Applied::Refused("its time is over"));
+    }
+    draft.push(Event::Changed { id: id.clone(), change: answer })
 }
 
 /// The jobs that wait for a person.
@@ -86,14 +105,13 @@ fn what_is_due(waiting: &Waiting, settings: &Approval, now: Timestamp) -> Option
 
 /// Whether this pass is the one in which a job began to wait for an answer on GitHub.
 fn has_just_come(draft: &Draft) -> bool {
-    let begins = |event: &Event| match event {
-        Event::Submitted { job } => job.waiting().is_some(),
-        Event::Changed { id, change: Change::End { .. } } => {
-            draft.facts().head(id).is_some_and(|head| head.status == Status::WaitingApproval)
-        }
-        _ => false,
-    };
-    draft.events().iter().any(begins) && on_github(draft.facts()).next().is_some()
+    let came = draft.events().iter().filter_map(|event| match event {
+        Event::Submitted { job } => Some(&job.id),
+        Event::Changed { id, change: Change::End { .. } } => Some(id),
+        _ => None,
+    });
+    let waiting = |id: &JobId| draft.facts().head(id)?.waiting.as_deref();
+    came.filter_map(waiting).any(|waiting| waiting.request.on.github().is_some())
 }
 
 /// When GitHub is to be asked: at once where a job was not asked for yet or is due, else a while after it was asked last.

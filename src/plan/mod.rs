@@ -145,10 +145,11 @@ pub fn advance(draft: &mut Draft, inputs: &Inputs<'_>, scope: Scope) -> Plan {
         plan.heed("rescue what was lost", rescue::rescue(draft, inputs, &mut actions));
         plan.heed("end what is silent", expire::expire(draft, inputs, &mut actions));
     }
-    plan.heed("see to approvals", approve::approve(draft, inputs, scope, &mut actions));
+    plan.heed("see to approvals", approve::approve(draft, inputs, scope));
     plan.heed("start what recurs", recur::recur(draft, inputs, scope, &mut actions));
     plan.heed("cancel what waits in vain", depend::depend(draft, inputs));
     plan.heed("start what waits", pick::pick(draft, inputs, &mut actions));
+    approve::ask(draft, inputs, scope, &mut actions);
     if let Some(at) = due::next(draft.facts(), inputs.config, inputs.polled_at, inputs.now)
         .filter(|at| *at - inputs.now <= WAKE_HORIZON)
     {

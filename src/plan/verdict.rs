@@ -112,40 +112,94 @@ pub fn askers<'a>(rules: &Rules<'_>, seen: &'a Seen) -> Vec<&'a str> {
     names
 }
 
-/// What the facts of an issue come to. Declined goes before approved.
+/// What the facts of an issue come to. Declined goes before approved, and so does a declining of which it is not known whether
+/// it counts.
 pub fn judge(waiting: &Waiting, issue: &Issue, seen: &Seen, rules: &Rules<'_>) -> Finding {
     let Labels { approved, declined, .. } = rules.labels;
-    let mut troubles = Vec::new();
-    let mut heed = |answer: Result<(String, Timestamp), String>| match answer {
-        Ok(answer) => Some(answer),
-        Err(trouble) => {
-            troubles.push(trouble);
-            None
-        }
-    };
+    let mut troubles: Vec<String> = Vec::new();
+    let mut is_contested = false;
     let answers = [
-        (has(seen, declined), labelled(seen, declined), "by a label"),
-        (seen.is_rejected, closed(seen), "by closing it as not planned"),
+        (has(seen, declined), labelled(seen, declined), Given::Label(declined)),
+        (seen.is_rejected, closed(seen), Given::Closing),
     ];
-    for (is_there, step, how) in answers {
-        let what =
-            if how == "by a label" { format!("{declined} was set") } else { "it was closed".to_owned() };
-        if is_there && let Some((by, at)) = heed(counted(waiting, issue, seen, rules, step, &what)) {
-            return Finding::Declined { by, at, how };
+    for (_, step, given) in answers.into_iter().filter(|(is_there, _, _)| *is_there) {
+        match counted(waiting, issue, seen, rules, step, given) {
+            Ok((by, at)) => return Finding::Declined { by, at, how: given.how() },
+            Err(doubt) => {
+                is_contested |= doubt.may_count;
+                troubles.push(doubt.why);
+            }
         }
     }
     if has(seen, approved) {
-        let what = format!("{approved} was set");
-        let answer = counted(waiting, issue, seen, rules, labelled(seen, approved), &what);
-        let answer = answer.and_then(|(by, at)| may_approve(issue, seen, rules, by, at, &what));
-        if let Some((by, at)) = heed(answer) {
-            return Finding::Approved { by, at };
+        let given = Given::Label(approved);
+        let answer = counted(waiting, issue, seen, rules, labelled(seen, approved), given);
+        match answer.and_then(|(by, at)| may_approve(issue, seen, rules, by, at, given)) {
+            Ok((by, at)) if !is_contested => return Finding::Approved { by, at },
+            Ok(_) => {}
+            Err(doubt) => troubles.push(doubt.why),
         }
     }
     if troubles.is_empty() {
         troubles.extend(standing_trouble(issue, seen));
     }
+    // What keeps several answers from counting is said once.
+    troubles.dedup();
     Finding::Open { trouble: (!troubles.is_empty()).then(|| troubles.join("; ")) }
+}
+
+/// How an answer is given.
+#[derive(Clone, Copy, Debug)]
+enum Given<'a> {
+    /// By this label.
+    Label(&'a str),
+    /// By closing the issue as not planned.
+    Closing,
+}
+
+impl Given<'_> {
+    /// What was done, in words.
+    fn what(self) -> String {
+        match self {
+            Self::Label(label) => format!("{label} was set"),
+            Self::Closing => "the issue was closed as not planned".to_owned(),
+        }
+    }
+
+    fn how(self) -> &'static str {
+        match self {
+            Self::Label(_) => "by a label",
+            Self::Closing => "by closing it as not planned",
+        }
+    }
+
+    /// What has to be done for it to count.
+    fn again(self) -> &'static str {
+        match self {
+            Self::Label(_) => "take it away and set it again",
+            Self::Closing => "open it and close it again",
+        }
+    }
+}
+
+/// Why an answer does not count.
+#[derive(Debug)]
+struct Doubt {
+    why: String,
+    /// Whether it might count, if more were known.
+    may_count: bool,
+}
+
+impl Doubt {
+    /// It does not count.
+    fn none(why: String) -> Self {
+        Self { why, may_count: false }
+    }
+
+    /// Nobody knows.
+    fn open(why: String) -> Self {
+        Self { why, may_count: true }
+    }
 }
 
 /// What keeps an issue from approving anything, although nobody has answered yet.
@@ -171,34 +225,37 @@ fn counted(
     seen: &Seen,
     rules: &Rules<'_>,
     step: Option<&Step>,
-    what: &str,
-) -> Result<(String, Timestamp), String> {
+    given: Given<'_>,
+) -> Result<(String, Timestamp), Doubt> {
+    let (what, again) = (given.what(), given.again());
     if seen.is_locked {
-        return Err(LOCKED.to_owned());
+        return Err(Doubt::none(LOCKED.to_owned()));
     }
     let Some(step) = step else {
-        return Err(format!(
-            "{what}, and GitHub does not say by whom and when; take it away and set it again"
-        ));
+        return Err(Doubt::open(format!("{what}, and GitHub does not say by whom and when; {again}")));
     };
-    let Some(by) = &step.by else { return Err(format!("{what} by an account that is gone")) };
+    let Some(by) = &step.by else {
+        return Err(Doubt::open(format!("{what} by an account that is gone; {again}")));
+    };
     if step.at < issue.asked_at {
-        return Err(format!("{what} by {by} before it was asked; take it away and set it again"));
+        return Err(Doubt::none(format!("{what} by {by} before it was asked; {again}")));
     }
     if later(issue.asked_at, waiting.request.ttl_seconds).is_some_and(|until| step.at > until) {
-        return Err(format!("{what} by {by} after its time was over"));
+        return Err(Doubt::none(format!("{what} by {by} after its time was over")));
     }
     if !rules.approvers.is_empty() {
         return if is_among(rules.approvers, by) {
             Ok((by.clone(), step.at))
         } else {
-            Err(format!("{what} by {by}, who is not among approval.approvers"))
+            Err(Doubt::none(format!("{what} by {by}, who is not among approval.approvers")))
         };
     }
     match seen.writers.get(by) {
         Some(true) => Ok((by.clone(), step.at)),
-        Some(false) => Err(format!("{what} by {by}, who may not write to the repository")),
-        None => Err(format!("{what} by {by}, and it is not known whether {by} may write to the repository")),
+        Some(false) => Err(Doubt::none(format!("{what} by {by}, who may not write to the repository"))),
+        None => Err(Doubt::open(format!(
+            "{what} by {by}, and it is not known whether {by} may write to the repository"
+        ))),
     }
 }
 
@@ -209,13 +266,15 @@ fn may_approve(
     rules: &Rules<'_>,
     by: String,
     at: Timestamp,
-    what: &str,
-) -> Result<(String, Timestamp), String> {
+    given: Given<'_>,
+) -> Result<(String, Timestamp), Doubt> {
     if is_edited(issue, seen) {
-        return Err(EDITED.to_owned());
+        return Err(Doubt::none(EDITED.to_owned()));
     }
     if !rules.self_approval && by.eq_ignore_ascii_case(&issue.asked_by) {
-        return Err(format!("{what} by {by}, the account that asked; approval.self_approval would allow it"));
+        let what = given.what();
+        let why = format!("{what} by {by}, the account that asked; approval.self_approval would allow it");
+        return Err(Doubt::none(why));
     }
     Ok((by, at))
 }
@@ -244,3 +303,6 @@ fn closed(seen: &Seen) -> Option<&Step> {
         seen.steps.iter().rev().find(|step| matches!(step.kind, StepKind::Closed | StepKind::Reopened))?;
     (last.kind == StepKind::Closed).then_some(last)
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,6 @@ impl Config {
         read(text).map(|loaded| loaded.config)
     }
 }
+
+#[cfg(test)]
+mod tests;

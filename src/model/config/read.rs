@@ -89,7 +89,10 @@ impl Reader<'_> {
             let Some((_, setting)) = setting(&full) else {
                 let names: Vec<String> =
                     section.settings.iter().map(|known| format!("{}.{}", section.name, known.name)).collect();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let is_inside =
+                    |name: &&str| name.strip_prefix(section.name).is_some_and(|rest| rest.starts_with('.'));
+                let inside = SECTIONS.iter().map(|one| one.name).filter(is_inside);
+                let names: Vec<&str> = names.iter().map(String::as_str).chain(inside).collect();
                 self.unknown(key.span(), &full, &names, &names.join(", "));
                 continue;
             };
@@ -302,15 +305,18 @@ fn accounts(value: &DeValue<'_>) -> Result<Vec<String>, &'static str> {
     names.map(|name| name.map(str::to_owned)).collect::<Option<_>>().ok_or(FORM)
 }
 
-/// A comma would part it in a request.
+/// A comma would part it in a request, and GitHub takes spaces around it away.
 fn label(value: &DeValue<'_>) -> Result<String, String> {
     let is_label = |text: &&str| {
-        !text.trim().is_empty()
+        !text.is_empty()
+            && text.trim() == *text
             && text.chars().count() <= LABEL_CHARS_MAX
             && !text.contains(',')
             && !text.contains(char::is_control)
     };
-    let expected = || format!("expected 1 to {LABEL_CHARS_MAX} characters, without commas");
+    let expected = || {
+        format!("expected 1 to {LABEL_CHARS_MAX} characters, without commas and without spaces around them")
+    };
     value.as_str().filter(is_label).map(str::to_owned).ok_or_else(expected)
 }
 
@@ -321,10 +327,15 @@ fn address(value: &DeValue<'_>) -> Result<String, &'static str> {
     let (scheme, rest) = text.split_once("://").ok_or(FORM)?;
     let authority = rest.split('/').next().unwrap_or_default();
     let is_plain = rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '@' | '?' | '#' | '\\'));
-    if authority.is_empty() || !is_plain {
+    // The colons of an IPv6 address stand between brackets.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    if host.is_empty() || !is_plain || !port.is_none_or(is_port) {
         return Err(FORM);
     }
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     match scheme {
         "https" => Ok(text.to_owned()),
         "http" if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => Ok(text.to_owned()),
@@ -426,7 +437,7 @@ mod tests {
             ("[que]\nx = 4", "1:2: there is no setting que; did you mean queue?"),
             (
                 "[limits]\nx = 4",
-                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [dead_letters], [retention], [log], [recurring], [health], [hooks], [groups], [schedules], [sessions]",
+                "1:2: there is no setting limits; there are the sections [store], [queue], [worker], [approval], [approval.github], [dead_letters], [retention], [log], [recurring], [health], [hooks], [groups], [schedules], [sessions]",
             ),
             (
                 "[log]\nsize = 4",

@@ -59,7 +59,8 @@ pub struct Head {
     pub hooked: bool,
     /// What it waits for a person for; none while it does not.
     pub waiting: Option<Box<Waiting>>,
-    /// Whether it has to be approved, or asked for that while it runs.
+    /// Whether it has to be approved, or asked for that while it runs or ran: whoever does not know that would count its
+    /// executions otherwise, and take the end of an earlier one for that of a later.
     pub gated: bool,
 }
 
@@ -98,7 +99,8 @@ impl Head {
             waiting: job.waiting().cloned().map(Box::new),
             gated: job.spec.gate.is_some()
                 || job.waiting().is_some()
-                || job.run().is_some_and(|run| run.asked.is_some()),
+                || job.run().is_some_and(|run| run.asked.is_some())
+                || job.interruptions > 0,
         }
     }
 }
@@ -150,10 +152,18 @@ pub(super) struct HeadWire<'a> {
     gate: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     approval: Option<Asking>,
+    #[serde(default)]
+    created_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "or_default")]
+    interruptions: u32,
 }
 
 impl From<HeadWire<'_>> for Head {
     fn from(head: HeadWire<'_>) -> Self {
+        let waits = head.status == Status::WaitingApproval;
+        let gated = waits || head.gate.is_some() || head.approval.is_some() || head.interruptions > 0;
+        let unsaid = || Asking::unsaid(head.created_at.unwrap_or_default());
+        let asking = waits.then(|| head.approval.unwrap_or_else(unsaid));
         Self {
             id: head.id,
             status: head.status,
@@ -174,11 +184,8 @@ impl From<HeadWire<'_>> for Head {
             pipe: head.stdin_pipe,
             schedule: head.schedule.map(Cow::into_owned),
             hooked: head.on_end.is_some(),
-            gated: head.gate.is_some() || head.approval.is_some(),
-            waiting: head
-                .approval
-                .filter(|_| head.status == Status::WaitingApproval)
-                .map(|asking| Box::new(asking.into())),
+            gated,
+            waiting: asking.map(|asking| Box::new(asking.into())),
         }
     }
 }

@@ -7,7 +7,7 @@ mod write;
 
 use super::{
     Timestamp,
-    approval::{Answer, Asked, Gate, Request, Waiting},
+    approval::{Answer, Asked, Gate, On, Request, Waiting},
     bytes::Bytes,
     claim::Claim,
     dependency::{Dependency, Until},
@@ -167,6 +167,13 @@ pub(in crate::model) struct Asking {
     issue: Asked,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
+}
+
+impl Asking {
+    /// A hand-made entry that says nothing of it waits for somebody at this machine, for ever.
+    pub(in crate::model) fn unsaid(at: Timestamp) -> Self {
+        Request { on: On::Local, at, ttl_seconds: None, reason: None, hash: String::new() }.into()
+    }
 }
 
 impl From<&Waiting> for Asking {

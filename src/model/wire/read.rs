@@ -1,8 +1,8 @@
 //! From an entry to a job: what is wrong is named with its field.
 
-use super::{Wire, dependencies, is_environment_name};
+use super::{Asking, Wire, dependencies, is_environment_name};
 use crate::model::{
-    approval::{On, Request, Waiting},
+    approval::Waiting,
     bytes::Bytes,
     group,
     job::Job,
@@ -123,17 +123,8 @@ impl Wire {
         })
     }
 
-    /// A hand-made entry that says nothing of it waits for somebody at this machine, for ever.
     fn take_waiting(&mut self) -> Waiting {
-        let unsaid = || Request {
-            on: On::Local,
-            at: self.created_at,
-            ttl_seconds: None,
-            reason: None,
-            hash: String::new(),
-        };
-        let asking = self.approval.take().unwrap_or_else(|| unsaid().into());
-        asking.into()
+        self.approval.take().unwrap_or_else(|| Asking::unsaid(self.created_at)).into()
     }
 
     fn take_retry(&mut self) -> Result<Retry, String> {

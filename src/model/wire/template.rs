@@ -5,8 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::{Map, Value, json};
 
 /// The fields of an entry that are not the submitter's.
-const OF_A_JOB: [&str; 8] =
-    ["id", "status", "created_at", "started_at", "ended_at", "exit_code", "summary", "schedule"];
+const OF_A_JOB: [&str; 9] =
+    ["id", "status", "created_at", "started_at", "ended_at", "exit_code", "summary", "schedule", "approval"];
 
 impl Serialize for JobSpec {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

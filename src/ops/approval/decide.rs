@@ -7,7 +7,7 @@ use super::content;
 use crate::model::{
     approval::{NOTE_BYTES_MAX, Verdict},
     config::LocalApproval,
-    event::{Applied, Event},
+    event::Applied,
     facts::Facts,
     id::JobId,
     job::Job,
@@ -21,7 +21,7 @@ use crate::ops::{
 };
 use crate::os::{clock::Clock, session, user};
 use crate::pass::Decided;
-use crate::plan::Scope;
+use crate::plan::{Scope, approve};
 use crate::store::Store;
 
 /// What is to become of jobs that wait.
@@ -222,7 +222,7 @@ fn commit(
             present.waiting().map(|waiting| &waiting.request) == job.waiting().map(|waiting| &waiting.request)
         };
         applied = present.as_ref().is_some_and(is_asked)
-            && draft.push(Event::Changed { id: job.id.clone(), change })? == Applied::Yes;
+            && approve::answer(draft, &job.id, change, at)? == Applied::Yes;
         if let Some(present) = draft.facts().job(&job.id)? {
             now = present;
         }

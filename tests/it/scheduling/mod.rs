@@ -1,5 +1,6 @@
 //! The policies, each in a world without a disk, a process or a clock.
 
+mod approvals;
 mod health;
 mod queue;
 mod random;

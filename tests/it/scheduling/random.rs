@@ -1,6 +1,8 @@
 //! What holds whatever happens: random worlds, and random events.
 
-use super::world::{World, assert_nothing_ended_changes, assert_replays, job, name_of, read_again, site};
+use super::world::{
+    World, asked_on_issue, assert_nothing_ended_changes, assert_replays, gate, job, name_of, read_again, site,
+};
 use bgctl::model::{
     Timestamp,
     approval::{Asked, Issue, On, Request},
@@ -9,13 +11,14 @@ use bgctl::model::{
     event::Event,
     facts::{Draft, Facts},
     group::GroupChange,
+    id::JobId,
     key::Key,
     outcome::{Ending, Exit, Leftover, Outcome, Usage, Why},
     priority::Priority,
     schedule::{Missed, Overlap, ScheduleChange, Task},
     state::{Change, Status, queued},
 };
-use bgctl::plan::{admit::Admission, census::Sighting};
+use bgctl::plan::{admit::Admission, approve, census::Sighting};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -40,6 +43,50 @@ enum Step {
     PausesSchedule(usize),
     ResumesSchedule(usize),
     RemovesSchedule(usize),
+    Asks(usize, Gated),
+    Approves(usize),
+    Declines(usize),
+    Polls(i64, Vec<(usize, Said)>),
+}
+
+/// Where somebody is asked, and for how long.
+type Gated = (&'static str, Option<u64>);
+
+fn gated() -> impl Strategy<Value = Gated> {
+    let on = prop::sample::select(vec!["local", "github:o/r", "github:o/r#7"]);
+    (on, prop::option::weighted(0.8, 1..100_000_u64))
+}
+
+/// What GitHub says of a job that waits.
+#[derive(Clone, Debug)]
+enum Said {
+    Asked,
+    Trouble(bool),
+    Yes,
+    No,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    prop_oneof![
+        3 => Just(Said::Asked),
+        1 => any::<bool>().prop_map(Said::Trouble),
+        2 => Just(Said::Yes),
+        1 => Just(Said::No),
+    ]
+}
+
+impl Said {
+    fn change(self, at: Timestamp) -> Change {
+        let (by, said_at, note) = ("bob".to_owned(), Some(at - TimeDelta::seconds(5)), None);
+        match self {
+            Self::Asked => asked_on_issue(at),
+            Self::Trouble(is_there) => {
+                Change::Hinder { trouble: is_there.then(|| "GitHub is slow".to_owned()) }
+            }
+            Self::Yes => Change::Approve { at, by, said_at, note },
+            Self::No => Change::Decline { at, by, said_at, note },
+        }
+    }
 }
 
 /// A schedule; what happens to overlapping runs follows from its number.
@@ -51,25 +98,29 @@ struct Recurs {
     missed: Missed,
     restarts: bool,
     attempts_max: u32,
+    gated: Option<Gated>,
 }
 
 const OVERLAPS: [Overlap; 3] = [Overlap::Skip, Overlap::Queue, Overlap::Replace];
 
 fn recurs() -> impl Strategy<Value = Recurs> {
     let missed = prop::sample::select(vec![Missed::None, Missed::Once]);
-    (0..3_usize, 1..100_000_u64, 0..5_000_u64, missed, any::<bool>(), 1..3_u32).prop_map(
-        |(number, every_seconds, jitter_seconds, missed, restarts, attempts_max)| Recurs {
+    let gated = prop::option::weighted(0.2, gated());
+    (0..3_usize, 1..100_000_u64, 0..5_000_u64, missed, any::<bool>(), 1..3_u32, gated).prop_map(
+        |(number, every_seconds, jitter_seconds, missed, restarts, attempts_max, gated)| Recurs {
             number,
             every_seconds,
             jitter_seconds,
             missed,
             restarts,
             attempts_max,
+            gated,
         },
     )
 }
 
 fn define(world: &mut World, recurs: &Recurs) {
+    let now = world.now;
     world.schedule(&format!("s{}", recurs.number), recurs.every_seconds, |definition| {
         definition.overlap = OVERLAPS[recurs.number];
         definition.jitter_seconds = recurs.jitter_seconds;
@@ -77,6 +128,11 @@ fn define(world: &mut World, recurs: &Recurs) {
         definition.restarts = recurs.restarts;
         if let Task::Run(spec) = &mut definition.task {
             spec.retry.attempts_max = recurs.attempts_max;
+            if let Some((on, ttl_seconds)) = recurs.gated {
+                let mut run = job("", 0, now);
+                gate(&mut run, on, ttl_seconds);
+                spec.gate = run.spec.gate;
+            }
         }
     });
 }
@@ -91,6 +147,7 @@ struct Shape {
     key: Option<(u8, u64)>,
     after: Option<(usize, Until)>,
     delay_seconds: Option<i64>,
+    gated: Option<Gated>,
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
@@ -105,15 +162,10 @@ fn shape() -> impl Strategy<Value = Shape> {
             (any::<usize>(), prop::sample::select(vec![Until::Completed, Until::Ended])),
         ),
         prop::option::weighted(0.2, 0..10_000_i64),
+        prop::option::weighted(0.3, gated()),
     )
-        .prop_map(|(priority, attempts_max, in_group, is_service, key, after, delay_seconds)| Shape {
-            priority,
-            attempts_max,
-            in_group,
-            is_service,
-            key,
-            after,
-            delay_seconds,
+        .prop_map(|(priority, attempts_max, in_group, is_service, key, after, delay_seconds, gated)| {
+            Shape { priority, attempts_max, in_group, is_service, key, after, delay_seconds, gated }
         })
 }
 
@@ -130,6 +182,9 @@ fn submit(world: &mut World, name: &str, shape: &Shape) {
         job.spec.key = shape.key.map(|(key, ttl_seconds)| Key { text: format!("k{key}"), ttl_seconds });
         job.spec.after.extend(after);
         job.state = queued(shape.delay_seconds.map(|seconds| now + TimeDelta::seconds(seconds)));
+        if let Some((on, ttl_seconds)) = shape.gated {
+            gate(job, on, ttl_seconds);
+        }
     });
     assert!(admission != Admission::Taken);
 }
@@ -224,6 +279,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Step::PausesSchedule),
         1 => any::<usize>().prop_map(Step::ResumesSchedule),
         1 => any::<usize>().prop_map(Step::RemovesSchedule),
+        3 => (any::<usize>(), gated()).prop_map(|(which, gated)| Step::Asks(which, gated)),
+        3 => any::<usize>().prop_map(Step::Approves),
+        1 => any::<usize>().prop_map(Step::Declines),
+        3 => (0..3_i64, prop::collection::vec((any::<usize>(), said()), 0..4))
+            .prop_map(|(seconds, said)| Step::Polls(seconds, said)),
     ]
 }
 
@@ -294,7 +354,37 @@ fn take(world: &mut World, step: Step) {
             change_schedule(world, which, &ScheduleChange::Resume { next_at });
         }
         Step::RemovesSchedule(which) => change_schedule(world, which, &ScheduleChange::Remove),
+        Step::Asks(which, (on, ttl_seconds)) => {
+            let running: Vec<String> = world.facts.running().map(name_of).collect();
+            if let Some(name) = running.get(which % running.len().max(1)) {
+                world.asks(name, on, ttl_seconds);
+            }
+        }
+        Step::Approves(which) => {
+            if let Some(id) = waiting(world, which) {
+                world.answer(&id, &Said::Yes.change(world.now));
+            }
+        }
+        Step::Declines(which) => {
+            if let Some(id) = waiting(world, which) {
+                world.answer(&id, &Said::No.change(world.now));
+            }
+        }
+        Step::Polls(seconds_ago, said) => {
+            let now = world.now;
+            let found: Vec<(JobId, Change)> = said
+                .into_iter()
+                .filter_map(|(which, said)| Some((waiting(world, which)?, said.change(now))))
+                .collect();
+            world.is_told(now - TimeDelta::seconds(seconds_ago), &found);
+        }
     }
+}
+
+/// One of the jobs that wait for a person.
+fn waiting(world: &World, which: usize) -> Option<JobId> {
+    let waiting: Vec<_> = world.facts.heads().filter(|head| head.status == Status::WaitingApproval).collect();
+    waiting.get(which % waiting.len().max(1)).map(|head| head.id.clone())
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -381,14 +471,28 @@ fn assert_runs_overlap_as_they_may(world: &World) {
     }
 }
 
+/// Nobody waits beyond the time for an answer once everything was looked at; for GitHub, once it was asked after that.
+fn assert_nobody_waits_too_long(world: &World, is_asked: bool) {
+    let heads = world.facts.heads().filter_map(|head| head.waiting.as_deref());
+    for waiting in heads.filter(|waiting| is_asked || waiting.request.on.github().is_none()) {
+        let until = if waiting.request.on.github().is_some() { world.polled_at } else { Some(world.now) };
+        assert!(until.is_none_or(|until| !approve::is_over(waiting, until)), "{waiting:?}");
+    }
+}
+
 /// What is due has come, once a pass has looked.
 fn assert_nothing_is_due(world: &World) {
     let is_due = bgctl::plan::recur::is_any_due(&world.facts, world.now);
     assert!(!is_due, "{:?}", world.facts.schedules());
 }
 
+/// How many worlds are tried; more where somebody asks for them.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The world checks after every decision: no more run here than there are slots, nothing that has ended changes,
     /// the events alone are the change, and the text is the facts.
@@ -397,7 +501,12 @@ proptest! {
         let mut world = grouped();
         for step in steps {
             let looks = matches!(step, Step::Tick | Step::Submit(_));
+            let (is_whole, is_asked) =
+                (matches!(step, Step::Tick | Step::Polls(..)), matches!(step, Step::Polls(..)));
             take(&mut world, step);
+            if is_whole {
+                assert_nobody_waits_too_long(&world, is_asked);
+            }
             assert_keys_are_held_once(&world);
             assert_runs_overlap_as_they_may(&world);
             if looks {
@@ -418,7 +527,8 @@ proptest! {
         }
         world.config.slots = 2;
         // Everything that runs ends; with each end the next begins, until nothing is left to do.
-        let bound = world.jobs().len() + 1;
+        // One that asked before it ended comes back once more.
+        let bound = 2 * (world.jobs().len() + 1);
         for _ in 0..bound {
             let running: Vec<String> = world.facts.running().map(name_of).collect();
             for name in &running {
@@ -427,6 +537,10 @@ proptest! {
             // What was paused and then timed out waits for its next attempt, and is paused still.
             for name in world.jobs().iter().map(name_of) {
                 world.change(&name, Change::Resume);
+            }
+            // Whoever is asked says yes.
+            while let Some(id) = waiting(&world, 0) {
+                world.is_told(world.now, &[(id, Said::Yes.change(world.now))]);
             }
             // What waits for its time gets it.
             world.after(100_000);

@@ -6,6 +6,7 @@
 
 use bgctl::model::{
     Timestamp,
+    approval::{ANSWERS_MAX, Answer, Asked, Gate, Issue, On, Request, Verdict as Answered, Waiting},
     bytes::Bytes,
     calendar::Rhythm,
     claim::{Claim, ExecutorName, Relation, Site},
@@ -25,6 +26,7 @@ use bgctl::model::{
 use bgctl::plan::{
     self, Action, Inputs, NewIds, Plan, Scope,
     admit::{self, Admission, Full},
+    approve,
     census::{Census, Sighting},
     health::{self, Report, Sights, Verdict},
     pick::{self, Waits},
@@ -332,6 +334,101 @@ impl World {
         self.decide(Scope::Slots, |draft| draft.push(event.clone()).map(drop));
     }
 
+    /// Submits a job that has to be approved, there and within a day, before it runs.
+    pub fn submit_gated(&mut self, name: &str, on: &str) {
+        self.submit_with(name, |job| gate(job, on, Some(86_400)));
+    }
+
+    /// A running job asks for approval of what comes next.
+    pub fn asks(&mut self, name: &str, on: &str, ttl_seconds: Option<u64>) -> Applied {
+        let request = Request {
+            on: On::parse(on).unwrap(),
+            at: self.now,
+            ttl_seconds,
+            reason: Some("what comes next costs money".into()),
+            hash: "hash".into(),
+        };
+        self.change(name, Change::AskApproval { request: Box::new(request) })
+    }
+
+    /// A job runs, asks for approval at this machine within a day, and exits with 0.
+    pub fn asks_and_exits(&mut self, name: &str) {
+        assert_eq!(self.asks(name, "local", Some(86_400)), Applied::Yes);
+        self.ends(name, Exit::Code(0));
+    }
+
+    /// Ann says yes at this machine.
+    pub fn approves(&mut self, name: &str) -> Applied {
+        let change = Change::Approve { at: self.now, by: "ann".into(), said_at: None, note: None };
+        self.answer(&self.job(name).id, &change)
+    }
+
+    /// Ann says no at this machine.
+    pub fn declines(&mut self, name: &str, note: Option<&str>) -> Applied {
+        let note = note.map(str::to_owned);
+        let change = Change::Decline { at: self.now, by: "ann".into(), said_at: None, note };
+        self.answer(&self.job(name).id, &change)
+    }
+
+    /// Somebody answers at this machine.
+    pub fn answer(&mut self, id: &JobId, answer: &Change) -> Applied {
+        let now = self.now;
+        let mut applied = Applied::Yes;
+        self.decide(Scope::Slots, |draft| {
+            applied = approve::answer(draft, id, answer.clone(), now)?;
+            Ok(())
+        });
+        applied
+    }
+
+    /// GitHub is asked, and has nothing to say.
+    pub fn polls(&mut self) -> String {
+        self.polls_for(self.now, &[])
+    }
+
+    /// GitHub was asked then, and this is what it said, in a pass now. Gives what follows from it.
+    pub fn polls_for(&mut self, asked_at: Timestamp, found: &[(&str, Change)]) -> String {
+        let found: Vec<(JobId, Change)> =
+            found.iter().map(|(name, change)| (self.job(name).id, change.clone())).collect();
+        self.is_told(asked_at, &found);
+        self.actions_text()
+    }
+
+    /// The same for jobs by their ids.
+    pub fn is_told(&mut self, asked_at: Timestamp, found: &[(JobId, Change)]) {
+        self.polled_at = Some(asked_at);
+        self.decide(Scope::Poll, |draft| {
+            found
+                .iter()
+                .cloned()
+                .try_for_each(|(id, change)| draft.push(Event::Changed { id, change }).map(drop))
+        });
+    }
+
+    /// What is true of a job that waits for approval.
+    #[track_caller]
+    pub fn waiting_of(&self, name: &str) -> Waiting {
+        self.job(name).waiting().expect("it waits for approval").clone()
+    }
+
+    /// In how many seconds a pass is needed although nothing changes.
+    pub fn due_in(&self) -> Option<i64> {
+        let at = plan::due::next(&self.facts, &self.config, self.polled_at, self.now)?;
+        Some((at - self.now).num_seconds())
+    }
+
+    /// In how many seconds GitHub is to be asked.
+    pub fn poll_in(&self) -> Option<i64> {
+        let at = approve::poll_at(&self.facts, &self.config.approval, self.polled_at, self.now)?;
+        Some((at - self.now).num_seconds())
+    }
+
+    /// What the index requires of whoever writes it.
+    pub fn requires(&self) -> Vec<String> {
+        let index: serde_json::Value = serde_json::from_str(&self.facts.to_text(self.now)).unwrap();
+        serde_json::from_value(index["requires"].clone()).unwrap_or_default()
+    }
+
     /// Any change, and what a pass makes of it.
     pub fn change(&mut self, name: &str, change: Change) -> Applied {
         let event = Event::Changed { id: self.job(name).id, change };
@@ -427,6 +524,8 @@ impl World {
         self.facts = read_again(&after, self.now);
         assert_replays(&before, &events, &after, self.now);
         assert_nothing_ended_changes(&before, &self.facts, &events);
+        assert_no_answer_is_lost(&before, &self.facts, &events);
+        assert_nothing_runs_unapproved(&self.facts);
         self.assert_no_slot_was_taken_twice(&events);
     }
 
@@ -449,6 +548,28 @@ impl World {
 
 pub fn name_of(job: &Job) -> String {
     job.spec.name.clone().unwrap_or_default()
+}
+
+/// Makes a job that was just made one that has to be approved before it runs.
+pub fn gate(job: &mut Job, on: &str, ttl_seconds: Option<u64>) {
+    let not_before = if let State::Queued { not_before, .. } = job.state { not_before } else { None };
+    job.spec.gate = Some(Gate { on: On::parse(on).unwrap(), ttl_seconds, hash: "hash".into() });
+    *job = Job::not_before(job.id.clone(), job.spec.clone(), job.created_at, not_before);
+}
+
+/// It was asked for a job then, on issue 7, by the account of this machine.
+pub fn asked_on_issue(asked_at: Timestamp) -> Change {
+    let (asked_by, content) = ("robot".to_owned(), "hash of its text".to_owned());
+    Change::Ask { asked: Asked::On(Issue { number: 7, asked_at, asked_by, content, edited_at: None }) }
+}
+
+/// What was answered, in a few words: `approved by ann on local`.
+pub fn answers_of(job: &Job) -> Vec<String> {
+    let words = |answer: &Answer| match &answer.by {
+        Some(by) => format!("{} by {by} on {}", answer.verdict.as_str(), answer.on),
+        None => format!("{} on {}", answer.verdict.as_str(), answer.on),
+    };
+    job.answers.iter().map(words).collect()
 }
 
 /// A limit that somebody set, in seconds.
@@ -480,6 +601,34 @@ pub fn assert_replays(before: &Facts, events: &[Event], after: &Facts, now: Time
     assert_eq!(replay.into_parts().0.to_text(now), after.to_text(now));
 }
 
+/// Answers stay as they are, the latest of them at least, and only an answer adds one.
+fn assert_no_answer_is_lost(before: &Facts, after: &Facts, events: &[Event]) {
+    for is in after.jobs(|_| true).unwrap() {
+        let mut expected = before.job(&is.id).unwrap().map(|was| was.answers).unwrap_or_default();
+        let is_answer = |event: &&Event| {
+            let Event::Changed { id, change } = event else { return false };
+            let answers =
+                matches!(change, Change::Approve { .. } | Change::Decline { .. } | Change::Expire { .. });
+            *id == is.id && answers
+        };
+        let fresh = events.iter().filter(is_answer).count();
+        expected.extend(is.answers[is.answers.len() - fresh..].iter().cloned());
+        expected.drain(..expected.len().saturating_sub(ANSWERS_MAX));
+        assert_eq!(is.answers, expected, "{}", is.id);
+    }
+}
+
+/// Whatever runs or is about to was approved as often as somebody had to.
+fn assert_nothing_runs_unapproved(facts: &Facts) {
+    for job in facts.jobs(|head| !head.status.has_ended()).unwrap() {
+        let approvals = job.answers.iter().filter(|answer| answer.verdict == Answered::Approved).count();
+        let asked = job.interruptions as usize + usize::from(job.spec.gate.is_some());
+        let waits = usize::from(job.waiting().is_some());
+        assert_eq!(approvals, asked.saturating_sub(waits).min(ANSWERS_MAX), "{}", name_of(&job));
+        assert_eq!(job.answers.len(), approvals, "whoever is refused has ended");
+    }
+}
+
 /// What has ended stays as it was, but for a missing end and the sentence, or goes as a whole.
 pub fn assert_nothing_ended_changes(before: &Facts, after: &Facts, events: &[Event]) {
     let is: BTreeMap<JobId, Job> =
@@ -502,6 +651,6 @@ pub fn assert_nothing_ended_changes(before: &Facts, after: &Facts, events: &[Eve
         if events.contains(&Event::KeyExpired { id: was.id.clone() }) {
             asked.key = None;
         }
-        assert_eq!((&is.spec, is.attempt), (&asked, was.attempt));
+        assert_eq!((&is.spec, is.attempt, &is.answers), (&asked, was.attempt, &was.answers));
     }
 }
