@@ -8,15 +8,15 @@ use std::path::PathBuf;
 
 /// Starts this program with these arguments (after its name) and forgets it. Gives its pid.
 ///
-/// Of the environment only [`KEPT_VARIABLES`] go with it, so that no submitter's secrets live on in a watcher;
-/// standard input and output are `/dev/null`. The new process still has to call [`settle`].
-pub fn spawn(arguments: &[CString]) -> io::Result<i32> {
-    imp::spawn(&program()?, arguments, &kept_environment())
+/// Of the environment only [`KEPT_VARIABLES`] and those of `more` go with it, so that no submitter's secrets live on in a
+/// watcher; standard input and output are `/dev/null`. The new process still has to call [`settle`].
+pub fn spawn(arguments: &[CString], more: &[&str]) -> io::Result<i32> {
+    imp::spawn(&program()?, arguments, &kept_environment(more))
 }
 
 /// Like [`spawn`], through a child that ends at once, so that the new process is nobody's child here.
-pub fn spawn_as_orphan(arguments: &[CString]) -> io::Result<()> {
-    imp::spawn_as_orphan(&program()?, arguments, &kept_environment())
+pub fn spawn_as_orphan(arguments: &[CString], more: &[&str]) -> io::Result<()> {
+    imp::spawn_as_orphan(&program()?, arguments, &kept_environment(more))
 }
 
 /// Starts a command as our child, in a session of its own and with this umask. It is killed should this process be, where
@@ -28,9 +28,29 @@ pub fn spawn_apart(command: &mut std::process::Command, umask: rustix::fs::RawMo
 /// The variables that a watcher keeps: what every program expects, for jobs of which no environment was captured.
 pub const KEPT_VARIABLES: [&str; 8] = ["HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER"];
 
-fn kept_environment() -> Vec<CString> {
+/// What asking GitHub needs beside them: tokens and where `gh` keeps its own (`gh help environment`), proxies (`curl(1)`),
+/// and the certificates that are trusted (`openssl-env(7)`).
+pub const NETWORK_VARIABLES: [&str; 14] = [
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+    "GH_CONFIG_DIR",
+    "XDG_CONFIG_HOME",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+fn kept_environment(more: &[&str]) -> Vec<CString> {
     KEPT_VARIABLES
         .iter()
+        .chain(more)
         .filter_map(|name| {
             let value = std::env::var_os(name)?;
             CString::new(

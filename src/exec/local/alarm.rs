@@ -10,6 +10,7 @@ use super::{
 };
 use crate::exec::ExecError;
 use crate::os::{
+    detach::NETWORK_VARIABLES,
     folder::Folder,
     process::{self, Handle, Identity},
 };
@@ -76,7 +77,7 @@ pub fn recorded(folder: &Folder) -> io::Result<Option<Identity>> {
     present::recorded(folder, ALARM_LOCK)
 }
 
-/// Launches an alarm, unless one is there.
+/// Launches an alarm, unless one is there. It passes on what asking GitHub needs.
 pub fn arm(root: &Root, as_orphan: bool) -> Result<(), ExecError> {
-    present::launch(root, ALARM_LOCK, ALARM_COMMAND, as_orphan).map_err(failed_to_arm)
+    present::launch(root, ALARM_LOCK, ALARM_COMMAND, as_orphan, &NETWORK_VARIABLES).map_err(failed_to_arm)
 }

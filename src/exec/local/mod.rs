@@ -103,9 +103,9 @@ impl<C: Clock> Executor for Local<'_, C> {
             [WATCH_COMMAND.into(), self.root.path().as_os_str().as_bytes().to_vec(), id.as_str().into()]
                 .map(|argument| CString::new(argument).unwrap_or_default());
         let spawned = if self.orphan_watchers {
-            detach::spawn_as_orphan(&arguments)
+            detach::spawn_as_orphan(&arguments, &[])
         } else {
-            detach::spawn(&arguments).map(|_pid| ())
+            detach::spawn(&arguments, &[]).map(|_pid| ())
         };
         spawned.map_err(|error| failed("start the watcher", id, error))?;
         Ok(Launch::Watched)

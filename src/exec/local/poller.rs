@@ -5,7 +5,7 @@
 
 use super::present::{self, Held};
 use crate::exec::ExecError;
-use crate::os::{folder::Folder, process::Identity};
+use crate::os::{detach::NETWORK_VARIABLES, folder::Folder, process::Identity};
 use crate::store::root::{POLL_LOCK, Root};
 use std::io;
 
@@ -30,5 +30,5 @@ pub fn recorded(folder: &Folder) -> io::Result<Option<Identity>> {
 
 /// Launches who asks, unless somebody asks at this moment.
 pub fn launch(root: &Root, as_orphan: bool) -> Result<(), ExecError> {
-    present::launch(root, POLL_LOCK, POLL_COMMAND, as_orphan).map_err(ExecError::Poll)
+    present::launch(root, POLL_LOCK, POLL_COMMAND, as_orphan, &NETWORK_VARIABLES).map_err(ExecError::Poll)
 }

@@ -58,12 +58,22 @@ pub fn recorded(folder: &Folder, name: &str) -> io::Result<Option<Identity>> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
-/// Launches a process of this program for a root, unless its lock is held.
-pub fn launch(root: &Root, name: &str, subcommand: &str, as_orphan: bool) -> io::Result<()> {
+/// Launches a process of this program for a root, unless its lock is held. `variables` go with it beside those that always do.
+pub fn launch(
+    root: &Root,
+    name: &str,
+    subcommand: &str,
+    as_orphan: bool,
+    variables: &[&str],
+) -> io::Result<()> {
     if is_held(root.folder(), name)? {
         return Ok(());
     }
     let arguments = [subcommand.as_bytes(), root.path().as_os_str().as_bytes()]
         .map(|argument| CString::new(argument).unwrap_or_default());
-    if as_orphan { detach::spawn_as_orphan(&arguments) } else { detach::spawn(&arguments).map(drop) }
+    if as_orphan {
+        detach::spawn_as_orphan(&arguments, variables)
+    } else {
+        detach::spawn(&arguments, variables).map(drop)
+    }
 }

@@ -42,5 +42,5 @@ pub fn recorded(folder: &Folder) -> io::Result<Option<Identity>> {
 
 /// Launches the runner, unless it is there.
 pub fn launch(root: &Root, as_orphan: bool) -> Result<(), ExecError> {
-    present::launch(root, HOOKS_LOCK, RUNNER_COMMAND, as_orphan).map_err(ExecError::Hooks)
+    present::launch(root, HOOKS_LOCK, RUNNER_COMMAND, as_orphan, &[]).map_err(ExecError::Hooks)
 }
