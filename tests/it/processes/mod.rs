@@ -7,6 +7,7 @@ mod alarm;
 mod cron;
 mod crowd;
 mod events;
+#[cfg(feature = "github")]
 mod github;
 mod hooks;
 mod hygiene;
@@ -17,6 +18,8 @@ mod nested;
 mod orphans;
 mod pause;
 mod recurring;
+#[cfg(feature = "github")]
+mod refusals;
 mod rhythm;
 mod stale;
 mod strangers;
