@@ -527,6 +527,39 @@ fn an_approved_job_may_start_when_it_was_to_and_a_declined_one_has_ended() {
 }
 
 #[test]
+fn what_asked_and_exited_with_0_waits_from_its_end_for_what_it_asked() {
+    let asked = to(&State::Running(run()), &ask_approval());
+    assert_eq!(asked, State::Running(self::asked()));
+    let waiting = to(&asked, &end(Exit::Code(0), Some(at(30))));
+    assert_eq!(waiting, State::WaitingApproval(Box::new(Waiting::new(request(), at(9), None))));
+}
+
+#[test]
+fn a_job_that_goes_on_after_it_was_approved_has_not_asked() {
+    let asked = State::Running(Run { paused_at: Some(at(3)), stdin_closed_at: Some(at(3)), ..asked() });
+    let waiting = to(&asked, &end(Exit::Code(0), None));
+    let approved = to(&waiting, &approve());
+    assert_eq!(approved, queued(None));
+    assert_eq!(to(&approved, &Change::Claim { at: at(1), claim: claim() }), State::Running(run()));
+}
+
+#[test]
+fn what_is_learnt_while_a_job_waits_changes_that_and_nothing_else() {
+    let state = State::WaitingApproval(Box::new(waiting()));
+    let asked = Asked::Begun { at: at(5) };
+    for (change, expected) in [
+        (Change::Ask { asked: asked.clone() }, Waiting { asked, ..waiting() }),
+        (
+            Change::Hinder { trouble: Some("no network".into()) },
+            Waiting { trouble: Some("no network".into()), ..waiting() },
+        ),
+        (warn_expiry(), Waiting { warned_at: Some(at(6)), ..waiting() }),
+    ] {
+        assert_eq!(to(&state, &change), State::WaitingApproval(Box::new(expected)));
+    }
+}
+
+#[test]
 fn what_is_cancelled_before_it_ran_keeps_the_reason() {
     for state in [queued(None), State::WaitingApproval(Box::new(waiting()))] {
         let ending =

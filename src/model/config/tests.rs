@@ -73,6 +73,10 @@ fn the_address_of_github_is_https_unless_it_is_of_this_machine() {
             "{written}"
         );
     }
+}
+
+#[test]
+fn an_address_that_would_show_the_token_or_is_none_is_refused() {
     const FORM: &str = "expected an address such as https://api.github.com";
     const OPEN: &str = "http shows the token to everybody on the way; expected https";
     for (written, problem) in [
