@@ -70,7 +70,7 @@ pub fn find(settings: &GitHub, variable: impl Fn(&str) -> Option<OsString>) -> R
         return of_command(argv);
     }
     Err(NoToken(format!(
-        "there is no token for GitHub: GH_TOKEN and GITHUB_TOKEN are not set, {gh}, and config.toml has no \
+        "there is no token for GitHub: GH_TOKEN and GITHUB_TOKEN are not set for the process that asks, {gh}, and config.toml has no \
          approval.github.token_file; log in with gh auth login, or write a token into a file (mode 0600) and name it there"
     )))
 }

@@ -170,7 +170,8 @@ fn environment(inherited: &Inherited, job: &Job) -> Vec<CString> {
             entry(b"BG_ATTEMPT", job.attempt.to_string().as_bytes()),
         ])
         .chain(number)
-        .chain(job.was_approved().then(|| entry(b"BG_APPROVED", b"1")))
+        // It asked while it ran, and goes on. Who had to approve it before it ran at all is not what its script asks.
+        .chain((job.interruptions > 0 && job.was_approved()).then(|| entry(b"BG_APPROVED", b"1")))
         .collect()
 }
 
