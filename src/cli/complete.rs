@@ -6,6 +6,7 @@
 
 use super::args;
 use crate::model::{
+    approval::{Gate, On},
     config::{section, setting},
     facts::Head,
     job::Job,
@@ -182,6 +183,7 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
         Some("NAME") if long.is_empty() && subcommand == "schedule add" => {
             arg.add(ArgValueCompleter::new(move |word: &OsStr| schedules(word, is_added)))
         }
+        Some("WHERE") => arg.add(ArgValueCompleter::new(answered_on)),
         Some("ZONE") => arg.add(ArgValueCompleter::new(zones)),
         Some("SETTING") => arg.add(ArgValueCompleter::new(settings)),
         Some("SIGNAL") => arg.add(ArgValueCompleter::new(signals)),
@@ -194,7 +196,8 @@ fn with_values(subcommand: &str, arg: Arg) -> Arg {
 }
 
 /// The subcommands that change a job: they take names only of their own terminal's jobs (`ops::find`).
-const CHANGING: [&str; 8] = ["cancel", "set", "send", "signal", "pause", "resume", "retry", "dead"];
+const CHANGING: [&str; 10] =
+    ["cancel", "set", "send", "signal", "pause", "resume", "retry", "dead", "approve", "decline"];
 
 /// Which jobs a subcommand can act on.
 fn actable(subcommand: &str) -> fn(&Head) -> bool {
@@ -205,6 +208,10 @@ fn actable(subcommand: &str) -> fn(&Head) -> bool {
         "resume" => |head| !head.status.has_ended() && head.paused,
         "prune" | "retry" => |head| head.status.has_ended(),
         "dead" => |head| head.dead_letter,
+        "approve" => {
+            |head| head.waiting.as_ref().is_some_and(|waiting| waiting.request.on.github().is_none())
+        }
+        "decline" => |head| head.waiting.is_some(),
         _ => |_| true,
     }
 }
@@ -357,6 +364,23 @@ fn schedules(word: &OsStr, wanted: fn(&schedule::Standing) -> bool) -> Vec<Compl
 /// Time zones, once somebody has begun to type one: there are six hundred.
 fn zones(word: &OsStr) -> Vec<CompletionCandidate> {
     schedule::zones().filter(|zone| begins(zone, word)).map(CompletionCandidate::new).collect()
+}
+
+/// Where an answer is given: here, or on an issue; first where it was given before.
+fn answered_on(word: &OsStr) -> Vec<CompletionCandidate> {
+    let mut found = vec![CompletionCandidate::new("local").help(Some("by bgctl approve".into()))];
+    let is_known =
+        |found: &[CompletionCandidate], place: &str| found.iter().any(|one| one.get_value() == place);
+    for job in known(|head| head.gated) {
+        let Some(Gate { on: On::GitHub(place), .. }) = &job.spec.gate else { continue };
+        let place = format!("github:{}", place.repository);
+        if !is_known(&found, &place) {
+            found.push(CompletionCandidate::new(place).help(Some("on a new issue".into())));
+        }
+    }
+    found.push(CompletionCandidate::new("github:").help(Some("OWNER/REPO, or OWNER/REPO#ISSUE".into())));
+    found.retain(|one| one.get_value().to_str().is_some_and(|place| begins(place, word)));
+    found
 }
 
 fn settings(word: &OsStr) -> Vec<CompletionCandidate> {

@@ -172,6 +172,9 @@ impl Line<'_> {
                 "bgctl schedule add: under which name?".to_owned(),
                 Some("bgctl schedule add NAME --every 15m -- COMMAND".to_owned()),
             ),
+            "start" | "schedule add" if lacks("--approval") => {
+                ("--approval-ttl and --keep-token need --approval".to_owned(), None)
+            }
             "schedule add" => (
                 "there is no command to run".to_owned(),
                 Some("bgctl schedule add NAME --every 15m -- COMMAND".to_owned()),

@@ -107,7 +107,8 @@ fn program(name: &str, path: &OsStr) -> Option<PathBuf> {
 /// The token of GitHub's own program. It may be there and not be logged in, which is no mistake.
 fn of_gh(gh: &Path, settings: &GitHub) -> Result<Result<Token, &'static str>, NoToken> {
     let mut command = Command::new(gh);
-    command.args(["auth", "token"]);
+    // It would print these, which the caller has not, or does not want to be looked at.
+    command.args(["auth", "token"]).env_remove("GH_TOKEN").env_remove("GITHUB_TOKEN");
     if let Some(host) = web_host(&settings.api_url) {
         command.args(["--hostname", &host]);
     }

@@ -21,10 +21,10 @@ pub struct Job {
     pub spec: JobSpec,
     /// When it was submitted.
     pub created_at: Timestamp,
-    /// Attempts begun so far; the number of the present one while it runs. One that ended by asking for approval goes on when
-    /// it is approved, and counts from then.
+    /// Attempts begun so far; the number of the present one while it runs, and while it waits for the approval that it asked
+    /// for. Once it is approved, that attempt begins again.
     pub attempt: u32,
-    /// How often it ended by asking for approval.
+    /// How often an attempt begins again, as it was approved after it had asked.
     pub interruptions: u32,
     /// What was answered when it waited for approval, the latest last.
     pub answers: Vec<Answer>,
@@ -164,9 +164,14 @@ impl Job {
                     self.note.clone_from(summary);
                 }
                 Change::End { .. } if state.status() == Status::WaitingApproval => {
+                    // An entry made by hand may not say that this was its first attempt.
+                    self.attempt = self.attempt.max(1);
+                    self.note = None;
+                }
+                // It asked while it ran: the same attempt goes on with its next claim.
+                Change::Approve { .. } if self.attempt > 0 => {
                     self.attempt = self.attempt.saturating_sub(1);
                     self.interruptions = self.interruptions.saturating_add(1);
-                    self.note = None;
                 }
                 _ => {}
             }
@@ -213,10 +218,12 @@ impl Job {
         let Some(Ending { note: None, .. }) = &end.ending else { return };
         let before = match &self.state {
             State::WaitingApproval(_) => "cancelled while it waited for approval".to_owned(),
+            State::Queued { .. } if self.interruptions > 0 && self.note.is_none() => {
+                "cancelled before it went on".to_owned()
+            }
             State::Queued { .. } if self.attempt > 0 => {
                 format!("cancelled before attempt {}", self.attempt + 1)
             }
-            State::Queued { .. } if self.interruptions > 0 => "cancelled before it went on".to_owned(),
             _ => return,
         };
         end.summary = Some(match &self.note {

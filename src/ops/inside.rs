@@ -7,11 +7,12 @@ use super::{
     fault::Fault,
     home::Home,
 };
-use crate::exec::local::tree::MARK;
+use crate::exec::local::tree::{MARK, is_job_watcher};
 use crate::model::{facts::Facts, id::JobId};
 use crate::os::{clock::Clock, process};
 use crate::plan::pick::{self, Waits};
 use std::collections::HashSet;
+use std::fmt;
 
 /// The job inside which this process runs, as its environment says.
 pub fn own_job() -> Option<JobId> {
@@ -21,20 +22,43 @@ pub fn own_job() -> Option<JobId> {
 /// How many processes are looked at on the way up.
 const ANCESTORS_MAX: usize = 100;
 
-/// The job inside which this process or one above it runs, as their environments say: leaving the variable out of one's own
-/// is not enough to be outside.
-pub fn surrounding_job() -> Option<JobId> {
-    own_job().or_else(|| {
-        let mut pid = std::process::id().cast_signed();
-        for _ in 0..ANCESTORS_MAX {
-            pid = process::look(pid).ok().flatten()?.parent;
-            let value = process::variable(pid, MARK);
-            if let Some(id) = value.and_then(|value| JobId::parse(std::str::from_utf8(&value).ok()?).ok()) {
-                return Some(id);
-            }
+/// What this process runs inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// The job whose mark it, or a process above it, carries.
+    Marked(JobId),
+    /// A job, as a watcher is above it; which one is not said.
+    Watched,
+}
+
+impl fmt::Display for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Marked(id) => write!(f, "the job {id}"),
+            Self::Watched => f.write_str("a job"),
         }
-        None
-    })
+    }
+}
+
+/// The job inside which this process runs. Leaving the mark out of one's environment is not enough to be outside: those above
+/// carry it, too, and whatever a job's process does, it stays below the job's watcher.
+pub fn surrounding_job() -> Option<Surroundings> {
+    if let Some(id) = own_job() {
+        return Some(Surroundings::Marked(id));
+    }
+    let mut pid = process::look(std::process::id().cast_signed()).ok()??.parent;
+    for _ in 0..ANCESTORS_MAX {
+        let above = process::look(pid).ok()??;
+        let value = process::variable(pid, MARK);
+        if let Some(id) = value.and_then(|value| JobId::parse(std::str::from_utf8(&value).ok()?).ok()) {
+            return Some(Surroundings::Marked(id));
+        }
+        if is_job_watcher(&above) {
+            return Some(Surroundings::Watched);
+        }
+        pid = above.parent;
+    }
+    None
 }
 
 /// A wait that may never end by itself.

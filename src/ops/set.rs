@@ -81,6 +81,8 @@ pub enum SetResult {
     HadEnded,
     /// It has its slot, and what was asked has a meaning before that only.
     HasBegun,
+    /// It waits for approval, and has no time to start before that.
+    WaitsForApproval,
 }
 
 /// Changes jobs, in the order asked. Gives also what was decided, with what the user should be told.
@@ -236,6 +238,7 @@ fn apply(draft: &mut Draft, edits: Vec<(Job, Edit)>, request: &Request) -> Resul
             Applied::Yes => SetResult::Done,
             Applied::NoOp(_) => SetResult::WasSo,
             Applied::Refused(_) if after.status().has_ended() => SetResult::HadEnded,
+            Applied::Refused(_) if after.waiting().is_some() => SetResult::WaitsForApproval,
             // An edit is refused for nothing else.
             Applied::Refused(_) => SetResult::HasBegun,
         };

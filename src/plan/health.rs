@@ -124,6 +124,13 @@ pub enum Reason {
         /// Which.
         jobs: Vec<JobId>,
     },
+    /// Answers to these jobs cannot be seen, or do not count.
+    ApprovalHindered {
+        /// Which.
+        jobs: Vec<JobId>,
+        /// What stands in the way of the first so many of them.
+        trouble: (String, usize),
+    },
     /// There are too many dead letters.
     DeadLetters {
         /// How many.
@@ -187,6 +194,7 @@ impl Reason {
             Self::SessionExpired { .. } => "session_expired",
             Self::WatchersLost { .. } => "watchers_lost",
             Self::Unclear { .. } => "unclear",
+            Self::ApprovalHindered { .. } => "approval_hindered",
             Self::DeadLetters { .. } => "dead_letters",
             Self::Utilisation { .. } => "utilisation",
             Self::Backpressure { .. } => "backpressure",
@@ -206,6 +214,7 @@ impl Reason {
             | Self::SessionExpired { .. } => HealthStatus::Failing,
             Self::WatchersLost { .. }
             | Self::Unclear { .. }
+            | Self::ApprovalHindered { .. }
             | Self::DeadLetters { .. }
             | Self::Utilisation { .. }
             | Self::Backpressure { .. }
@@ -238,7 +247,10 @@ impl Reason {
     /// The jobs that it is about.
     pub fn jobs(&self) -> &[JobId] {
         match self {
-            Self::EndsUnwritten { jobs, .. } | Self::WatchersLost { jobs } | Self::Unclear { jobs } => jobs,
+            Self::EndsUnwritten { jobs, .. }
+            | Self::WatchersLost { jobs }
+            | Self::Unclear { jobs }
+            | Self::ApprovalHindered { jobs, .. } => jobs,
             Self::FailuresInRow { last, .. } => last.as_slice(),
             _ => &[],
         }
@@ -254,6 +266,7 @@ pub fn judge(facts: &Facts, sights: &Sights<'_>) -> Verdict {
     let is_ticked = is_looked_after(sights);
     reasons.extend(first_due(facts, sights).filter(|_| !is_ticked));
     judge_running(facts, sights, &mut reasons);
+    reasons.extend(judge_approvals(facts));
     judge_queue(facts, sights, &mut reasons);
     judge_going(facts, sights, &mut reasons);
     if is_ticked {
@@ -365,6 +378,20 @@ fn judge_running(facts: &Facts, sights: &Sights<'_>, reasons: &mut Vec<Reason>) 
     if !unclear.is_empty() {
         reasons.push(Reason::Unclear { jobs: unclear });
     }
+}
+
+/// The jobs whose answer cannot be seen or does not count. That nobody has answered yet is no fault of anything.
+fn judge_approvals(facts: &Facts) -> Option<Reason> {
+    let trouble = |head: &Head| head.waiting.as_ref().and_then(|waiting| waiting.trouble.clone());
+    let hindered: Vec<(JobId, String)> =
+        facts.heads().filter_map(|head| Some((head.id.clone(), trouble(head)?))).collect();
+    let first = hindered.first()?.1.clone();
+    let (alike, others): (Vec<_>, Vec<_>) = hindered.into_iter().partition(|(_, trouble)| *trouble == first);
+    let trouble = (first, alike.len());
+    Some(Reason::ApprovalHindered {
+        jobs: alike.into_iter().chain(others).map(|(id, _)| id).collect(),
+        trouble,
+    })
 }
 
 fn judge_queue(facts: &Facts, sights: &Sights<'_>, reasons: &mut Vec<Reason>) {

@@ -66,8 +66,6 @@ pub fn job(job: &Job) -> Value {
         ("retry_of", Value::Null),
         ("dead_letter", false.into()),
         ("not_before", Value::Null),
-        ("approval", Value::Null),
-        ("answers", json!([])),
         ("interruptions", 0.into()),
         ("signal", Value::Null),
         ("exit", Value::Null),
@@ -88,6 +86,8 @@ pub fn job(job: &Job) -> Value {
     complete(fields, &job.spec);
     fields.insert("claim".to_owned(), claim_of(job).map_or(Value::Null, claim));
     fields.insert("ending".to_owned(), ending(job.ending()));
+    fields.insert("approval".to_owned(), approval::asked(job));
+    fields.insert("answers".to_owned(), job.answers.iter().map(approval::answer).collect());
     value
 }
 
@@ -366,6 +366,7 @@ pub fn set(results: &[Set]) -> Value {
                 SetResult::WasSo => "unchanged",
                 SetResult::HadEnded => "had_ended",
                 SetResult::HasBegun => "has_begun",
+                SetResult::WaitsForApproval => "waits_for_approval",
             };
             let (before, after) = (settable(&one.before), settable(&one.after));
             let changes: Map<String, Value> = before

@@ -15,8 +15,8 @@ A line is a command line for a shell, as with --shell, or a JSON object, where i
 begin with # are left out, and so is the CR that other systems write at the end of a line. The flags are for all lines, and \
 an object says what is different: argv (a list of words) or shell (a line for a shell), cwd, name, labels, timeout, \
 stale_after, grace, log_max, priority, key, key_ttl, group, attempts, retry_delay, retry_max_delay, retry_on, after, \
-after_end, stdin, service, leftovers, on_end; the names that they have in the index and in --json, such as timeout_seconds, mean the \
-same. If a line is wrong, nothing is started.";
+after_end, stdin, service, leftovers, on_end, approval, approval_ttl; the names that they have in the index and in --json, such as \
+timeout_seconds, mean the same. If a line is wrong, nothing is started.";
 
 /// The numbers of an array.
 const ARRAY: &str = "Start a job for each number: 1-100, 1-100:5, 1,3,7-9; {} in the command is the number

@@ -6,7 +6,7 @@ use crate::cli::args::approval::{
 };
 use crate::ops::{
     approval::{
-        decide::{self, Question, Reply, Wish},
+        decide::{self, AnswerResult, Question, Reply, Wish},
         list, request,
     },
     fault::{Code, Fault},
@@ -44,12 +44,17 @@ fn answer(args: &AnswerArgs, wish: Wish, voice: Voice) -> Result<i32, Fault> {
     let mut text = String::new();
     let mut code = 0;
     for one in &answered {
-        if one.done {
-            text.push_str(&format!("{}\n", human::answered(one, wish)));
-        } else {
-            code = Code::Failed as i32;
-            voice.fail(&human::answered(one, wish));
+        let said = human::answered(one, wish);
+        match &one.result {
+            AnswerResult::Done => text.push_str(&format!("{said}\n")),
+            AnswerResult::Left | AnswerResult::Failed(_) => voice.fail(&said),
         }
+        let own = match &one.result {
+            AnswerResult::Done => 0,
+            AnswerResult::Left => Code::Failed as i32,
+            AnswerResult::Failed(fault) => fault.code as i32,
+        };
+        code = if code == 0 { own } else { code };
     }
     voice.result(wish.as_str(), &text, &json::answered(&answered, wish), &told.warnings)?;
     Ok(code)
@@ -59,11 +64,10 @@ fn answer(args: &AnswerArgs, wish: Wish, voice: Voice) -> Result<i32, Fault> {
 fn at_terminal(question: &Question<'_>) -> Result<Reply, Fault> {
     let Some(mut terminal) = Terminal::open() else { return Ok(Reply::Nobody) };
     let text = human::approval_question(question, SystemClock.now());
-    Ok(match terminal.ask(&text)? {
-        None => Reply::Nobody,
-        Some(answer) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Reply::Yes,
-        Some(_) => Reply::No,
-    })
+    // Whoever ends the input instead of answering wants it left.
+    let answer = terminal.ask(&text)?.unwrap_or_default();
+    let is_yes = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+    Ok(if is_yes { Reply::Yes } else { Reply::No })
 }
 
 fn listed(voice: Voice) -> Result<i32, Fault> {
@@ -73,6 +77,9 @@ fn listed(voice: Voice) -> Result<i32, Fault> {
     voice.result("approval", &text, &json::approvals(&listed), &listed.warnings)?;
     if listed.jobs.is_empty() {
         voice.say("nothing waits for approval");
+    }
+    if let Some(at) = listed.polled_at {
+        voice.say(&human::polled(at, SystemClock.now()));
     }
     Ok(0)
 }

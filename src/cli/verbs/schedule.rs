@@ -2,7 +2,10 @@
 
 use super::{job, logs::copied, start};
 use crate::cli::args::schedule::{AddArgs, MissedArg, OverlapArg, RunArgs, ScheduleAction, ScheduleArgs};
-use crate::model::schedule::{Fate, Missed, Overlap};
+use crate::model::{
+    event::Event,
+    schedule::{Fate, Missed, Overlap},
+};
 use crate::ops::{
     fault::{Code, Fault},
     schedule::{self, Asked, Wanted},
@@ -144,6 +147,13 @@ fn run_now(args: &RunArgs, voice: Voice) -> Result<i32, Fault> {
                 let message = format!("{id} is submitted, but its id could not be printed: {error}");
                 Fault::new(Code::Failed, message).of(id)
             })?;
+    }
+    let waits = ran.decided.events.iter().find_map(|event| match event {
+        Event::Submitted { job } if job.id == *id => Some(human::waits_for(job.waiting()?, id)),
+        _ => None,
+    });
+    if let Some(waits) = waits {
+        voice.say(&format!("waits {waits}"));
     }
     let code = if args.follow {
         copied(start::follow(id, voice))

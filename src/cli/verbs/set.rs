@@ -38,11 +38,11 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
     let mut text = String::new();
     let mut code = 0;
     for one in &results {
-        if matches!(one.result, SetResult::HadEnded | SetResult::HasBegun) {
+        if matches!(one.result, SetResult::Done | SetResult::WasSo) {
+            text.push_str(&format!("{}\n", human::set(one)));
+        } else {
             code = Code::WrongState as i32;
             voice.fail(&human::set(one));
-        } else {
-            text.push_str(&format!("{}\n", human::set(one)));
         }
     }
     voice.result("set", &text, &json::set(&results), &told.warnings)?;

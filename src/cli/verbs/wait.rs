@@ -137,7 +137,16 @@ pub fn line(object: &Value) -> String {
 pub fn still_goes_on(waited: &Waited) -> String {
     let going: Vec<&JobId> =
         waited.jobs.iter().filter(|job| job.end().is_none()).map(|job| &job.id).collect();
-    format!("the time is over, and it still goes on: {}", human::late(&going))
+    let mut text = format!("the time is over, and it still goes on: {}", human::late(&going));
+    let mut waiting = waited.jobs.iter().filter_map(|job| Some((job, job.waiting()?)));
+    if let Some((job, of)) = waiting.next() {
+        let more = match waiting.count() {
+            0 => String::new(),
+            _ => "; bgctl approval list shows all that do".to_owned(),
+        };
+        text.push_str(&format!("\n{} waits {}{more}", job.id, human::waits_for(of, &job.id)));
+    }
+    text
 }
 
 fn wait_for_ready(

@@ -212,6 +212,12 @@ pub(super) fn is_watcher(process: &Process) -> bool {
     recorded || is_young(process)
 }
 
+/// Whether a process watches a job: what is below it runs inside of that.
+pub fn is_job_watcher(process: &Process) -> bool {
+    let arguments = process::arguments(process.identity.pid).unwrap_or_default();
+    arguments.get(1).is_some_and(|command| command == WATCH_COMMAND.as_bytes()) && is_watcher(process)
+}
+
 /// Who wrote himself down in a lock of a root last.
 type Recorded = fn(&Folder) -> io::Result<Option<Identity>>;
 

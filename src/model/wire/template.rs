@@ -40,6 +40,7 @@ fn any_id() -> JobId {
 mod tests {
     use super::*;
     use crate::model::{
+        approval::{Gate, On},
         bytes::Bytes,
         key::Key,
         priority::Priority,
@@ -56,8 +57,9 @@ mod tests {
         spec.stdin = Input::File(Bytes::try_from("/dev/zero").unwrap());
         spec.limits.timeout.seconds = None;
         spec.on_end = Some(vec![Bytes::try_from("true").unwrap()]);
+        spec.gate = Some(Gate { on: On::Local, ttl_seconds: Some(60), hash: String::new() });
         let text = serde_json::to_string(&spec).unwrap();
-        assert!(!text.contains("bg_1970") && !text.contains("status"), "{text}");
+        assert!(!text.contains("1970") && !text.contains("status"), "{text}");
         assert_eq!(serde_json::from_str::<JobSpec>(&text).unwrap(), spec);
     }
 }

@@ -68,10 +68,21 @@ pub enum Reply {
 /// What became of a job.
 #[derive(Debug)]
 pub struct Answered {
-    /// As it is now.
+    /// As it is now, or as it was when it was asked about.
     pub job: Job,
-    /// Whether it was answered; otherwise it waits as before.
-    pub done: bool,
+    /// What became of the answer.
+    pub result: AnswerResult,
+}
+
+/// What became of an answer.
+#[derive(Debug)]
+pub enum AnswerResult {
+    /// It stands.
+    Done,
+    /// The person wanted none; the job waits as before.
+    Left,
+    /// There is none, after others were answered.
+    Failed(Fault),
 }
 
 /// Answers for jobs, in the order asked. Each is asked about on its own; where one does not wait, none is answered.
@@ -82,8 +93,8 @@ pub fn decide(
     ask: &mut dyn FnMut(&Question<'_>) -> Result<Reply, Fault>,
 ) -> Result<(Vec<Answered>, Decided), Fault> {
     let note = note.map(checked_note).transpose()?;
-    if let Some(id) = inside::surrounding_job() {
-        let message = format!("bgctl {} is for people, and this runs inside the job {id}", wish.as_str());
+    if let Some(around) = inside::surrounding_job() {
+        let message = format!("bgctl {} is for people, and this runs inside {around}", wish.as_str());
         return Err(Fault::new(Code::Failed, message).hint("a person answers at a terminal of their own"));
     }
     let home = Home::open_existing(BrokenConfig::Stops)?;
@@ -100,14 +111,21 @@ pub fn decide(
     for id in &ids {
         jobs.push(answerable(&home, &facts, id, wish)?);
     }
-    let mut answered = Vec::with_capacity(jobs.len());
+    let mut answered: Vec<Answered> = Vec::with_capacity(jobs.len());
     let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
     for (job, hash) in jobs {
-        if is_wanted(&home, &Question { job: &job, wish, hash: &hash }, ask)? {
-            answered.push(commit(&home, &job, wish, note.as_deref(), &mut told)?);
-        } else {
-            answered.push(Answered { job, done: false });
-        }
+        let question = Question { job: &job, wish, hash: &hash };
+        let one = is_wanted(&home, &question, ask).and_then(|is_wanted| {
+            if is_wanted { commit(&home, &job, wish, note.as_deref(), &mut told).map(Some) } else { Ok(None) }
+        });
+        let stands = answered.iter().any(|one| matches!(one.result, AnswerResult::Done));
+        answered.push(match one {
+            Ok(Some(job)) => Answered { job, result: AnswerResult::Done },
+            Ok(None) => Answered { job, result: AnswerResult::Left },
+            // What stands has to be told all the same.
+            Err(fault) if stands => Answered { job, result: AnswerResult::Failed(fault) },
+            Err(fault) => return Err(fault),
+        });
     }
     Ok((answered, told))
 }
@@ -157,14 +175,19 @@ fn waits_not(job: &Job, wish: Wish) -> Fault {
     let id = &job.id;
     let last = job.answers.last().map(|answer| {
         let by = answer.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let on = answer.on.github().map(|_| format!(" on {}", answer.on)).unwrap_or_default();
         match answer.verdict {
-            Verdict::Expired => "; nobody had answered in time".to_owned(),
-            verdict => format!("; it was {}{by}", verdict.as_str()),
+            Verdict::Expired => "; nobody answered in time".to_owned(),
+            verdict => format!("; it was {}{by}{on}", verdict.as_str()),
         }
     });
+    let asks = job.run().is_some_and(|run| run.asked.is_some() && run.ending.is_none());
     let is = match job.status() {
         Status::Queued => "is queued".to_owned(),
+        Status::Running if asks => "is still running, and waits once it has exited with 0".to_owned(),
         Status::Running => "is running".to_owned(),
+        // That was answered meanwhile, and it asked again.
+        Status::WaitingApproval => "waits for approval of something else by now".to_owned(),
         status => format!("has ended ({status})"),
     };
     let message = format!("{id} does not wait for approval: it {is}{}", last.unwrap_or_default());
@@ -187,24 +210,17 @@ fn is_wanted(
         Reply::Yes => Ok(true),
         Reply::No => Ok(false),
         Reply::Nobody => {
-            let message = format!(
-                "bgctl {} asks at the terminal, and there is none; nothing was changed",
-                question.wish.as_str()
-            );
+            let (wish, id) = (question.wish.as_str(), &question.job.id);
+            let message =
+                format!("bgctl {wish} asks at the terminal, and there is none; {id} waits as before");
             Err(Fault::new(Code::Failed, message)
                 .hint("local = \"anyone\" below [approval] in config.toml lets scripts answer, too"))
         }
     }
 }
 
-/// Commits an answer to what was asked, if the job still waits for that.
-fn commit(
-    home: &Home,
-    job: &Job,
-    wish: Wish,
-    note: Option<&str>,
-    told: &mut Decided,
-) -> Result<Answered, Fault> {
+/// Commits an answer to what was asked, if the job still waits for that. Gives the job as it is then.
+fn commit(home: &Home, job: &Job, wish: Wish, note: Option<&str>, told: &mut Decided) -> Result<Job, Fault> {
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
@@ -230,10 +246,11 @@ fn commit(
     })?;
     told.warnings.extend(decided.warnings.iter().cloned());
     told.events.extend(decided.events.iter().cloned());
-    told.warnings.extend(pass.act(&decided.actions)?);
+    // The answer stands, or another does: from here on, whatever goes wrong is a warning.
+    told.warnings.extend(pass.act(&decided.actions).unwrap_or_else(|error| vec![error.to_string()]));
     if !applied {
         return Err(waits_not(&now, wish));
     }
-    let job = store.read()?.job(&job.id)?.unwrap_or(now);
-    Ok(Answered { job, done: true })
+    // It stands: what cannot be read now is no failure of it.
+    Ok(store.read().ok().and_then(|facts| facts.job(&job.id).ok().flatten()).unwrap_or(now))
 }

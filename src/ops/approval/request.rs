@@ -44,6 +44,11 @@ pub fn request(reason: Option<&str>, on: Option<On>, ttl_seconds: Option<Seconds
     let home = Home::open_existing(BrokenConfig::Warns)?.ok_or_else(|| no_such_job(id.as_str()))?;
     let store = home.store();
     let job = store.read()?.job(&id)?.ok_or_else(|| no_such_job(id.as_str()))?;
+    if job.run().is_none() {
+        let message =
+            format!("{id} cannot ask for approval: only a running job asks, and it is {}", job.status());
+        return Err(Fault::new(Code::WrongState, message));
+    }
     let gate = job.spec.gate.as_ref();
     let on = on.or_else(|| gate.map(|gate| gate.on.clone())).unwrap_or(On::Local);
     can_be_asked(&home.config, &on)?;

@@ -3,6 +3,7 @@
 
 mod files;
 mod filesystem;
+mod github;
 mod hooks;
 mod index;
 mod kernel;
@@ -149,7 +150,7 @@ type Check = fn(&Ground) -> Vec<Finding>;
 
 /// The checks of the whole installation, in the order in which they are told. Who the root belongs to comes first: a mend of
 /// that lets the others look.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     program::check,
     shell::check,
     ticking::check,
@@ -161,6 +162,7 @@ const CHECKS: [Check; 13] = [
     references::check,
     watchers::check,
     hooks::check,
+    github::check,
     old_program::check,
     files::check,
 ];

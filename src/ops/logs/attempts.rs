@@ -26,9 +26,7 @@ pub struct Part {
 /// The part of an attempt. `None`: it has not begun to write.
 pub fn part(home: &Home, job: &Job, number: u32) -> Result<Option<Part>, Fault> {
     let later = if job.end().is_none() { None } else { Some(never(job, number)) };
-    // One that was interrupted counts again once it goes on.
-    let begun = job.attempt + u32::from(job.waiting().is_some() && job.interruptions > 0);
-    if number > begun {
+    if number > job.attempt {
         return later.map_or(Ok(None), Err);
     }
     let Some(runs) = home.root.existing_runs()? else { return Ok(None) };
@@ -74,7 +72,7 @@ pub fn present_part(home: &Home, job: &Job) -> Result<Option<Part>, Fault> {
 fn executions(job: &Job, snapshot: Option<&Meta>, number: u32) -> (u32, u32) {
     let told = snapshot.map(|meta| &meta.attempts[..]).unwrap_or_default();
     let told = told.iter().filter(|one| one.attempt == number).map(AttemptMeta::execution);
-    let present = (number == job.attempt && job.waiting().is_none()).then(|| job.execution());
+    let present = (number == job.attempt).then(|| job.execution());
     let all: Vec<u32> = told.chain(present).collect();
     let usual = number;
     (all.iter().copied().min().unwrap_or(usual), all.iter().copied().max().unwrap_or(usual))

@@ -40,7 +40,7 @@ pub fn request(job: &Job, waiting: &Waiting, labels: &Labels, host: &str) -> Str
     let request = &waiting.request;
     let mut text = format!("{}\n", request_mark(job, waiting));
     text.push_str("A job waits for approval before it ");
-    text.push_str(if job.interruptions == 0 { "runs:\n\n" } else { "goes on:\n\n" });
+    text.push_str(if job.attempt == 0 { "runs:\n\n" } else { "goes on:\n\n" });
     text.push_str(&block(&job.spec.display));
     if let Some(reason) = &request.reason {
         text.push_str("\nWhy, in the words of the job:\n\n");

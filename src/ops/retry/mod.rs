@@ -9,8 +9,8 @@ use super::{
     home::{BrokenConfig, Home},
     list::places,
     start::{
-        Submitted, WhenFull,
-        environment::TOKENS,
+        self, Submitted, WhenFull,
+        environment::{TOKENS, tokens_left_out},
         submit::{self, Entry, Placed, Submission, has_its_key, submit},
         submitted_job, tell_why_it_waits, wait_for_room,
     },
@@ -107,14 +107,16 @@ pub fn retry(request: &Request, waiting: &mut dyn FnMut(&Full)) -> Result<Retrie
         if repetitions.is_empty() {
             return Ok(Retried { left, warnings: home.warnings.clone(), ..Retried::default() });
         }
+        let left_out = tokens_left_out(&start::Request::default(), &caller);
         let mut submission = submission(&repetitions, caller);
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
         match submit(&home, &pass, &mut submission)? {
             submit::Submitted::Stands(placed, decided) => {
-                return told(&home, &pass, &facts, repetitions, &placed, decided)
-                    .map(|retried| Retried { left, ..retried });
+                let mut retried = told(&home, &pass, &facts, repetitions, &placed, decided)?;
+                retried.warnings.extend(left_out);
+                return Ok(Retried { left, ..retried });
             }
             submit::Submitted::NoGroup { fault, .. } => return Err(fault),
             submit::Submitted::Full(full, decided) => {
@@ -184,6 +186,7 @@ fn prepare(home: &Home, request: &Request) -> Result<Prepared, Fault> {
     let facts = home.store().read()?;
     let (originals, left) = chosen(home, &facts, request)?;
     let on_github = |job: &Job| job.spec.gate.as_ref().is_some_and(|gate| gate.on.github().is_some());
+    // As at a submission: what waits for GitHub could answer with them, and one environment is for all.
     let is_on_github = originals.iter().any(on_github);
     let caller =
         Inherited::capture(|name| JOB_VARIABLES.contains(&name) || (is_on_github && TOKENS.contains(&name)));

@@ -57,6 +57,26 @@ pub fn leave_tokens_out(request: &Request, inherited: &mut Inherited, set_by_han
     }
 }
 
+/// That tokens which are here were left out of an environment, where they were.
+pub fn tokens_left_out(request: &Request, inherited: &Inherited) -> Option<String> {
+    let is_missing = |name: &&str| {
+        std::env::var_os(name).is_some() && !inherited.names().any(|kept| kept == name.as_bytes())
+    };
+    let is_wanted = |name: &&str| request.unset.iter().any(|unset| unset == name);
+    let missing = TOKENS.into_iter().filter(|_| !request.clean_env).filter(is_missing);
+    let names: Vec<&str> = missing.filter(|name| !is_wanted(name)).collect();
+    let is = match names.len() {
+        0 => return None,
+        1 => "is",
+        _ => "are",
+    };
+    let names = names.join(" and ");
+    Some(format!(
+        "{names} {is} left out of the environment, as a job that waits for GitHub could approve itself; \
+        bgctl start --keep-token keeps it"
+    ))
+}
+
 /// Standard input can be read once only.
 fn check_standard_input(request: &Request) -> Result<(), Fault> {
     let is_ours = |path: &Path| path == Path::new("-");

@@ -4,6 +4,7 @@ use super::{
     WhenFull,
     array::Array,
     batch::{self, BadBatch, BadLine, Line},
+    environment,
     fields::BadField,
     foresee::{Foreseen, Present},
     given::{Common, Request},
@@ -88,6 +89,8 @@ pub struct Started {
     pub jobs: Vec<(Place, Placed)>,
     /// How many start now.
     pub starting: usize,
+    /// How many wait for approval.
+    pub waiting: usize,
     /// What was decided, for those who want to see it.
     pub decided: Decided,
     /// What the user should be told.
@@ -114,13 +117,18 @@ pub fn start(
     loop {
         let (places, mut submission) = prepare(&home, flags, &asked, told)?;
         told(Stage::Write { jobs: places.len() });
+        let left_out = environment::tokens_left_out(flags, &submission.inherited);
+        let gated: Vec<bool> = submission.entries.iter().map(|entry| entry.spec.gate.is_some()).collect();
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
         match submit(&home, &pass, &mut submission)? {
             Submitted::Stands(all, decided) => {
                 let mut warnings = home.warnings.clone();
+                warnings.extend(left_out);
                 warnings.extend(decided.warnings.iter().cloned());
+                let waits = |(one, gated): &(&Placed, &bool)| one.created && **gated;
+                let waiting = all.iter().zip(&gated).filter(waits).count();
                 // The ids are on disk: from here on, whatever goes wrong is a warning.
                 warnings.extend(pass.act(&decided.actions).unwrap_or_else(|error| vec![error.to_string()]));
                 let jobs: Vec<(Place, Placed)> = places.into_iter().zip(all).collect();
@@ -131,11 +139,12 @@ pub fn start(
                 let starting = jobs.iter().filter(|(_, placed)| is_claimed(placed)).count();
                 // Slots may be held by jobs that are gone; without cron nobody else would look.
                 if starting == 0
+                    && waiting < jobs.len()
                     && let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(()))
                 {
                     warnings.push(error.to_string());
                 }
-                return Ok(Started { jobs, starting, decided, warnings });
+                return Ok(Started { jobs, starting, waiting, decided, warnings });
             }
             Submitted::NoGroup { entry, fault } => return Err(asked.refused(places[entry], fault)),
             Submitted::Full(full, decided) => {

@@ -141,6 +141,7 @@ fn start_in(
             makes_groups: request.create_group,
             retried: Vec::new(),
         };
+        let left_out = environment::tokens_left_out(request, &submission.inherited);
         let store = home.store();
         let executor = home.local();
         let pass = home.pass(&store, &executor);
@@ -153,7 +154,9 @@ fn start_in(
                 let Some(placed) = placed.into_iter().next() else {
                     return Err(Fault::new(Code::Failed, "nothing was submitted"));
                 };
-                return launch(home, &pass, &placed, &asked, decided);
+                let mut submitted = launch(home, &pass, &placed, &asked, decided)?;
+                submitted.warnings.extend(left_out.filter(|_| submitted.created));
+                return Ok(submitted);
             }
             submit::Submitted::NoGroup { fault, .. } => return Err(fault),
             submit::Submitted::Full(full, decided) => {

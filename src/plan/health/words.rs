@@ -34,6 +34,7 @@ impl Reason {
                 "what became of {} cannot be told: the record is gone, or cannot be read",
                 named(jobs)
             ),
+            Self::ApprovalHindered { jobs, trouble: (trouble, alike) } => hindered(jobs, trouble, *alike),
             Self::DeadLetters { count, most } => format!("{count} dead letters, more than {most}"),
             Self::Utilisation { waiting, jobs_max } => {
                 let percent = waiting.saturating_mul(100) / (*jobs_max).max(1);
@@ -76,6 +77,9 @@ impl Reason {
                 [only] => format!("bgctl status {only}"),
                 _ => "bgctl list shows them".to_owned(),
             },
+            Self::ApprovalHindered { .. } => {
+                "bgctl approval list shows them; bgctl doctor looks for a token".to_owned()
+            }
             Self::DeadLetters { .. } => {
                 "bgctl dead lists them; bgctl retry --dead, or bgctl dead clear".to_owned()
             }
@@ -91,6 +95,18 @@ impl Reason {
             Self::ScheduleMistake { .. } => "mend that line; what was right before goes on".to_owned(),
         }
     }
+}
+
+/// Which answers cannot be seen or do not count, and why that is so of the first `alike` of them.
+fn hindered(jobs: &[JobId], trouble: &str, alike: usize) -> String {
+    let (alike, others) = jobs.split_at(alike.min(jobs.len()));
+    let wait = if alike.len() == 1 { "waits" } else { "wait" };
+    let others = match others.len() {
+        0 => String::new(),
+        1 => ", and 1 other job for another reason".to_owned(),
+        count => format!(", and {count} other jobs for other reasons"),
+    };
+    format!("{} {wait} for an answer that cannot be seen or does not count: {trouble}{others}", named(alike))
 }
 
 /// How long ago, in one unit, or two for small ones.

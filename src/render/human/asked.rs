@@ -1,5 +1,6 @@
 //! What was asked of the queue for a job: its urgency, its key, its attempts, what it waits for.
 
+use super::approval::gate;
 use super::measure::local;
 use super::words::{brief, names, seconds_until};
 use crate::model::{
@@ -40,7 +41,8 @@ pub fn retries(retry: &Retry) -> Option<String> {
 /// What a submission asks of the queue beyond the usual, a line each. `made`: the groups that would be made.
 pub fn asked(job: &Job, called: &BTreeMap<JobId, Called>, made: &[String], now: Timestamp) -> Vec<String> {
     let spec = &job.spec;
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> =
+        spec.gate.iter().map(|one| format!("once it is approved {}", gate(one))).collect();
     if spec.priority != Priority::Normal {
         lines.push(format!("priority {}", spec.priority));
     }

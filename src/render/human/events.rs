@@ -103,6 +103,9 @@ impl Said<'_> {
         if let Some(at) = self.time("not_before") {
             text.push_str(&format!(", to start at {at}"));
         }
+        if self.status() == Some(Status::WaitingApproval) {
+            text.push_str(", waits for approval");
+        }
         text
     }
 
@@ -112,6 +115,8 @@ impl Said<'_> {
         let style = status.filter(|_| moved).map(colour_of);
         let change = self.text("change").unwrap_or_default();
         let text = match (change, status) {
+            ("decline", Some(status)) => format!("{status}: declined{}", self.by()),
+            ("expire", Some(status)) => format!("{status}: nobody approved it in time"),
             (_, Some(status)) if moved && status.has_ended() => self.ended(status),
             ("end", Some(Status::Queued)) => self.tried_again(),
             ("end", Some(Status::WaitingApproval)) => "waits for approval".to_owned(),
@@ -126,12 +131,51 @@ impl Said<'_> {
                 None => "starts as soon as there is room".to_owned(),
             },
             ("clear_dead_letter", _) => "is no dead letter any more".to_owned(),
-            ("ask_approval", _) => "asks for approval".to_owned(),
-            ("approve", _) => "approved".to_owned(),
+            ("ask_approval", _) => self.asks(),
+            ("ask", _) => self.asked(),
+            ("hinder", _) => match self.text("trouble") {
+                Some(trouble) => return (format!("cannot be answered: {trouble}"), Some(WARNING)),
+                None => "can be answered again".to_owned(),
+            },
+            ("warn_expiry", _) => {
+                let at = self.time("expires_at").map(|at| format!(", and fails at {at}"));
+                return (format!("nobody has answered yet{}", at.unwrap_or_default()), Some(WARNING));
+            }
+            ("approve", _) => format!("approved{}", self.by()),
             ("enrich", _) => "its end is known better".to_owned(),
             (other, _) => other.replace('_', " "),
         };
         (text, style)
+    }
+
+    /// Who answered, and why.
+    fn by(&self) -> String {
+        let by = self.text("by").map(|by| format!(" by {by}")).unwrap_or_default();
+        let note = self.text("note").map(|note| format!(": {note}")).unwrap_or_default();
+        format!("{by}{note}")
+    }
+
+    /// A running job asks for approval of what comes next.
+    fn asks(&self) -> String {
+        let request = self.fields.get("request");
+        let of = |name: &str| request.and_then(|request| request.get(name)).and_then(Value::as_str);
+        let on = of("on").filter(|on| *on != "local").map(|on| format!(" on {on}")).unwrap_or_default();
+        let why = of("reason").map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("asks for approval{on}{why}")
+    }
+
+    /// How far the asking on GitHub has come.
+    fn asked(&self) -> String {
+        let asked = self.fields.get("asked");
+        let of = |name: &str| asked.and_then(|asked| asked.get(name));
+        match (of("step").and_then(Value::as_str), of("number").and_then(Value::as_u64)) {
+            (Some("begun"), _) => "is about to be asked for on GitHub".to_owned(),
+            (Some("on"), Some(number)) if of("edited_at").is_some() => {
+                format!("issue #{number} was edited, and cannot approve it any more")
+            }
+            (Some("on"), Some(number)) => format!("is asked for on issue #{number}"),
+            _ => "is yet to be asked for on GitHub".to_owned(),
+        }
     }
 
     fn ended(&self, status: Status) -> String {

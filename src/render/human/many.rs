@@ -46,8 +46,13 @@ pub fn started_many(started: &Started) -> String {
     if started.starting > 0 {
         parts.push(format!("{} started", started.starting));
     }
-    if new > started.starting {
-        parts.push(format!("{} queued", new - started.starting));
+    let queued = new.saturating_sub(started.starting).saturating_sub(started.waiting);
+    if queued > 0 {
+        parts.push(format!("{queued} queued"));
+    }
+    if started.waiting > 0 {
+        let wait = if started.waiting == 1 { "waits" } else { "wait" };
+        parts.push(format!("{} {wait} for approval", started.waiting));
     }
     if there > 0 {
         parts.push(format!("{there} there already, by key"));

@@ -31,7 +31,7 @@ mod tick;
 mod wait;
 pub mod words;
 
-pub use approval::{answered, approval_asked, approval_question, approvals, waits_for};
+pub use approval::{answered, approval_asked, approval_question, approvals, polled, waits_for};
 pub use cancel::{cancelled, cancelled_in_all, cancelled_too, to_cancel};
 pub use candidates::candidates;
 pub use config::{mistake, no_mistakes, note, settings};

@@ -1,5 +1,6 @@
 //! Schedules: a line each, all that is known of one, and what became of it.
 
+use super::approval::gate;
 use super::asked;
 use super::measure::{count_of, local};
 use super::screen::{HEADING, Screen, WARNING, colour_of, wrap};
@@ -321,6 +322,7 @@ fn work(spec: &JobSpec) -> Vec<Entry> {
         entry("group", spec.group.clone()),
         entry("priority", (spec.priority != Priority::Normal).then(|| spec.priority.to_string())),
         entry("key", spec.key.as_ref().map(asked::key)),
+        entry("approval", spec.gate.as_ref().map(|one| format!("each run waits for it, {}", gate(one)))),
         entry("retries", asked::retries(&spec.retry)),
         entry("variables", some(&spec.variables).map(|names| format!("{names} (set by hand)"))),
         entry("service", spec.service.then(|| "yes: it needs no slot and has no time limit".to_owned())),

@@ -16,6 +16,11 @@ pub fn set(one: &Set) -> String {
         SetResult::HadEnded => {
             format!("{id} has ended ({}) and stays as it is", end_status(&one.after))
         }
+        SetResult::WaitsForApproval => {
+            format!(
+                "{id} waits for approval and stays as it is: when it starts can be changed once it is approved"
+            )
+        }
         SetResult::HasBegun => {
             format!(
                 "{id} has begun and stays as it is: priority, group, start and --after are for jobs that wait"

@@ -27,7 +27,9 @@ pub fn place(submitted: &Submitted, now: Timestamp) -> Option<String> {
         return Some(end(&submitted.job));
     }
     if let Some(waiting) = submitted.job.waiting() {
-        return Some(format!("waits {}", waits_for(waiting, &submitted.job.id)));
+        let id = &submitted.job.id;
+        let more = waiting.request.on.github().map(|_| format!("; bgctl status {id} says how far that is"));
+        return Some(format!("waits {}{}", waits_for(waiting, id), more.unwrap_or_default()));
     }
     let waits = submitted.waits.as_ref()?;
     Some(format!("queued: {}", waiting_named(waits, &submitted.holders, now)))

@@ -1,6 +1,6 @@
 //! Everything about a job.
 
-use super::approval::{answer_words, waiting_entries};
+use super::approval::{answer_words, asked_while_running, waiting_entries};
 use super::asked;
 use super::measure::{count_of, cpu, local, memory};
 use super::screen::{self, HEADING, LABEL, Screen, WARNING, columns, pad, pad_left, style_of, wrap};
@@ -75,6 +75,7 @@ fn wrapped((label, lines): &Entry, width: usize, screen: Screen) -> Entry {
             | "cwd"
             | "stdin"
             | "log"
+            | "hash"
             | "children"
             | "retry of"
             | "retried by"
@@ -177,11 +178,7 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     let still = run.and_then(|run| run.paused_at).map(|at| format!(", the last {} paused", age(at, now)));
     add("run time", job.started_at().map(|_| format!("{}{}", run_time(job, now), still.unwrap_or_default())));
     add("exit", job.end().map(|_| exit_words(job)));
-    add(
-        "asked",
-        run.and_then(|run| run.asked.as_ref())
-            .map(|asked| format!("for approval of what comes next, on {}", asked.on)),
-    );
+    add("asked", run.and_then(|run| run.asked.as_ref()).map(|asked| asked_while_running(asked, now)));
     add("waits", report.waits.as_ref().map(|waits| waiting_named(waits, &report.awaited, now)));
     for (label, text) in job.waiting().map(|of| waiting_entries(of, &job.id, now)).unwrap_or_default() {
         add(label, Some(text));

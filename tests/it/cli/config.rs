@@ -21,7 +21,6 @@ fn what_holds_is_shown_as_a_settings_file_that_says_the_same() {
         "retry_delay = \"5s\"",
         "[groups.gpu]\nslots = 3",
         "[groups.\"a.b\"]\nslots = 2",
-        "# default; not used yet",
     ] {
         assert!(shown.out.contains(line), "{line}\n{}", shown.out);
     }
@@ -135,7 +134,7 @@ fn programs_get_values_with_who_says_so() {
     assert_eq!(told("log.max_bytes"), json!([64 << 20, "64MiB", "default", null]));
     assert_eq!(
         (of("approval.default_ttl")["used"].clone(), of("queue.max_size")["used"].clone()),
-        (json!(false), json!(true))
+        (json!(true), json!(true))
     );
     let one = user.run(["config", "show", "worker.timeout", "--json"]).json();
     assert_eq!(one["settings"].as_array().map(Vec::len), Some(1));

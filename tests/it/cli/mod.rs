@@ -1,5 +1,7 @@
 //! One file a subcommand: what a user sees, and the exit code.
 
+mod approval;
+mod asking;
 mod bad_input;
 mod batch;
 mod cancel;

@@ -250,7 +250,7 @@ fn a_job_that_waits_for_a_time_or_a_person_says_so() {
         entry("laterr", "queued", &json!({ "not_before": later })),
         entry("apprvl", "waiting_approval", &json!({})),
     ]));
-    assert_line(&user.ok(["status", "apprvl"]), "waits  for a person's approval");
+    assert_line(&user.ok(["status", "apprvl"]), "waits  for approval: bgctl approve bg_20260213_apprvl");
     let text = user.ok(["status", "paused"]);
     assert!(text.contains("  paused  2026-02-13 10:00:00 +00:00 ("), "{text}");
     assert!(text.contains("waits  it was paused "), "{text}");

@@ -335,7 +335,7 @@ fn after_approval_it_goes_on_in_the_same_attempt_as_another_execution() {
     };
     assert_eq!(numbers(&world), (1, 0, 1));
     world.asks_and_exits("a");
-    assert_eq!(numbers(&world), (0, 1, 1));
+    assert_eq!(numbers(&world), (1, 0, 1), "it is still the attempt that asked");
     world.approves("a");
     assert_eq!((world.states().as_str(), numbers(&world)), ("a:running", (1, 1, 2)));
     assert!(world.job("a").was_approved());
