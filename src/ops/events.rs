@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 /// The kinds of lines: what a line calls its event, or its change.
-pub const KINDS: [&str; 41] = [
+pub const KINDS: [&str; 44] = [
     "submitted",
     "changed",
     "edited",
@@ -30,6 +30,7 @@ pub const KINDS: [&str; 41] = [
     "hook",
     "hook_failed",
     "approve",
+    "ask",
     "ask_approval",
     "claim",
     "clear_dead_letter",
@@ -42,6 +43,7 @@ pub const KINDS: [&str; 41] = [
     "enrich",
     "expire",
     "give_back",
+    "hinder",
     "moved",
     "pause",
     "put",
@@ -51,6 +53,7 @@ pub const KINDS: [&str; 41] = [
     "restart",
     "resume",
     "slots",
+    "warn_expiry",
     "queued",
     "running",
     "waiting_approval",

@@ -1,7 +1,7 @@
 //! The lock of the one process that asks GitHub: held, it proves that it is there.
 //!
 //! As with the alarm, whoever finds that GitHub has to be asked looks at the lock, never taking it, and launches one if it is
-//! free. It asks once and leaves; what comes meanwhile is asked for by the next one.
+//! free. Before it leaves, it looks once more whether somebody began to wait meanwhile, who found the lock taken.
 
 use super::present::{self, Held};
 use crate::exec::ExecError;

@@ -35,6 +35,9 @@ use std::path::Path;
 /// In one go so many jobs are asked for: GitHub takes 80 new issues or comments a minute.
 pub const ASKED_MAX: usize = 20;
 
+/// How often one process asks at the most: what is urgent after that waits for the next pass.
+const ROUNDS_MAX: usize = 10;
+
 /// GitHub tells times in whole seconds.
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
@@ -49,23 +52,33 @@ pub fn run(root: &Path) {
     if !root.is_dir() {
         return;
     }
-    let Ok(home) = Home::open_at(root, BrokenConfig::Warns) else { return };
-    let Ok(Some(_held)) = poller::acquire(&home.root) else { return };
-    let Ok(facts) = home.store().read() else { return };
+    for _ in 0..ROUNDS_MAX {
+        let Ok(home) = Home::open_at(root, BrokenConfig::Warns) else { return };
+        let Ok(Some(held)) = poller::acquire(&home.root) else { return };
+        let done = ask_once(&home);
+        drop(held);
+        // Who began to wait meanwhile found the lock taken.
+        if done.is_none() {
+            return;
+        }
+    }
+}
+
+/// Asks for all jobs, and commits what it comes to. `None`: there was nothing to ask now, or it could not be done.
+fn ask_once(home: &Home) -> Option<()> {
+    let facts = home.store().read().ok()?;
     let now = home.clock.now();
     let ids: Vec<JobId> = approve::on_github(&facts).map(|(head, _)| head.id.clone()).collect();
     let jobs: Vec<Job> = ids.iter().filter_map(|id| facts.job(id).ok().flatten()).collect();
     // Somebody else may have asked since this process was launched.
     let due = approve::poll_at(&facts, &home.config.approval, home.polled_at(), now);
     if facts.writable().is_err() || due.is_none_or(|due| due > now) {
-        return;
+        return None;
     }
     // From here on, whatever comes of it, it is not asked again at once.
-    if home.root.folder().touch(LAST_POLL).is_err() {
-        return;
-    }
-    let found = ask_for_all(&home, &jobs, now);
-    let _ = commit(&home, &found);
+    home.root.folder().touch(LAST_POLL).ok()?;
+    let found = ask_for_all(home, &jobs, now);
+    commit(home, &found).ok()
 }
 
 /// What is kept for the next time.

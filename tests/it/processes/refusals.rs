@@ -60,6 +60,9 @@ impl Asker {
         let last = std::fs::File::open(self.user.root().join("last_poll")).unwrap();
         last.set_modified(std::time::UNIX_EPOCH).unwrap();
         self.user.ok(["tick"]);
+        // One that is just being executed is not seen yet.
+        let asks = || last.metadata().unwrap().modified().unwrap() != std::time::UNIX_EPOCH;
+        until("GitHub is asked", asks);
         self.user.all_gone();
     }
 
