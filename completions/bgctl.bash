@@ -32,7 +32,7 @@ _bgctl() {
 
   mapfile -t COMPREPLY < <(BGCTL_COMPLETE=bash command bgctl $((${#words[@]} - 1)) "${words[@]}" 2>/dev/null)
   COMPREPLY=("${COMPREPLY[@]#"$prefix"}")
-  if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/,] ]]; then
+  if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=/,:] ]]; then
     compopt -o nospace 2>/dev/null
   fi
   return 0

@@ -13,8 +13,8 @@ Names and @ mean jobs of this terminal; ids work from anywhere.
 
 Examples:
   bgctl approval list
-  bgctl approve deploy
-  bgctl approve x7 --note 'checked with ops'"
+  bgctl approve build
+  bgctl approve ab --note 'checked with ops'"
 )]
 pub struct ApproveArgs {
     /// Which jobs, and why
@@ -29,8 +29,8 @@ pub struct ApproveArgs {
 Names and @ mean jobs of this terminal; ids work from anywhere.
 
 Examples:
-  bgctl decline deploy
-  bgctl decline x7 --note 'not on a Friday'"
+  bgctl decline build
+  bgctl decline ab --note 'not on a Friday'"
 )]
 pub struct DeclineArgs {
     /// Which jobs, and why
@@ -94,7 +94,7 @@ impl ApprovalArgs {
 /// What to do about approvals.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ApprovalAction {
-    /// List the jobs that wait for a person: whom each waits for, since when, until when
+    /// List what waits for a person: for whom, since when, until when
     #[command(after_long_help = "Examples:
   bgctl approval list
   bgctl approval list --json")]
@@ -125,7 +125,9 @@ pub struct RequestArgs {
     /// Why; who answers reads it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Who answers: local, github:OWNER/REPO or github:OWNER/REPO#ISSUE [default: as at the start, else local]
+    /// Who answers: local, github:OWNER/REPO or github:OWNER/REPO#ISSUE
+    ///
+    /// Without it, whoever 'start --approval' named, else local.
     #[arg(long, value_name = "WHERE", value_parser = on)]
     pub on: Option<On>,
     /// Fail the job when nobody has answered after so long: 2h, none [default: 24h]

@@ -108,6 +108,12 @@ fn lines_of(parts: Vec<Part>) -> Vec<String> {
 /// Subcommands whose examples mean jobs that have not ended.
 const ACTIVE: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"];
 
+/// Subcommands whose examples mean jobs that wait for approval.
+const WAITING: [&str; 2] = ["approve", "decline"];
+
+/// The subcommand whose examples run inside a job, some of them.
+const INSIDE: &str = "approval";
+
 /// The subcommand whose examples mean dead letters.
 const DEAD: &str = "dead";
 
@@ -116,7 +122,9 @@ const DEAD: &str = "dead";
 fn prepared(name: &str) -> User {
     let user = User::new();
     user.make_root();
-    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 9\n").unwrap();
+    // Nobody sits at a terminal here.
+    let config = "[queue]\nmax_concurrent = 9\n[approval]\nlocal = \"anyone\"\n";
+    std::fs::write(user.root().join("config.toml"), config).unwrap();
     for (program, text) in [
         ("bin/make", "echo made"),
         ("bin/cargo", "echo built"),
@@ -151,7 +159,8 @@ fn prepared(name: &str) -> User {
     if name == "schedule" {
         user.ok(["schedule", "add", "backup", "--every", "1d", "--", "./backup.sh"]);
     }
-    let is_active = ACTIVE.contains(&name);
+    let is_active = ACTIVE.contains(&name) || name == INSIDE;
+    let is_waiting = WAITING.contains(&name);
     let is_dead = name == DEAD;
     for job in ["build", "ab", "cd", "web", "worker"] {
         let said = "echo warning: listening on port 8080";
@@ -164,7 +173,11 @@ fn prepared(name: &str) -> User {
         let input = if name == "send" { "pipe" } else { "/dev/null" };
         let flags = ["--quiet", "--name", job, "--label", "nightly", "--attempts", tries, "--stdin", input];
         let delay: &[&str] = if is_dead { &["--retry-delay", "0"] } else { &[] };
-        let id = user.start([&flags, delay, &["--", "sh", "-c", &script]].concat());
+        let gate: &[&str] = if is_waiting { &["--approval", "local"] } else { &[] };
+        let id = user.start([&flags, delay, gate, &["--", "sh", "-c", &script]].concat());
+        if is_waiting {
+            continue;
+        }
         if is_active {
             until("it runs", || user.status(&id) == "running");
         } else {
@@ -215,6 +228,9 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 let path = format!("{}:/usr/local/bin:/usr/bin:/bin", user.path("bin").display());
                 let mut command = user.command(shell);
                 command.env("PATH", path).env("SSH_AUTH_SOCK", user.path("agent")).env("DEBUG", "1");
+                if line.contains("approval request") {
+                    command.env("BG_JOB_ID", user.job("build")["id"].as_str().unwrap());
+                }
                 let Ok(output) = command.args(["-c", &bounded(&line)]).output() else {
                     eprintln!("skipped: {shell} is not installed: {line}");
                     return;
@@ -224,7 +240,8 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 if line.contains("rebuild --dry-run") {
                     return;
                 }
-                if name != DEAD && !ACTIVE.contains(&name) {
+                let others = [DEAD, INSIDE];
+                if !others.contains(&name) && !ACTIVE.contains(&name) && !WAITING.contains(&name) {
                     all_complete(&user, &line);
                 }
             });
