@@ -108,6 +108,12 @@ fn lines_of(parts: Vec<Part>) -> Vec<String> {
 /// Subcommands whose examples mean jobs that have not ended.
 const ACTIVE: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"];
 
+/// Subcommands whose examples mean jobs that wait for approval.
+const WAITING: [&str; 2] = ["approve", "decline"];
+
+/// What only a running job can say.
+const INSIDE: &str = "approval request";
+
 /// The subcommand whose examples mean dead letters.
 const DEAD: &str = "dead";
 
@@ -116,7 +122,9 @@ const DEAD: &str = "dead";
 fn prepared(name: &str) -> User {
     let user = User::new();
     user.make_root();
-    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 9\n").unwrap();
+    let settings = "[queue]\nmax_concurrent = 9\n[approval]\nlocal = \"anyone\"\n\
+                    [approval.github]\napi_url = \"http://127.0.0.1:9\"\n";
+    std::fs::write(user.root().join("config.toml"), settings).unwrap();
     for (program, text) in [
         ("bin/make", "echo made"),
         ("bin/cargo", "echo built"),
@@ -174,6 +182,11 @@ fn prepared(name: &str) -> User {
     if is_active {
         user.start(["--quiet", "--name", "ef", "--delay", "1h", "--", "true"]);
     }
+    if WAITING.contains(&name) {
+        for job in ["deploy", "x7"] {
+            user.start(["--quiet", "--name", job, "--approval", "local", "--", "true"]);
+        }
+    }
     user
 }
 
@@ -215,6 +228,7 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 let path = format!("{}:/usr/local/bin:/usr/bin:/bin", user.path("bin").display());
                 let mut command = user.command(shell);
                 command.env("PATH", path).env("SSH_AUTH_SOCK", user.path("agent")).env("DEBUG", "1");
+                command.env("LINE", &line);
                 let Ok(output) = command.args(["-c", &bounded(&line)]).output() else {
                     eprintln!("skipped: {shell} is not installed: {line}");
                     return;
@@ -224,7 +238,8 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 if line.contains("rebuild --dry-run") {
                     return;
                 }
-                if name != DEAD && !ACTIVE.contains(&name) {
+                let all_end = ![&ACTIVE[..], &WAITING].concat().contains(&name) && !line.contains(INSIDE);
+                if name != DEAD && all_end {
                     all_complete(&user, &line);
                 }
             });
@@ -239,8 +254,14 @@ fn cut_short(user: &User) {
     std::fs::write(path, &text[..text.len() - 3]).unwrap();
 }
 
-/// An example that follows without end is interrupted, which is no failure of it.
+/// An example that follows without end is interrupted, which is no failure of it; what only a running job can say is said by
+/// one.
 fn bounded(line: &str) -> String {
+    if line.contains(INSIDE) {
+        return "bgctl start --quiet -- sh -c \"$LINE; echo \\$? > asked\"
+            until test -s asked; do sleep 0.01; done; exit $(cat asked)"
+            .to_owned();
+    }
     if line.contains("events -f") { format!("timeout 1 {line}; test $? = 124") } else { line.to_owned() }
 }
 
