@@ -7,14 +7,14 @@ use clap::{Args, Subcommand};
 /// `bgctl approve`
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_long_help = "It shows what would run, and asks at the terminal; a job cannot answer. local = \"anyone\" below [approval] in
-config.toml lets scripts answer without being asked, local = \"off\" nobody. What waits for GitHub is approved there.
+    after_long_help = "It shows what would run, and asks at the terminal; a job cannot answer. local = \"anyone\" below [approval] in \
+config.toml lets scripts answer without being asked, local = \"off\" nobody. What waits for GitHub is approved there. \
 Names and @ mean jobs of this terminal; ids work from anywhere.
 
 Examples:
   bgctl approval list
-  bgctl approve build
-  bgctl approve ab --note 'checked with ops'"
+  bgctl approve deploy
+  bgctl approve x7 --note 'checked with ops'"
 )]
 pub struct ApproveArgs {
     /// Which jobs, and why
@@ -25,12 +25,12 @@ pub struct ApproveArgs {
 /// `bgctl decline`
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_long_help = "It shows what would run, and asks at the terminal. A job that is declined is cancelled, one that waits for GitHub, too.
+    after_long_help = "It shows what would run, and asks at the terminal. A job that is declined is cancelled, also one that waits for GitHub. \
 Names and @ mean jobs of this terminal; ids work from anywhere.
 
 Examples:
-  bgctl decline build
-  bgctl decline ab --note 'not on a Friday'"
+  bgctl decline deploy
+  bgctl decline x7 --note 'not on a Friday'"
 )]
 pub struct DeclineArgs {
     /// Which jobs, and why
@@ -94,14 +94,14 @@ impl ApprovalArgs {
 /// What to do about approvals.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ApprovalAction {
-    /// List what waits for a person: for whom, since when, until when
+    /// List what waits: for whom, since when, until when
     #[command(after_long_help = "Examples:
   bgctl approval list
   bgctl approval list --json")]
     List(ListArgs),
-    /// Ask, from inside a running job, for approval of what comes next
+    /// Ask, inside a running job, for approval of what comes next
     #[command(
-        after_long_help = "The job goes on. When it then exits with 0, it gives its slot back and waits; once it is approved it runs again, as
+        after_long_help = "The job goes on. When it then exits with 0, it gives its slot back and waits; once it is approved it runs again, as \
 the same attempt, with BG_APPROVED=1 in its environment. When it exits otherwise, it has failed as usual.
 
 Examples:
@@ -125,12 +125,14 @@ pub struct RequestArgs {
     /// Why; who answers reads it
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Who answers: local, github:OWNER/REPO or github:OWNER/REPO#ISSUE
+    /// Who answers: local, or github:OWNER/REPO#ISSUE
     ///
-    /// Without it, whoever 'start --approval' named, else local.
+    /// Without #ISSUE, one is made. Without this option, it is whoever 'start --approval' named, else local.
     #[arg(long, value_name = "WHERE", value_parser = on)]
     pub on: Option<On>,
-    /// Fail the job when nobody has answered after so long: 2h, none [default: 24h]
+    /// Fail it when nobody has answered after so long: 2h, none
+    ///
+    /// Without this option, it is as long as 'start --approval-ttl' said, else as the settings say: 24h, if they say nothing.
     #[arg(long, value_name = "TIME", value_parser = nonzero_limit, allow_hyphen_values = true)]
     pub ttl: Option<LimitArg>,
     /// How to speak

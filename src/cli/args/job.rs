@@ -113,7 +113,8 @@ pub struct JobArgs {
     pub approval_ttl: Option<LimitArg>,
     /// Let a job that waits for GitHub keep the tokens of its submitter, with which it could approve itself
     ///
-    /// Without this it gets none of what 'gh' reads them from, unless --env sets it.
+    /// Without this option, the variables from which 'gh' takes a token are left out of its environment, unless --env or
+    /// --env-file sets them.
     #[arg(long, requires = "approval", help_heading = "Approval")]
     pub keep_token: bool,
     /// Run the command up to so often, until it succeeds

@@ -152,8 +152,6 @@ pub(super) struct HeadWire<'a> {
     gate: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     approval: Option<Asking>,
-    #[serde(default)]
-    created_at: Option<Timestamp>,
     #[serde(default, deserialize_with = "or_default")]
     interruptions: u32,
 }
@@ -162,8 +160,8 @@ impl From<HeadWire<'_>> for Head {
     fn from(head: HeadWire<'_>) -> Self {
         let waits = head.status == Status::WaitingApproval;
         let gated = waits || head.gate.is_some() || head.approval.is_some() || head.interruptions > 0;
-        let unsaid = || Asking::unsaid(head.created_at.unwrap_or_default());
-        let asking = waits.then(|| head.approval.unwrap_or_else(unsaid));
+        // When it began matters to nothing where it waits for ever.
+        let asking = waits.then(|| head.approval.unwrap_or_else(|| Asking::unsaid(Timestamp::default())));
         Self {
             id: head.id,
             status: head.status,

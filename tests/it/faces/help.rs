@@ -111,8 +111,8 @@ const ACTIVE: [&str; 6] = ["cancel", "set", "send", "signal", "pause", "resume"]
 /// Subcommands whose examples mean jobs that wait for approval.
 const WAITING: [&str; 2] = ["approve", "decline"];
 
-/// The subcommand whose examples run inside a job, some of them.
-const INSIDE: &str = "approval";
+/// What only a running job can say.
+const INSIDE: &str = "approval request";
 
 /// The subcommand whose examples mean dead letters.
 const DEAD: &str = "dead";
@@ -122,9 +122,9 @@ const DEAD: &str = "dead";
 fn prepared(name: &str) -> User {
     let user = User::new();
     user.make_root();
-    // Nobody sits at a terminal here.
-    let config = "[queue]\nmax_concurrent = 9\n[approval]\nlocal = \"anyone\"\n";
-    std::fs::write(user.root().join("config.toml"), config).unwrap();
+    let settings = "[queue]\nmax_concurrent = 9\n[approval]\nlocal = \"anyone\"\n\
+                    [approval.github]\napi_url = \"http://127.0.0.1:9\"\n";
+    std::fs::write(user.root().join("config.toml"), settings).unwrap();
     for (program, text) in [
         ("bin/make", "echo made"),
         ("bin/cargo", "echo built"),
@@ -159,8 +159,7 @@ fn prepared(name: &str) -> User {
     if name == "schedule" {
         user.ok(["schedule", "add", "backup", "--every", "1d", "--", "./backup.sh"]);
     }
-    let is_active = ACTIVE.contains(&name) || name == INSIDE;
-    let is_waiting = WAITING.contains(&name);
+    let is_active = ACTIVE.contains(&name);
     let is_dead = name == DEAD;
     for job in ["build", "ab", "cd", "web", "worker"] {
         let said = "echo warning: listening on port 8080";
@@ -173,11 +172,7 @@ fn prepared(name: &str) -> User {
         let input = if name == "send" { "pipe" } else { "/dev/null" };
         let flags = ["--quiet", "--name", job, "--label", "nightly", "--attempts", tries, "--stdin", input];
         let delay: &[&str] = if is_dead { &["--retry-delay", "0"] } else { &[] };
-        let gate: &[&str] = if is_waiting { &["--approval", "local"] } else { &[] };
-        let id = user.start([&flags, delay, gate, &["--", "sh", "-c", &script]].concat());
-        if is_waiting {
-            continue;
-        }
+        let id = user.start([&flags, delay, &["--", "sh", "-c", &script]].concat());
         if is_active {
             until("it runs", || user.status(&id) == "running");
         } else {
@@ -186,6 +181,11 @@ fn prepared(name: &str) -> User {
     }
     if is_active {
         user.start(["--quiet", "--name", "ef", "--delay", "1h", "--", "true"]);
+    }
+    if WAITING.contains(&name) {
+        for job in ["deploy", "x7"] {
+            user.start(["--quiet", "--name", job, "--approval", "local", "--", "true"]);
+        }
     }
     user
 }
@@ -228,9 +228,7 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 let path = format!("{}:/usr/local/bin:/usr/bin:/bin", user.path("bin").display());
                 let mut command = user.command(shell);
                 command.env("PATH", path).env("SSH_AUTH_SOCK", user.path("agent")).env("DEBUG", "1");
-                if line.contains("approval request") {
-                    command.env("BG_JOB_ID", user.job("build")["id"].as_str().unwrap());
-                }
+                command.env("LINE", &line);
                 let Ok(output) = command.args(["-c", &bounded(&line)]).output() else {
                     eprintln!("skipped: {shell} is not installed: {line}");
                     return;
@@ -240,8 +238,8 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 if line.contains("rebuild --dry-run") {
                     return;
                 }
-                let others = [DEAD, INSIDE];
-                if !others.contains(&name) && !ACTIVE.contains(&name) && !WAITING.contains(&name) {
+                let all_end = ![&ACTIVE[..], &WAITING].concat().contains(&name) && !line.contains(INSIDE);
+                if name != DEAD && all_end {
                     all_complete(&user, &line);
                 }
             });
@@ -256,8 +254,14 @@ fn cut_short(user: &User) {
     std::fs::write(path, &text[..text.len() - 3]).unwrap();
 }
 
-/// An example that follows without end is interrupted, which is no failure of it.
+/// An example that follows without end is interrupted, which is no failure of it; what only a running job can say is said by
+/// one.
 fn bounded(line: &str) -> String {
+    if line.contains(INSIDE) {
+        return "bgctl start --quiet -- sh -c \"$LINE; echo \\$? > asked\"
+            until test -s asked; do sleep 0.01; done; exit $(cat asked)"
+            .to_owned();
+    }
     if line.contains("events -f") { format!("timeout 1 {line}; test $? = 124") } else { line.to_owned() }
 }
 

@@ -311,10 +311,10 @@ fn an_issue_whose_number_a_crash_lost_is_found_again() {
     let Some(asker) = Asker::new(ANN_DECIDES).map(Asker::ticked_by_hand) else { return };
     let existing = asker.github.make_issue(&asker.repo, "Deploy", &[], ANN);
     let made = asker.asked("", &[]);
-    let asked = asker.asked(&format!("#{existing}"), &[]);
+    let commented = asker.asked(&format!("#{existing}"), &[]);
     asker.user.all_gone();
     // As if whoever asked had been killed between the answer of GitHub and the next write of the index.
-    for (id, _) in [&made, &asked] {
+    for (id, _) in [&made, &commented] {
         let mut index = asker.user.index();
         let jobs = index["jobs"].as_array_mut().unwrap();
         let job = jobs.iter_mut().find(|job| job["id"] == id.as_str()).unwrap();
@@ -323,7 +323,7 @@ fn an_issue_whose_number_a_crash_lost_is_found_again() {
         asker.user.write_index(&index.to_string());
     }
     asker.tick();
-    for (id, number) in [&made, &asked] {
+    for (id, number) in [&made, &commented] {
         assert_eq!(asker.issue_of(id), *number);
     }
     assert_eq!(asker.github.issues(&asker.repo).len(), 2);
