@@ -649,7 +649,9 @@ fn a_hand_made_entry_that_waits_is_known_to_wait() {
     let hand_made = text.replace(line, &serde_json::to_string(&bare).unwrap());
     world.facts = bgctl::model::facts::Facts::parse(hand_made).unwrap();
     let head = world.facts.heads().next().unwrap().clone();
-    assert_eq!(head.waiting.as_deref(), world.job("a").waiting());
+    let (of_head, of_job) =
+        (head.waiting.unwrap().request, world.job("a").waiting().unwrap().request.clone());
+    assert_eq!((of_head.on, of_head.ttl_seconds), (of_job.on, of_job.ttl_seconds));
     assert!(head.gated);
     world.after(4_000 * DAY);
     world.tick();
