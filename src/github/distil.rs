@@ -242,7 +242,8 @@ pub(super) fn comments(body: &[u8]) -> Result<List<Comment>> {
 /// Whether an account may write, as its permission says.
 pub(super) fn may_write(body: &[u8]) -> Result<bool> {
     let Permission { permission, role_name } = serde_json::from_slice(body)?;
-    Ok(matches!(permission.as_str(), "admin" | "write") || role_name.as_deref() == Some("maintain"))
+    let role = role_name.unwrap_or_default();
+    Ok([permission, role].iter().any(|right| matches!(right.as_str(), "admin" | "maintain" | "write")))
 }
 
 /// The name of an account.

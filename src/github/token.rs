@@ -70,8 +70,8 @@ pub fn find(settings: &GitHub, variable: impl Fn(&str) -> Option<OsString>) -> R
         return of_command(argv);
     }
     Err(NoToken(format!(
-        "there is no token for GitHub: GH_TOKEN and GITHUB_TOKEN are not set for the process that asks, {gh}, and config.toml has no \
-         approval.github.token_file; log in with gh auth login, or write a token into a file (mode 0600) and name it there"
+        "there is no token for GitHub: the process that asks has no GH_TOKEN, {gh}, and nothing is set in config.toml; \
+         approval.github.token_file is the way for cron and the alarm (docs/approvals.md)"
     )))
 }
 
@@ -438,7 +438,7 @@ mod tests {
     fn where_there_is_none_it_is_said_what_was_tried_and_what_helps() {
         let mut places = Places::new();
         let why = places.refused();
-        for word in ["GH_TOKEN", "GITHUB_TOKEN", "no gh in PATH", "token_file", "gh auth login"] {
+        for word in ["GH_TOKEN", "no gh in PATH", "token_file", "approvals.md"] {
             assert!(why.contains(word), "{why}");
         }
         assert!(places.gh("exit 1").refused().contains("gh has none"));

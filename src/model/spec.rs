@@ -140,6 +140,13 @@ impl JobSpec {
     }
 }
 
+impl JobSpec {
+    /// Whether what is shown of it is a line for a shell, and not the words that are executed.
+    pub fn is_shell_line(&self) -> bool {
+        self.display != display(&self.command) || matches!(self.command, Command::Line(_))
+    }
+}
+
 /// A command as a person would type it in a shell.
 pub fn display(command: &Command) -> String {
     match command {

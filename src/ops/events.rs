@@ -263,11 +263,12 @@ impl<'a> Course<'a> {
                 || text("name") == Some(one)
                 || (one.len() >= RANDOM_CHARS_MIN && random.starts_with(one))
         };
+        let is_new = text("event") == Some("submitted");
         let is_kind = |one: &str| {
             text("event") == Some(one)
                 || text("change") == Some(one)
-                || (text("status") == Some(one) && fields.contains_key("was"))
-                || (one == "queued" && text("event") == Some("submitted"))
+                || (text("status") == Some(one) && (fields.contains_key("was") || is_new))
+                || (one == "queued" && is_new && text("status") != Some("waiting_approval"))
         };
         is_any(jobs, &is_job)
             && is_any(schedules, &|one| text("schedule") == Some(one))

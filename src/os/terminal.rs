@@ -20,6 +20,10 @@ impl Terminal {
         self.0.write_all(question.as_bytes())?;
         let mut answer = String::new();
         let count = BufReader::new(&self.0).read_line(&mut answer)?;
+        if !answer.ends_with('\n') {
+            // The end of input leaves the cursor behind the question.
+            self.0.write_all(b"\n")?;
+        }
         Ok((count > 0).then(|| answer.trim_end_matches(['\n', '\r']).to_owned()))
     }
 }

@@ -210,7 +210,7 @@ fn standing_trouble(issue: &Issue, seen: &Seen) -> Option<String> {
     seen.is_locked.then(|| LOCKED.to_owned())
 }
 
-const EDITED: &str = "the issue was edited after the request, so that it cannot approve it any more";
+const EDITED: &str = "the issue was edited after it was asked, so that it can only decline now; bgctl cancel and bgctl retry ask anew";
 const LOCKED: &str = "the issue is locked, and what is said on it does not count";
 
 /// Whether its title or text is another than when it was asked, now or at an earlier look.

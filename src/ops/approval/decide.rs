@@ -214,7 +214,7 @@ fn is_wanted(
             let message =
                 format!("bgctl {wish} asks at the terminal, and there is none; {id} waits as before");
             Err(Fault::new(Code::Failed, message)
-                .hint("local = \"anyone\" below [approval] in config.toml lets scripts answer, too"))
+                .hint("a person answers at a terminal of their own; bgctl cancel ends a job without asking"))
         }
     }
 }

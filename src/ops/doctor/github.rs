@@ -12,7 +12,7 @@ const CHECK: &str = "github";
 const PATH_OF_CRON: &str = "/usr/bin:/bin";
 
 const MEND: &str = "write a token into a file of yours (mode 600), and name it in config.toml: token_file = \"…\" below \
-                    [approval.github]; bgctl tick then asks with it";
+                    [approval.github]";
 
 /// Looks for a token as a tick of cron would, where jobs or schedules need one.
 pub fn check(ground: &Ground) -> Vec<Finding> {
@@ -34,7 +34,7 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
                 token.from
             )
         }
-        Err(_) => format!("{who} for GitHub, and there is no token: no answer can be seen"),
+        Err(_) => format!("{who} for GitHub, and there is no token here: without one no answer can be seen"),
     };
     vec![Finding::new(CHECK, Grade::Warning, text).details(vec![lacking]).mend(MEND)]
 }

@@ -56,7 +56,7 @@ impl Round<'_> {
     /// Sends the request.
     fn ask(&mut self, repository: &Repository, job: &Job, waiting: &Waiting) -> Result<Issue, Refusal> {
         let labels = &self.home.config.approval.labels;
-        let body = words::request(job, waiting, labels, &self.home.site.host);
+        let body = words::request(job, waiting, &self.home.config.approval, &self.home.site.host);
         let number = waiting.request.on.github().and_then(|place| place.issue);
         let Some(number) = number else {
             let title = words::title(job, &self.home.site.host);

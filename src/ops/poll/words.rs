@@ -1,7 +1,12 @@
 //! What is written on issues. A command is shown as it is, in a block that it cannot leave: no link, no mention, no comment
 //! of it becomes one of the issue.
 
-use crate::model::{Timestamp, approval::Waiting, config::Labels, job::Job};
+use crate::model::{
+    Timestamp,
+    approval::Waiting,
+    config::{Approval, Labels},
+    job::Job,
+};
 use chrono::SecondsFormat;
 
 /// Longest command in a title, in characters.
@@ -36,27 +41,41 @@ pub fn title(job: &Job, host: &str) -> String {
 }
 
 /// What is asked.
-pub fn request(job: &Job, waiting: &Waiting, labels: &Labels, host: &str) -> String {
+pub fn request(job: &Job, waiting: &Waiting, settings: &Approval, host: &str) -> String {
+    let (labels, who) = (&settings.labels, who_answers(settings));
     let request = &waiting.request;
     let mut text = format!("{}\n", request_mark(job, waiting));
     text.push_str("A job waits for approval before it ");
     text.push_str(if job.attempt == 0 { "runs:\n\n" } else { "goes on:\n\n" });
     text.push_str(&block(&job.spec.display));
+    if job.spec.is_shell_line() {
+        text.push_str("\n(a line for `sh -c`)\n");
+    }
     if let Some(reason) = &request.reason {
         text.push_str("\nWhy, in the words of the job:\n\n");
         text.push_str(&block(reason));
     }
     text.push_str("\nWhere:\n\n");
-    text.push_str(&block(&format!("host    {host}\nfolder  {}", job.spec.cwd.to_text())));
+    let mut place = format!("host    {host}\nfolder  {}\njob     {}", job.spec.cwd.to_text(), job.id);
+    if let Some(name) = &job.spec.name {
+        place.push_str(&format!("\nname    {name}"));
+    }
+    if !job.spec.variables.is_empty() {
+        place.push_str(&format!("\nsets    {}", job.spec.variables.join(", ")));
+    }
+    place.push_str(&format!("\nhash    {}", request.hash));
+    text.push_str(&block(&place));
+    text.push_str("\n`bgctl status` shows the same hash: of the arguments, the folder and the names of the variables.\n\n");
+    let goes = if job.interruptions == 0 { "run" } else { "go on" };
     text.push_str(&format!(
-        "\nJob `{}`, content hash `{}`: of the arguments, the folder and the names of the environment's variables, as `bgctl status {}` shows it.\n\n",
-        job.id, request.hash, job.id
-    ));
-    text.push_str(&format!(
-        "- The label {} lets it run.\n- The label {} cancels it, and so does closing this issue as not planned.\n",
+        "- The label {} lets it {goes}.\n- The label {} cancels it, and so does closing this issue as not planned.\n",
         code(&labels.approved),
         code(&labels.declined)
     ));
+    if request.on.github().is_some_and(|place| place.issue.is_some()) {
+        text.push_str("- What is said on this issue counts for every job that waits on it.\n");
+    }
+    text.push_str(&format!("- Whose label counts: {who}\n"));
     text.push_str(&match waiting.expires_at() {
         Some(at) => format!("- Without an answer it fails at {}.\n", shown(at)),
         None => "- It waits until there is an answer.\n".to_owned(),
@@ -65,6 +84,18 @@ pub fn request(job: &Job, waiting: &Waiting, labels: &Labels, host: &str) -> Str
         "- Once the title or the text of this issue is edited, it cannot approve the job any more.\n",
     );
     text
+}
+
+/// Whose answer counts.
+fn who_answers(settings: &Approval) -> String {
+    let who = if settings.approvers.is_empty() {
+        "that of accounts that may write to this repository".to_owned()
+    } else {
+        let names: Vec<String> = settings.approvers.iter().map(|name| code(name)).collect();
+        format!("that of {}", names.join(", "))
+    };
+    let own = if settings.self_approval { "" } else { "; the account that writes this cannot approve" };
+    format!("{who}{own}.")
 }
 
 /// That the time is nearly over.
@@ -94,7 +125,7 @@ fn block(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars() {
         if shown.len() >= BLOCK_BYTES_MAX {
-            shown.push_str("\n… (cut; the whole is shown by bgctl status)");
+            shown.push_str("\n… (cut: bgctl status shows the whole)");
             break;
         }
         if c == '\n' || !(c.is_control() || is_reordering(c)) {

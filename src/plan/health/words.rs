@@ -77,9 +77,7 @@ impl Reason {
                 [only] => format!("bgctl status {only}"),
                 _ => "bgctl list shows them".to_owned(),
             },
-            Self::ApprovalHindered { .. } => {
-                "bgctl approval list shows them; bgctl doctor looks for a token".to_owned()
-            }
+            Self::ApprovalHindered { .. } => "bgctl approval list shows what waits".to_owned(),
             Self::DeadLetters { .. } => {
                 "bgctl dead lists them; bgctl retry --dead, or bgctl dead clear".to_owned()
             }

@@ -417,8 +417,7 @@ fn closing_as_not_planned_declines_and_closing_otherwise_says_nothing() {
 
 #[test]
 fn an_issue_that_was_edited_declines_and_never_approves_again() {
-    const EDITED: &str =
-        "open: the issue was edited after the request, so that it cannot approve it any more";
+    const EDITED: &str = "open: the issue was edited after it was asked, so that it can only decline now; bgctl cancel and bgctl retry ask anew";
     assert_all([
         ("edited", scene().edited(), EDITED),
         ("edited and approved", scene().edited().set(APPROVED, "ann", 5), EDITED),

@@ -73,9 +73,9 @@ fn troubles(jobs: &[Job]) -> Vec<String> {
     found.iter().map(|(trouble, ids)| format!("{}: {}", named(ids), safe::line(trouble))).collect()
 }
 
-/// When GitHub was asked last.
+/// When it was tried last to ask GitHub.
 pub fn polled(at: Timestamp, now: Timestamp) -> String {
-    format!("GitHub was asked {} ago", age(at, now))
+    format!("GitHub was last tried {} ago", age(at, now))
 }
 
 fn dash(text: Option<String>) -> String {
@@ -102,7 +102,7 @@ pub fn waits_for(waiting: &Waiting, id: &JobId) -> String {
     match (waiting.on(), &waiting.asked) {
         (On::Local, _) => format!("for approval: bgctl approve {id}"),
         (on, Asked::On(_)) => format!("for an answer on {on}"),
-        (on, _) => format!("for an answer on {on}, where it is yet to be asked for"),
+        (on, _) => format!("for an answer on {on}, where the question is yet to be put"),
     }
 }
 
@@ -162,21 +162,29 @@ pub fn approval_question(question: &Question<'_>, now: Timestamp) -> String {
     let name = job.spec.name.as_deref().map(|name| format!(" ({})", safe::line(name))).unwrap_or_default();
     let mut lines = vec![
         ("job", format!("{}{name}", job.id)),
-        ("command", safe::line(&job.spec.display)),
+        (if job.spec.is_shell_line() { "sh -c" } else { "command" }, safe::lines(&job.spec.display)),
         ("folder", safe::line(&job.spec.cwd.to_text())),
     ];
+    if !job.spec.variables.is_empty() {
+        lines.push(("sets", safe::line(&job.spec.variables.join(", "))));
+    }
     let has_run = job.attempt > 0;
     if let Some(waiting) = job.waiting() {
         let on = waiting.request.on.github().map(|_| format!(", on {}", waiting.on())).unwrap_or_default();
         lines.push(("asked", format!("{} ago{on}", age(waiting.request.at, now))));
         lines.extend(waiting.request.reason.as_ref().map(|reason| ("reason", safe::line(reason))));
+        lines.extend(waiting.expires_at().map(|at| ("until", local(at))));
+        lines.extend(waiting.not_before.map(|at| ("starts", format!("not before {}", local(at)))));
     }
     if has_run {
         lines.push(("so far", format!("bgctl logs {} has its output", job.id)));
     }
     lines.push(("hash", safe::line(hash)));
     let width = lines.iter().map(|(label, _)| columns(label)).max().unwrap_or(0) + 2;
-    let text: String = lines.iter().map(|(label, text)| format!("{}{text}\n", pad(label, width))).collect();
+    // A line end in a command is shown as one: escaped, it would look like the two characters that are no line end.
+    let indented = |text: &str| text.replace('\n', &format!("\n{}", " ".repeat(width)));
+    let text: String =
+        lines.iter().map(|(label, text)| format!("{}{}\n", pad(label, width), indented(text))).collect();
     let ask = match wish {
         Wish::Approve if has_run => "Let it go on?",
         Wish::Approve => "Let it run?",
@@ -191,7 +199,7 @@ pub fn answered(one: &Answered, wish: Wish) -> String {
     match (&one.result, wish) {
         (AnswerResult::Done, Wish::Approve) => format!("{id} approved ({})", one.job.status()),
         (AnswerResult::Done, Wish::Decline) => format!("{id} declined ({})", one.job.status()),
-        (AnswerResult::Left, _) => format!("{id} waits as before; nothing was changed"),
+        (AnswerResult::Left, _) => format!("{id} waits as before"),
         (AnswerResult::Failed(fault), _) => safe::lines(&fault.message),
     }
 }

@@ -134,11 +134,11 @@ impl Said<'_> {
             ("ask_approval", _) => self.asks(),
             ("ask", _) => self.asked(),
             ("hinder", _) => match self.text("trouble") {
-                Some(trouble) => return (format!("cannot be answered: {trouble}"), Some(WARNING)),
+                Some(trouble) => return (format!("no answer counts yet: {trouble}"), Some(WARNING)),
                 None => "can be answered again".to_owned(),
             },
             ("warn_expiry", _) => {
-                let at = self.time("expires_at").map(|at| format!(", and fails at {at}"));
+                let at = self.time("expires_at").map(|at| format!("; it fails at {at}"));
                 return (format!("nobody has answered yet{}", at.unwrap_or_default()), Some(WARNING));
             }
             ("approve", _) => format!("approved{}", self.by()),
@@ -171,7 +171,7 @@ impl Said<'_> {
         match (of("step").and_then(Value::as_str), of("number").and_then(Value::as_u64)) {
             (Some("begun"), _) => "is about to be asked for on GitHub".to_owned(),
             (Some("on"), Some(number)) if of("edited_at").is_some() => {
-                format!("issue #{number} was edited, and cannot approve it any more")
+                format!("issue #{number} was edited, and can only decline now")
             }
             (Some("on"), Some(number)) => format!("is asked for on issue #{number}"),
             _ => "is yet to be asked for on GitHub".to_owned(),

@@ -67,6 +67,11 @@ impl One {
     fn new(job: &Job, left: &Left<'_>, awaited: Awaited) -> Self {
         let name = job.spec.name.as_deref().map(|name| fit(&safe::line(name), NAME_CHARS_MAX));
         let name = name.unwrap_or_else(|| job.id.to_string());
+        if let Some(waiting) = job.waiting() {
+            let on = waiting.on();
+            let rest = on.github().map(|_| format!(", on {on}")).unwrap_or_default();
+            return Self { name, does: "waiting for approval", since: waiting.since, rest };
+        }
         let Some(run) = job.run() else {
             let rest = left.waits(job).map(|waits| place(&waits)).unwrap_or_default();
             return Self { name, does: "queued", since: job.created_at, rest };
