@@ -47,6 +47,8 @@ pub struct Report {
     pub waits: Option<Waits>,
     /// What the jobs that it waits for are called.
     pub awaited: Vec<Called>,
+    /// Where the issue is on which it waits for an answer.
+    pub issue_url: Option<String>,
     /// Its place in the queue, from 1, where it stands in line for a slot.
     pub place: Option<usize>,
     /// The jobs that were submitted from inside it.
@@ -185,6 +187,7 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
         attempts: attempts(&job, meta.as_ref(), &recorded),
         waits: None,
         awaited: Vec::new(),
+        issue_url: issue_url(home, &job),
         place: None,
         children: Vec::new(),
         retries: Vec::new(),
@@ -200,6 +203,13 @@ fn report(home: &Home, job: Job, warnings: &mut Vec<String>) -> Result<Report, F
         meta,
         row: Row { job, observed },
     })
+}
+
+/// Where the issue is on which a job waits for an answer.
+fn issue_url(home: &Home, job: &Job) -> Option<String> {
+    let waiting = job.waiting()?;
+    let number = waiting.issue()?.number;
+    Some(home.config.approval.github.issue_url(&waiting.request.on.github()?.repository, number))
 }
 
 /// Where its present or last attempt runs or ran.

@@ -15,6 +15,7 @@ pub use mistake::{Mistake, Mistakes, place_of};
 pub use read::{Loaded, read};
 pub use table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 
+use super::approval::Repository;
 use super::hook::Hooks;
 use super::limit::{Limits, Seconds};
 use super::retry::{ATTEMPTS_WITH_RETRY, Retry};
@@ -210,6 +211,18 @@ pub struct Retention {
     pub jobs_max: usize,
     /// None goes within this time of its end.
     pub age_seconds_min: u64,
+}
+
+impl GitHub {
+    /// Where people see an issue: beside the interface (GitHub Enterprise Server), or on the host without `api.` (GitHub,
+    /// and Enterprise Cloud with data residency).
+    pub fn issue_url(&self, repository: &Repository, number: u64) -> String {
+        let base = match self.api_url.strip_suffix("/api/v3") {
+            Some(base) => base.to_owned(),
+            None => self.api_url.replacen("://api.", "://", 1),
+        };
+        format!("{base}/{repository}/issues/{number}")
+    }
 }
 
 impl Default for Config {

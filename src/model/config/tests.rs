@@ -1,6 +1,7 @@
 //! The section `[approval]`: what each of its settings can be, and what is said of what it cannot.
 
 use super::*;
+use crate::model::approval::{On, Place};
 
 /// What is said of the value of a setting, behind the setting's name.
 #[track_caller]
@@ -226,5 +227,18 @@ fn every_setting_that_is_shown_reads_back_as_it_is() {
         for setting in SECTIONS.iter().flat_map(|section| section.settings) {
             assert_eq!((setting.get)(&again), (setting.get)(&config), "{}\n{shown}", setting.name);
         }
+    }
+}
+
+#[test]
+fn an_issue_is_shown_where_people_see_it() {
+    let On::GitHub(Place { repository, .. }) = On::parse("github:o/r#5").unwrap() else { unreachable!() };
+    for (api_url, seen) in [
+        ("https://api.github.com", "https://github.com/o/r/issues/5"),
+        ("https://github.acme.com/api/v3", "https://github.acme.com/o/r/issues/5"),
+        ("https://api.acme.ghe.com", "https://acme.ghe.com/o/r/issues/5"),
+    ] {
+        let github = GitHub { api_url: api_url.to_owned(), token_file: None, token_command: None };
+        assert_eq!(github.issue_url(&repository, 5), seen);
     }
 }

@@ -183,6 +183,7 @@ fn times(report: &Report, now: Timestamp) -> Vec<Entry> {
     for (label, text) in job.waiting().map(|of| waiting_entries(of, &job.id, now)).unwrap_or_default() {
         add(label, Some(text));
     }
+    add("issue", report.issue_url.clone());
     for answer in &job.answers {
         add("answer", Some(answer_words(answer, now)));
     }

@@ -24,6 +24,7 @@ pub(super) fn report(report: &Report) -> Value {
     let parts = [
         ("place", report.place.into()),
         ("waits", waits_of(&report.row.job, report.waits.as_ref())),
+        ("issue_url", told(&report.issue_url)),
         ("children", told(&report.children)),
         ("retries", told(&report.retries)),
         ("mentioned", names.into()),

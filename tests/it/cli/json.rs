@@ -141,11 +141,12 @@ fn list() {
 }
 
 /// The fields that `status` shows beside these, whether or not they say something.
-const STATUS: [&str; 26] = [
+const STATUS: [&str; 27] = [
     "attempts",
     "children",
     "ending",
     "env_names",
+    "issue_url",
     "limits",
     "live",
     "log",
