@@ -140,6 +140,19 @@ impl JobSpec {
     }
 }
 
+impl JobSpec {
+    /// The command in words that a person can rely on: those of its submission where they are what runs, as a line for a shell is;
+    /// else the arguments themselves. An entry made by hand can say anything.
+    pub fn command_to_approve(&self) -> String {
+        let argv = self.command.to_argv();
+        let is_line = matches!(&argv[..], [shell, flag, line]
+            if shell.as_slice() == b"/bin/sh"
+                && flag.as_slice() == b"-c"
+                && line.as_slice() == self.display.as_bytes());
+        if is_line { self.display.clone() } else { display(&self.command) }
+    }
+}
+
 /// A command as a person would type it in a shell.
 pub fn display(command: &Command) -> String {
     match command {

@@ -162,7 +162,7 @@ pub fn approval_question(question: &Question<'_>, now: Timestamp) -> String {
     let name = job.spec.name.as_deref().map(|name| format!(" ({})", safe::line(name))).unwrap_or_default();
     let mut lines = vec![
         ("job", format!("{}{name}", job.id)),
-        ("command", safe::line(&job.spec.display)),
+        ("command", safe::line(&job.spec.command_to_approve())),
         ("folder", safe::line(&job.spec.cwd.to_text())),
     ];
     let has_run = job.attempt > 0;
