@@ -39,6 +39,9 @@ pub const ASKED_MAX: usize = 20;
 /// How often one process asks at the most: what is urgent after that waits for the next pass.
 const ROUNDS_MAX: usize = 10;
 
+/// No limit of GitHub's is believed to last longer.
+const LIMIT_MAX: TimeDelta = TimeDelta::days(1);
+
 /// After so many requests in a row without an answer it is not tried any more: each can take half a minute, and what was found
 /// is committed at the end.
 const UNREACHED_MAX: usize = 3;
@@ -154,7 +157,9 @@ fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
         return hinder("the settings file is wrong, so that nobody knows whose answer counts");
     }
     let mut kept: Kept = polled::read(&home.root);
-    if let Some(until) = kept.limited_until.filter(|until| *until > now) {
+    // A limit that is longer than any is one of a clock that was set back.
+    let is_limit = |until: &Timestamp| *until > now && *until <= now + LIMIT_MAX;
+    if let Some(until) = kept.limited_until.filter(is_limit) {
         return hinder(&Refusal::Limited { until }.to_string());
     }
     let token = match github::find(&home.config.approval.github, |name| std::env::var_os(name)) {
