@@ -16,7 +16,7 @@ use crate::model::{
     Timestamp,
     approval::{Asked, Issue, Place, Repository, Request, Waiting},
     event::Event,
-    facts::{Damage, Draft},
+    facts::{Damage, Draft, Facts},
     id::JobId,
     job::Job,
     state::Change,
@@ -66,30 +66,50 @@ pub fn run(root: &Path) {
     for _ in 0..ROUNDS_MAX {
         let Ok(home) = Home::open_at(root, BrokenConfig::Warns) else { return };
         let Ok(Some(held)) = poller::acquire(&home.root) else { return };
-        let done = ask_once(&home);
+        let went = ask_once(&home);
         drop(held);
-        // Who began to wait meanwhile found the lock taken.
-        if done.is_none() {
+        // Who began to wait while the lock was held left it to us.
+        let goes_on = match went {
+            Some(Went::Asked) => true,
+            Some(Went::Idle) => {
+                home.store().read().is_ok_and(|facts| is_due(&home, &facts, home.clock.now()))
+            }
+            None => false,
+        };
+        if !goes_on {
             return;
         }
     }
 }
 
-/// Asks for all jobs, and commits what it comes to. `None`: there was nothing to ask now, or it could not be done.
-fn ask_once(home: &Home) -> Option<()> {
+/// What became of one time.
+enum Went {
+    /// GitHub was asked.
+    Asked,
+    /// There was nothing to ask now.
+    Idle,
+}
+
+/// Asks for all jobs, and commits what it comes to. `None`: it could not be done.
+fn ask_once(home: &Home) -> Option<Went> {
     let facts = home.store().read().ok()?;
     let now = home.clock.now();
     let ids: Vec<JobId> = approve::on_github(&facts).map(|(head, _)| head.id.clone()).collect();
     let jobs: Vec<Job> = ids.iter().filter_map(|id| facts.job(id).ok().flatten()).collect();
     // Somebody else may have asked since this process was launched.
-    let due = approve::poll_at(&facts, &home.config.approval, home.polled_at(), now);
-    if facts.writable().is_err() || due.is_none_or(|due| due > now) {
-        return None;
+    if !is_due(home, &facts, now) {
+        return Some(Went::Idle);
     }
     // From here on, whatever comes of it, it is not asked again at once.
     home.root.folder().touch(LAST_POLL).ok()?;
     let found = ask_for_all(home, &jobs, now);
-    commit(home, &found).ok()
+    commit(home, &found).ok().map(|()| Went::Asked)
+}
+
+/// Whether GitHub is to be asked now, by a program that may write down what comes of it.
+fn is_due(home: &Home, facts: &Facts, now: Timestamp) -> bool {
+    let at = approve::poll_at(facts, &home.config.approval, home.polled_at(), now);
+    facts.writable().is_ok() && at.is_some_and(|at| at <= now)
 }
 
 /// What is kept for the next time.
