@@ -14,7 +14,7 @@ use crate::exec::local::poller;
 use crate::github::{self, Cache, Client, IssueSeen, Refusal};
 use crate::model::{
     Timestamp,
-    approval::{Asked, Issue, Place, Repository, Request, Waiting},
+    approval::{Asked, Issue, Place, Repository, Waiting},
     event::Event,
     facts::{Damage, Draft, Facts},
     id::JobId,
@@ -125,19 +125,18 @@ struct Kept {
 /// What was found out about a job.
 #[derive(Debug)]
 struct Found {
-    id: JobId,
-    /// The request that it is about.
-    request: Request,
+    /// As it was then.
+    job: Job,
     changes: Vec<Change>,
 }
 
 impl Found {
-    fn of(job: &Job, waiting: &Waiting, changes: Vec<Change>) -> Self {
-        Self { id: job.id.clone(), request: waiting.request.clone(), changes }
+    fn of(job: &Job, changes: Vec<Change>) -> Self {
+        Self { job: job.clone(), changes }
     }
 
-    fn hindered(job: &Job, waiting: &Waiting, trouble: &str) -> Self {
-        Self::of(job, waiting, vec![Change::Hinder { trouble: Some(trouble.to_owned()) }])
+    fn hindered(job: &Job, trouble: &str) -> Self {
+        Self::of(job, vec![Change::Hinder { trouble: Some(trouble.to_owned()) }])
     }
 }
 
@@ -158,11 +157,11 @@ fn commit(home: &Home, found: &[Found]) -> Result<(), crate::pass::PassError> {
 
 /// Adds what was found of a job, if it still waits for that answer. Gives whether it does.
 fn push(draft: &mut Draft, found: &Found) -> Result<bool, Damage> {
-    let job = draft.facts().job(&found.id).ok().flatten();
-    let still = job.is_some_and(|job| job.waiting().is_some_and(|waiting| waiting.request == found.request));
+    let job = draft.facts().job(&found.job.id).ok().flatten();
+    let still = job.is_some_and(|job| approve::still_asks(&job, &found.job));
     if still {
         for change in &found.changes {
-            draft.push(Event::Changed { id: found.id.clone(), change: change.clone() })?;
+            draft.push(Event::Changed { id: found.job.id.clone(), change: change.clone() })?;
         }
     }
     Ok(still)
@@ -171,7 +170,7 @@ fn push(draft: &mut Draft, found: &Found) -> Result<bool, Damage> {
 /// Asks for all of these, with the waiting ones by repository.
 fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
     let waiting = || jobs.iter().filter_map(|job| Some((job, job.waiting()?)));
-    let hinder = |why: &str| waiting().map(|(job, of)| Found::hindered(job, of, why)).collect();
+    let hinder = |why: &str| waiting().map(|(job, _)| Found::hindered(job, why)).collect();
     // Whose answer counts is unknown until the file is mended.
     if !home.has_sound_config() {
         return hinder("the settings file is wrong, so that nobody knows whose answer counts");
@@ -265,8 +264,8 @@ impl<'a> Round<'a> {
                 Ok(Some(issue)) => looked.push(Looked { job, waiting, issue, changes: Vec::new() }),
                 // What nobody can answer in time any more is not asked.
                 Ok(None) if approve::is_over(waiting, self.now) => {}
-                Ok(None) => found.push(Found::hindered(job, waiting, NOT_YET)),
-                Err(refusal) => found.push(Found::hindered(job, waiting, &refusal.to_string())),
+                Ok(None) => found.push(Found::hindered(job, NOT_YET)),
+                Err(refusal) => found.push(Found::hindered(job, &refusal.to_string())),
             }
         }
         found.extend(self.look(repository, looked));
@@ -316,7 +315,7 @@ impl<'a> Round<'a> {
             Ok(all) => all,
             Err(refusal) => {
                 let why = refusal.to_string();
-                return looked.iter().map(|one| Found::hindered(one.job, one.waiting, &why)).collect();
+                return looked.iter().map(|one| Found::hindered(one.job, &why)).collect();
             }
         };
         let by_number: HashMap<u64, IssueSeen> = all.into_iter().map(|one| (one.number, one)).collect();
@@ -329,9 +328,9 @@ impl<'a> Round<'a> {
             let answer = seen.and_then(|seen| self.answer(repository, &mut one, &seen));
             self.heed(&answer);
             match answer {
-                Ok(()) => found.push(Found::of(one.job, one.waiting, one.changes)),
+                Ok(()) => found.push(Found::of(one.job, one.changes)),
                 Err(refusal) => {
-                    let mut hindered = Found::hindered(one.job, one.waiting, &refusal.to_string());
+                    let mut hindered = Found::hindered(one.job, &refusal.to_string());
                     hindered.changes.splice(0..0, one.changes);
                     found.push(hindered);
                 }

@@ -47,7 +47,7 @@ impl Round<'_> {
     fn ask_now(&mut self, repository: &Repository, job: &Job, waiting: &Waiting) -> Asking {
         let begun = if let Asked::Begun { at } = &waiting.asked { Some(*at) } else { None };
         // It may have been answered, or cancelled, since the index was read.
-        if !self.note(job, waiting, Asked::Begun { at: begun.unwrap_or(self.now) })? {
+        if !self.note(job, Asked::Begun { at: begun.unwrap_or(self.now) })? {
             return Ok(None);
         }
         let found = begun.map(|at| self.find(repository, job, waiting, at)).transpose()?.flatten();
@@ -55,13 +55,13 @@ impl Round<'_> {
             Some(issue) => issue,
             None => self.ask(repository, job, waiting)?,
         };
-        self.note(job, waiting, Asked::On(issue.clone()))?;
+        self.note(job, Asked::On(issue.clone()))?;
         Ok(Some(issue))
     }
 
     /// Commits how far the asking has come, before and after something is sent. Gives whether the job still waits for it.
-    fn note(&self, job: &Job, waiting: &Waiting, asked: Asked) -> Result<bool, Refusal> {
-        let found = Found::of(job, waiting, vec![Change::Ask { asked }]);
+    fn note(&self, job: &Job, asked: Asked) -> Result<bool, Refusal> {
+        let found = Found::of(job, vec![Change::Ask { asked }]);
         let mut still = false;
         let noted = self.home.store().transact(self.now, &mut |draft| {
             still = push(draft, &found)?;

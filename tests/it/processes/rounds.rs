@@ -169,3 +169,39 @@ fn a_job_that_is_cancelled_while_others_are_asked_for_is_not_asked_for() {
     first.assert();
     second.assert();
 }
+
+#[test]
+fn what_is_edited_in_the_index_while_github_is_asked_is_not_approved() {
+    let mut server = Server::new();
+    let made = well(&mut server, "o/a");
+    let user = user_of(&server.url());
+    submit(&user, &["github:o/a".to_owned()]);
+    was_asked(&user);
+    made.iter().for_each(Mock::remove);
+    let path = user.root().join("jobs.json");
+    let mut approved = issue();
+    approved["labels"] = json!([{ "name": "bg:approval" }, { "name": "bg:approved" }]);
+    let _list = server
+        .mock("GET", "/repos/o/a/issues")
+        .match_query(Matcher::Any)
+        .with_body(json!([approved]).to_string())
+        .create();
+    let labelled = json!([{
+        "event": "labeled", "label": { "name": "bg:approved" }, "actor": { "login": "ann" },
+        "created_at": "2026-02-13T10:01:00Z",
+    }]);
+    let _timeline = server
+        .mock("GET", "/repos/o/a/issues/5/timeline")
+        .match_query(Matcher::Any)
+        .with_body_from_request(move |_| {
+            let index = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, index.replace("\"argv\":[\"true\"]", "\"argv\":[\"false\"]")).unwrap();
+            labelled.to_string().into_bytes()
+        })
+        .create();
+    tick(&user);
+    let job = &user.index()["jobs"][0];
+    assert_eq!((&job["argv"], &job["status"]), (&json!(["false"]), &json!("waiting_approval")));
+    tick(&user);
+    assert!(asked(&user, "github:o/a").1.contains("are not those that were asked about"), "{}", user.index());
+}
