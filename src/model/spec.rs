@@ -141,9 +141,20 @@ impl JobSpec {
 }
 
 impl JobSpec {
-    /// Whether what is shown of it is a line for a shell, and not the words that are executed.
-    pub fn is_shell_line(&self) -> bool {
-        self.display != display(&self.command) || matches!(self.command, Command::Line(_))
+    /// The line that a shell executes, where that is what it runs and what is shown of it.
+    pub fn shell_line(&self) -> Option<&str> {
+        let argv = self.command.to_argv();
+        let is_line = matches!(&argv[..], [shell, flag, line]
+            if shell.as_slice() == b"/bin/sh"
+                && flag.as_slice() == b"-c"
+                && line.as_slice() == self.display.as_bytes());
+        is_line.then_some(&self.display)
+    }
+
+    /// The command in words that a person can rely on: a line for a shell as it was written, else the arguments themselves. What an
+    /// entry made by hand calls its command can be anything.
+    pub fn command_to_approve(&self) -> String {
+        self.shell_line().map_or_else(|| display(&self.command), str::to_owned)
     }
 }
 

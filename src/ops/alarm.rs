@@ -80,14 +80,21 @@ pub(super) fn wanted(home: &Home, facts: &Facts) -> Option<Wanted> {
     {
         return Some(Wanted::Pass);
     }
-    let (settings, polled_at) = (&home.config.approval, home.polled_at());
-    // Who asks GitHub at this moment leaves a while before it has to be asked again.
-    let asks = || poller::is_there(home.root.folder()).unwrap_or(false);
-    let is_for_poll = approve::poll_at(facts, settings, polled_at, now).is_some_and(|at| at <= now);
-    if approve::is_any_due(facts, settings, now) || (is_for_poll && !asks()) {
+    if is_answer_due(home, facts, now) {
         return Some(Wanted::Pass);
     }
-    due::next(facts, &home.config, polled_at, now).filter(|at| *at - now <= WAKE_HORIZON).map(Wanted::At)
+    due::next(facts, &home.config, home.polled_at(), now)
+        .filter(|at| *at - now <= WAKE_HORIZON)
+        .map(Wanted::At)
+}
+
+/// Whether a pass would do something about an answer that is waited for, or have GitHub asked for one.
+pub(super) fn is_answer_due(home: &Home, facts: &Facts, now: Timestamp) -> bool {
+    let settings = &home.config.approval;
+    // Who asks GitHub at this moment leaves a while before it has to be asked again.
+    let asks = || poller::is_there(home.root.folder()).unwrap_or(false);
+    let is_for_poll = approve::poll_at(facts, settings, home.polled_at(), now).is_some_and(|at| at <= now);
+    approve::is_any_due(facts, settings, now) || (is_for_poll && !asks())
 }
 
 fn while_needed(home: &mut Home) -> Left {

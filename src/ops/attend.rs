@@ -3,7 +3,7 @@
 //! Whoever waits also looks after what it waits for: a job whose watcher is gone, and a claim that nobody serves, get
 //! a pass, so that a wait ends truly even where no cron ticks.
 
-use super::{fault::Fault, home::Home};
+use super::{alarm::is_answer_due, fault::Fault, home::Home};
 use crate::exec::{Executor, local::Local};
 use crate::model::{
     claim::Relation,
@@ -88,9 +88,11 @@ impl<'a> Attendance<'a> {
     /// long to wait at the most before looking again.
     fn look_after(&mut self, facts: &Facts, ids: &[JobId]) -> Result<Duration, Fault> {
         let now = self.home.clock.now();
-        let heads = ids.iter().filter_map(|id| facts.head(id));
-        let waiting: Vec<&Head> = heads.filter(|head| head.status == Status::Queued).collect();
+        let heads = || ids.iter().filter_map(|id| facts.head(id));
+        let waiting: Vec<&Head> = heads().filter(|head| head.status == Status::Queued).collect();
         let queued = !waiting.is_empty();
+        // What waits for a person, or for a job that does, goes on once nobody answered in time.
+        let for_answer = queued || heads().any(|head| head.waiting.is_some());
         // A job that waits for a slot waits for whatever holds one; one that waits for another job, for that one.
         let running: Vec<&Job> = facts
             .running()
@@ -117,7 +119,8 @@ impl<'a> Attendance<'a> {
         // A free slot, and nobody who gave it to the queued job: its claim was given back, or never made, or its time has
         // come and nobody else waits for that.
         let site = &self.home.site;
-        let idle = would_start_any(facts, waiting.into_iter(), now, &config, site);
+        let idle = would_start_any(facts, waiting.into_iter(), now, &config, site)
+            || (for_answer && is_answer_due(self.home, facts, now));
         // A pass that changes nothing for good, such as a launch that fails again and again, must not wake itself.
         let rested = self.passed.is_none_or(|at| at.elapsed() >= UNWATCHED_MAX);
         if (lost || idle) && rested {
@@ -130,7 +133,7 @@ impl<'a> Attendance<'a> {
             return Ok(UNWATCHED_INTERVAL);
         }
         let due = due::next(facts, &self.home.config, self.home.polled_at(), now)
-            .filter(|_| queued)
+            .filter(|_| for_answer)
             .and_then(|at| (at - now).to_std().ok());
         let limit = if lost || idle { UNWATCHED_MAX } else { LOOK_INTERVAL };
         Ok(due.map_or(limit, |due| limit.min(due)))

@@ -12,6 +12,7 @@ use crate::model::{
     event::{Applied, Event},
     facts::{Damage, Draft, Facts, Head},
     id::JobId,
+    job::Job,
     state::Change,
 };
 use chrono::TimeDelta;
@@ -67,6 +68,16 @@ pub fn answer(draft: &mut Draft, id: &JobId, answer: Change, now: Timestamp) -> 
         return Ok(Applied::Refused("its time is over"));
     }
     draft.push(Event::Changed { id: id.clone(), change: answer })
+}
+
+/// Whether a job waits for the answer to that, and would run what was asked about: the index can be edited while a person thinks,
+/// or while GitHub is asked.
+pub fn still_asks(present: &Job, asked: &Job) -> bool {
+    let (now, then) = (&present.spec, &asked.spec);
+    let request = |job: &Job| job.waiting().map(|waiting| waiting.request.clone());
+    present.waiting().is_some()
+        && request(present) == request(asked)
+        && (&now.command, &now.cwd, &now.env) == (&then.command, &then.cwd, &then.env)
 }
 
 /// The jobs that wait for a person.

@@ -237,7 +237,10 @@ fn counted(
     let Some(by) = &step.by else {
         return Err(Doubt::open(format!("{what} by an account that is gone; {again}")));
     };
-    if step.at < issue.asked_at {
+    // GitHub tells whole seconds. What is said on an issue that was there before, in the second of the request, may have been
+    // said of an earlier one; on one that was made for it, nothing can be older.
+    let was_there = waiting.request.on.github().is_some_and(|place| place.issue.is_some());
+    if step.at < issue.asked_at || (was_there && step.at == issue.asked_at) {
         return Err(Doubt::none(format!("{what} by {by} before it was asked; {again}")));
     }
     if later(issue.asked_at, waiting.request.ttl_seconds).is_some_and(|until| step.at > until) {

@@ -234,10 +234,7 @@ fn commit(home: &Home, job: &Job, wish: Wish, note: Option<&str>, told: &mut Dec
             Wish::Decline => Change::Decline { at, by, said_at: None, note },
         };
         let present = draft.facts().job(&job.id)?;
-        let is_asked = |present: &Job| {
-            present.waiting().map(|waiting| &waiting.request) == job.waiting().map(|waiting| &waiting.request)
-        };
-        applied = present.as_ref().is_some_and(is_asked)
+        applied = present.as_ref().is_some_and(|present| approve::still_asks(present, job))
             && approve::answer(draft, &job.id, change, at)? == Applied::Yes;
         if let Some(present) = draft.facts().job(&job.id)? {
             now = present;

@@ -14,9 +14,9 @@ use crate::exec::local::poller;
 use crate::github::{self, Cache, Client, IssueSeen, Refusal};
 use crate::model::{
     Timestamp,
-    approval::{Asked, Issue, Repository, Request, Waiting},
+    approval::{Asked, Issue, Place, Repository, Waiting},
     event::Event,
-    facts::{Damage, Draft},
+    facts::{Damage, Draft, Facts},
     id::JobId,
     job::Job,
     state::Change,
@@ -31,12 +31,23 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::time::Duration;
 
 /// In one go so many jobs are asked for: GitHub takes 80 new issues or comments a minute.
 pub const ASKED_MAX: usize = 20;
 
 /// How often one process asks at the most: what is urgent after that waits for the next pass.
 const ROUNDS_MAX: usize = 10;
+
+/// No limit of GitHub's is believed to last longer.
+const LIMIT_MAX: TimeDelta = TimeDelta::days(1);
+
+/// After so many requests in a row without an answer it is not tried any more: each can take half a minute, and what was found
+/// is committed at the end.
+const UNREACHED_MAX: usize = 3;
+
+/// After this time no more requests are sent, however slowly they were answered, and what was found is committed.
+const ROUND_MAX: Duration = Duration::from_mins(5);
 
 /// GitHub tells times in whole seconds.
 const SECOND: TimeDelta = TimeDelta::seconds(1);
@@ -55,30 +66,50 @@ pub fn run(root: &Path) {
     for _ in 0..ROUNDS_MAX {
         let Ok(home) = Home::open_at(root, BrokenConfig::Warns) else { return };
         let Ok(Some(held)) = poller::acquire(&home.root) else { return };
-        let done = ask_once(&home);
+        let went = ask_once(&home);
         drop(held);
-        // Who began to wait meanwhile found the lock taken.
-        if done.is_none() {
+        // Who began to wait while the lock was held left it to us.
+        let goes_on = match went {
+            Some(Went::Asked) => true,
+            Some(Went::Idle) => {
+                home.store().read().is_ok_and(|facts| is_due(&home, &facts, home.clock.now()))
+            }
+            None => false,
+        };
+        if !goes_on {
             return;
         }
     }
 }
 
-/// Asks for all jobs, and commits what it comes to. `None`: there was nothing to ask now, or it could not be done.
-fn ask_once(home: &Home) -> Option<()> {
+/// What became of one time.
+enum Went {
+    /// GitHub was asked.
+    Asked,
+    /// There was nothing to ask now.
+    Idle,
+}
+
+/// Asks for all jobs, and commits what it comes to. `None`: it could not be done.
+fn ask_once(home: &Home) -> Option<Went> {
     let facts = home.store().read().ok()?;
     let now = home.clock.now();
     let ids: Vec<JobId> = approve::on_github(&facts).map(|(head, _)| head.id.clone()).collect();
     let jobs: Vec<Job> = ids.iter().filter_map(|id| facts.job(id).ok().flatten()).collect();
     // Somebody else may have asked since this process was launched.
-    let due = approve::poll_at(&facts, &home.config.approval, home.polled_at(), now);
-    if facts.writable().is_err() || due.is_none_or(|due| due > now) {
-        return None;
+    if !is_due(home, &facts, now) {
+        return Some(Went::Idle);
     }
     // From here on, whatever comes of it, it is not asked again at once.
     home.root.folder().touch(LAST_POLL).ok()?;
     let found = ask_for_all(home, &jobs, now);
-    commit(home, &found).ok()
+    commit(home, &found).ok().map(|()| Went::Asked)
+}
+
+/// Whether GitHub is to be asked now, by a program that may write down what comes of it.
+fn is_due(home: &Home, facts: &Facts, now: Timestamp) -> bool {
+    let at = approve::poll_at(facts, &home.config.approval, home.polled_at(), now);
+    facts.writable().is_ok() && at.is_some_and(|at| at <= now)
 }
 
 /// What is kept for the next time.
@@ -94,19 +125,18 @@ struct Kept {
 /// What was found out about a job.
 #[derive(Debug)]
 struct Found {
-    id: JobId,
-    /// The request that it is about.
-    request: Request,
+    /// As it was then.
+    job: Job,
     changes: Vec<Change>,
 }
 
 impl Found {
-    fn of(job: &Job, waiting: &Waiting, changes: Vec<Change>) -> Self {
-        Self { id: job.id.clone(), request: waiting.request.clone(), changes }
+    fn of(job: &Job, changes: Vec<Change>) -> Self {
+        Self { job: job.clone(), changes }
     }
 
-    fn hindered(job: &Job, waiting: &Waiting, trouble: &str) -> Self {
-        Self::of(job, waiting, vec![Change::Hinder { trouble: Some(trouble.to_owned()) }])
+    fn hindered(job: &Job, trouble: &str) -> Self {
+        Self::of(job, vec![Change::Hinder { trouble: Some(trouble.to_owned()) }])
     }
 }
 
@@ -118,34 +148,37 @@ fn commit(home: &Home, found: &[Found]) -> Result<(), crate::pass::PassError> {
     let pass = home.pass(&store, &executor);
     pass.advance(Scope::Poll, &mut |draft| {
         for one in found {
-            push(draft, one)?;
+            let _still = push(draft, one)?;
         }
         Ok(())
     })
     .map(drop)
 }
 
-/// Adds what was found of a job, if it still waits for that answer.
-fn push(draft: &mut Draft, found: &Found) -> Result<(), Damage> {
-    let job = draft.facts().job(&found.id).ok().flatten();
-    if job.is_some_and(|job| job.waiting().is_some_and(|waiting| waiting.request == found.request)) {
+/// Adds what was found of a job, if it still waits for that answer. Gives whether it does.
+fn push(draft: &mut Draft, found: &Found) -> Result<bool, Damage> {
+    let job = draft.facts().job(&found.job.id).ok().flatten();
+    let still = job.is_some_and(|job| approve::still_asks(&job, &found.job));
+    if still {
         for change in &found.changes {
-            draft.push(Event::Changed { id: found.id.clone(), change: change.clone() })?;
+            draft.push(Event::Changed { id: found.job.id.clone(), change: change.clone() })?;
         }
     }
-    Ok(())
+    Ok(still)
 }
 
 /// Asks for all of these, with the waiting ones by repository.
 fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
     let waiting = || jobs.iter().filter_map(|job| Some((job, job.waiting()?)));
-    let hinder = |why: &str| waiting().map(|(job, of)| Found::hindered(job, of, why)).collect();
+    let hinder = |why: &str| waiting().map(|(job, _)| Found::hindered(job, why)).collect();
     // Whose answer counts is unknown until the file is mended.
     if !home.has_sound_config() {
         return hinder("the settings file is wrong, so that nobody knows whose answer counts");
     }
     let mut kept: Kept = polled::read(&home.root);
-    if let Some(until) = kept.limited_until.filter(|until| *until > now) {
+    // A limit that is longer than any is one of a clock that was set back.
+    let is_limit = |until: &Timestamp| *until > now && *until <= now + LIMIT_MAX;
+    if let Some(until) = kept.limited_until.filter(is_limit) {
         return hinder(&Refusal::Limited { until }.to_string());
     }
     let token = match github::find(&home.config.approval.github, |name| std::env::var_os(name)) {
@@ -154,14 +187,18 @@ fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
     };
     let cache = std::mem::take(&mut kept.cache);
     let client = Client::new(&home.config.approval.github, token, cache, &home.clock);
-    let mut round = Round { home, client, now, limited_until: None, asked: 0, writers: HashMap::new() };
-    let mut by_repository: BTreeMap<&Repository, Vec<(&Job, &Waiting)>> = BTreeMap::new();
-    for (job, of) in waiting() {
+    let mut round = Round::new(home, client, now);
+    let mut by_repository: BTreeMap<&Repository, Vec<(&Job, &Waiting, Asking)>> = BTreeMap::new();
+    // Those first for which nothing was tried: what is refused each time must not keep them out.
+    let (tried, new): (Vec<_>, Vec<_>) =
+        waiting().partition(|(_, of)| matches!(of.asked, Asked::Begun { .. }));
+    for (job, of) in new.into_iter().chain(tried) {
         if let Some(place) = of.request.on.github() {
-            by_repository.entry(&place.repository).or_default().push((job, of));
+            let asking = round.asked(place, job, of);
+            by_repository.entry(&place.repository).or_default().push((job, of, asking));
         }
     }
-    let found = by_repository.into_iter().flat_map(|(repository, jobs)| round.repository(repository, &jobs));
+    let found = by_repository.into_iter().flat_map(|(repository, jobs)| round.repository(repository, jobs));
     let found = found.collect();
     round.client.forget_unused();
     let kept = Kept { limited_until: round.limited_until, cache: round.client.cache };
@@ -170,15 +207,26 @@ fn ask_for_all(home: &Home, jobs: &[Job], now: Timestamp) -> Vec<Found> {
     found
 }
 
+/// The issue on which a job is asked for; none where it is not, since too many were, its time is over, or it waits no more.
+type Asking = Result<Option<Issue>, Refusal>;
+
 /// One time through all jobs.
 struct Round<'a> {
     home: &'a Home,
     client: Client<'a>,
     now: Timestamp,
+    /// When it began, by the clock that nobody sets.
+    began: Duration,
     /// Before when GitHub wants no more requests.
     limited_until: Option<Timestamp>,
+    /// Why nothing more is asked, where the answer would be the same whatever it is.
+    over: Option<Refusal>,
+    /// How many requests in a row had no answer.
+    unreached: usize,
     /// For how many jobs it was asked.
     asked: usize,
+    /// Where nothing can be asked.
+    closed: HashMap<Place, Refusal>,
     /// Who may write to which repository, as far as it was asked.
     writers: HashMap<(Repository, String), Result<bool, Refusal>>,
 }
@@ -191,39 +239,68 @@ struct Looked<'j> {
     changes: Vec<Change>,
 }
 
-impl Round<'_> {
-    /// Asks for the jobs that wait on one repository.
-    fn repository(&mut self, repository: &Repository, jobs: &[(&Job, &Waiting)]) -> Vec<Found> {
+impl<'a> Round<'a> {
+    fn new(home: &'a Home, client: Client<'a>, now: Timestamp) -> Self {
+        Self {
+            home,
+            client,
+            now,
+            began: home.clock.monotonic(),
+            limited_until: None,
+            over: None,
+            unreached: 0,
+            asked: 0,
+            closed: HashMap::new(),
+            writers: HashMap::new(),
+        }
+    }
+
+    /// Looks after the jobs that wait on one repository.
+    fn repository(&mut self, repository: &Repository, jobs: Vec<(&Job, &Waiting, Asking)>) -> Vec<Found> {
         let mut found = Vec::new();
         let mut looked = Vec::new();
-        for (job, waiting) in jobs {
-            match self.asked(repository, job, waiting) {
+        for (job, waiting, asking) in jobs {
+            match asking {
                 Ok(Some(issue)) => looked.push(Looked { job, waiting, issue, changes: Vec::new() }),
                 // What nobody can answer in time any more is not asked.
                 Ok(None) if approve::is_over(waiting, self.now) => {}
-                Ok(None) => found.push(Found::hindered(job, waiting, NOT_YET)),
-                Err(refusal) => found.push(self.refused(job, waiting, &refusal)),
+                Ok(None) => found.push(Found::hindered(job, NOT_YET)),
+                Err(refusal) => found.push(Found::hindered(job, &refusal.to_string())),
             }
         }
         found.extend(self.look(repository, looked));
         found
     }
 
-    /// What is said where GitHub gave no answer that can be used.
-    fn refused(&mut self, job: &Job, waiting: &Waiting, refusal: &Refusal) -> Found {
-        self.heed(refusal);
-        Found::hindered(job, waiting, &refusal.to_string())
-    }
-
-    fn heed(&mut self, refusal: &Refusal) {
-        if let Refusal::Limited { until } = refusal {
-            self.limited_until = self.limited_until.max(Some(*until));
+    /// What an answer, or that there was none, means for the requests that were to follow.
+    fn heed<T>(&mut self, answer: &Result<T, Refusal>) {
+        match answer {
+            Err(Refusal::Limited { until }) => self.limited_until = self.limited_until.max(Some(*until)),
+            Err(refusal @ (Refusal::BadToken | Refusal::NotBuilt)) => self.over = Some(refusal.clone()),
+            Err(refusal @ Refusal::Unreachable(_)) => {
+                self.unreached += 1;
+                if self.unreached >= UNREACHED_MAX {
+                    self.over = Some(refusal.clone());
+                }
+            }
+            _ => self.unreached = 0,
         }
     }
 
-    /// Whether no more requests are wanted now.
-    fn is_limited(&self) -> Result<(), Refusal> {
-        self.limited_until.map_or(Ok(()), |until| Err(Refusal::Limited { until }))
+    /// Whether more requests may be sent.
+    fn goes_on(&self) -> Result<(), Refusal> {
+        if let Some(until) = self.limited_until {
+            return Err(Refusal::Limited { until });
+        }
+        if let Some(refusal) = &self.over {
+            return Err(refusal.clone());
+        }
+        if self.home.clock.monotonic().saturating_sub(self.began) > ROUND_MAX {
+            return Err(Refusal::Unreachable(
+                "it answers too slowly, and is asked for the rest later".into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Looks at the issues of these jobs: one request for all that have the label, and one for each of the others.
@@ -232,11 +309,13 @@ impl Round<'_> {
             return Vec::new();
         };
         let label = self.home.config.approval.labels.waiting.clone();
-        let all = self.is_limited().and_then(|()| self.client.issues(repository, &label, since));
+        let all = self.goes_on().and_then(|()| self.client.issues(repository, &label, since));
+        self.heed(&all);
         let all = match all {
             Ok(all) => all,
             Err(refusal) => {
-                return looked.iter().map(|one| self.refused(one.job, one.waiting, &refusal)).collect();
+                let why = refusal.to_string();
+                return looked.iter().map(|one| Found::hindered(one.job, &why)).collect();
             }
         };
         let by_number: HashMap<u64, IssueSeen> = all.into_iter().map(|one| (one.number, one)).collect();
@@ -244,13 +323,14 @@ impl Round<'_> {
         for mut one in looked {
             let seen = match by_number.get(&one.issue.number) {
                 Some(seen) => Ok(seen.clone()),
-                None => self.is_limited().and_then(|()| self.client.issue(repository, one.issue.number)),
+                None => self.goes_on().and_then(|()| self.client.issue(repository, one.issue.number)),
             };
             let answer = seen.and_then(|seen| self.answer(repository, &mut one, &seen));
+            self.heed(&answer);
             match answer {
-                Ok(()) => found.push(Found::of(one.job, one.waiting, one.changes)),
+                Ok(()) => found.push(Found::of(one.job, one.changes)),
                 Err(refusal) => {
-                    let mut hindered = self.refused(one.job, one.waiting, &refusal);
+                    let mut hindered = Found::hindered(one.job, &refusal.to_string());
                     hindered.changes.splice(0..0, one.changes);
                     found.push(hindered);
                 }
@@ -287,7 +367,7 @@ impl Round<'_> {
         }
         let mut unknown = None;
         if verdict::says_something(&settings.labels, &seen) {
-            self.is_limited()?;
+            self.goes_on()?;
             seen.steps = self.client.steps(repository, one.issue.number)?;
             for account in verdict::askers(&rules, &seen).into_iter().map(str::to_owned).collect::<Vec<_>>() {
                 match self.may_write(repository, &account) {
@@ -320,15 +400,13 @@ impl Round<'_> {
     }
 
     fn may_write(&mut self, repository: &Repository, account: &str) -> Result<bool, Refusal> {
-        self.is_limited()?;
+        self.goes_on()?;
         let key = (repository.clone(), account.to_owned());
         if let Some(known) = self.writers.get(&key) {
             return known.clone();
         }
         let may = self.client.may_write(repository, account);
-        if let Err(refusal) = &may {
-            self.heed(refusal);
-        }
+        self.heed(&may);
         self.writers.insert(key, may.clone());
         may
     }

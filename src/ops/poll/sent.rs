@@ -1,10 +1,10 @@
 //! What is sent to GitHub: the request itself, and the warning before its time is over. Each at most once.
 
-use super::{ASKED_MAX, Found, Looked, Round, SECOND, push, words};
+use super::{ASKED_MAX, Asking, Found, Looked, Round, SECOND, push, words};
 use crate::github::Refusal;
 use crate::model::{
     Timestamp,
-    approval::{Asked, Issue, Repository, Waiting},
+    approval::{Asked, Issue, Place, Repository, Waiting},
     job::Job,
     state::Change,
 };
@@ -16,41 +16,58 @@ use chrono::TimeDelta;
 const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::days(1);
 
 impl Round<'_> {
-    /// The issue on which a job is asked for; it is asked for now where that was not done yet. `None`: it is not, since too many
-    /// were, or its time is over.
-    pub(super) fn asked(
-        &mut self,
-        repository: &Repository,
-        job: &Job,
-        waiting: &Waiting,
-    ) -> Result<Option<Issue>, Refusal> {
+    /// The issue on which a job is asked for; it is asked for now where that was not done yet.
+    pub(super) fn asked(&mut self, place: &Place, job: &Job, waiting: &Waiting) -> Asking {
         if let Asked::On(issue) = &waiting.asked {
             return Ok(Some(issue.clone()));
         }
-        if self.asked >= ASKED_MAX || is_over(waiting, self.now) {
+        if is_over(waiting, self.now) {
             return Ok(None);
         }
-        self.is_limited()?;
+        // What is refused there is refused for all.
+        if let Some(refusal) = self.closed.get(place) {
+            return Err(refusal.clone());
+        }
+        if self.asked >= ASKED_MAX {
+            return Ok(None);
+        }
+        self.goes_on()?;
         self.asked += 1;
-        let found = if let Asked::Begun { at } = &waiting.asked {
-            self.find(repository, job, waiting, *at)?
-        } else {
-            self.note(job, waiting, Asked::Begun { at: self.now })?;
-            None
-        };
+        let asking = self.ask_now(&place.repository, job, waiting);
+        self.heed(&asking);
+        if let Err(
+            refusal @ (Refusal::NotFound(_) | Refusal::Gone(_) | Refusal::Moved(_) | Refusal::Forbidden(_)),
+        ) = &asking
+        {
+            self.closed.insert(place.clone(), refusal.clone());
+        }
+        asking
+    }
+
+    fn ask_now(&mut self, repository: &Repository, job: &Job, waiting: &Waiting) -> Asking {
+        let begun = if let Asked::Begun { at } = &waiting.asked { Some(*at) } else { None };
+        // It may have been answered, or cancelled, since the index was read.
+        if !self.note(job, Asked::Begun { at: begun.unwrap_or(self.now) })? {
+            return Ok(None);
+        }
+        let found = begun.map(|at| self.find(repository, job, waiting, at)).transpose()?.flatten();
         let issue = match found {
             Some(issue) => issue,
             None => self.ask(repository, job, waiting)?,
         };
-        self.note(job, waiting, Asked::On(issue.clone()))?;
+        self.note(job, Asked::On(issue.clone()))?;
         Ok(Some(issue))
     }
 
-    /// Commits how far the asking has come, before and after something is sent.
-    fn note(&self, job: &Job, waiting: &Waiting, asked: Asked) -> Result<(), Refusal> {
-        let found = Found::of(job, waiting, vec![Change::Ask { asked }]);
-        let noted = self.home.store().transact(self.now, &mut |draft| push(draft, &found));
-        noted.map(drop).map_err(|error| Refusal::Unwritten(error.to_string()))
+    /// Commits how far the asking has come, before and after something is sent. Gives whether the job still waits for it.
+    fn note(&self, job: &Job, asked: Asked) -> Result<bool, Refusal> {
+        let found = Found::of(job, vec![Change::Ask { asked }]);
+        let mut still = false;
+        let noted = self.home.store().transact(self.now, &mut |draft| {
+            still = push(draft, &found)?;
+            Ok(())
+        });
+        noted.map(|_| still).map_err(|error| Refusal::Unwritten(error.to_string()))
     }
 
     /// Sends the request.
@@ -83,9 +100,8 @@ impl Round<'_> {
     /// looked at alone.
     fn label(&mut self, repository: &Repository, number: u64) {
         let label = &self.home.config.approval.labels.waiting;
-        if let Err(refusal) = self.client.add_label(repository, number, label) {
-            self.heed(&refusal);
-        }
+        let labelled = self.client.add_label(repository, number, label);
+        self.heed(&labelled);
     }
 
     /// The request that may have been sent before a crash.
@@ -130,7 +146,7 @@ impl Round<'_> {
             return Ok(());
         };
         one.changes.push(Change::WarnExpiry { at: self.now, expires_at });
-        self.is_limited()?;
+        self.goes_on()?;
         let mark = words::warning_mark(one.job, one.waiting);
         let comments = self.client.comments(repository, one.issue.number, one.issue.asked_at - SECOND)?;
         if comments.iter().any(|comment| comment.mark.as_deref() == Some(mark.as_str())) {

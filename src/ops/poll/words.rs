@@ -31,8 +31,9 @@ fn mark(what: &str, job: &Job, waiting: &Waiting) -> String {
 
 /// The title of an issue that is made for a job.
 pub fn title(job: &Job, host: &str) -> String {
-    let what = job.spec.name.as_deref().unwrap_or(&job.spec.display);
-    let plain: String = what.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let what = job.spec.name.clone().unwrap_or_else(|| job.spec.command_to_approve());
+    let harms = |c: char| c.is_control() || is_reordering(c);
+    let plain: String = what.chars().map(|c| if harms(c) { ' ' } else { c }).collect();
     let mut what: String = plain.chars().take(TITLE_CHARS_MAX).collect();
     if plain.chars().count() > TITLE_CHARS_MAX {
         what.push('…');
@@ -47,8 +48,8 @@ pub fn request(job: &Job, waiting: &Waiting, settings: &Approval, host: &str) ->
     let mut text = format!("{}\n", request_mark(job, waiting));
     text.push_str("A job waits for approval before it ");
     text.push_str(if job.attempt == 0 { "runs:\n\n" } else { "goes on:\n\n" });
-    text.push_str(&block(&job.spec.display));
-    if job.spec.is_shell_line() {
+    text.push_str(&block(&job.spec.command_to_approve()));
+    if job.spec.shell_line().is_some() {
         text.push_str("\n(a line for `sh -c`)\n");
     }
     if let Some(reason) = &request.reason {
@@ -170,6 +171,30 @@ mod tests {
     #[test]
     fn what_would_hide_or_turn_the_text_around_is_escaped() {
         assert!(block("rm \u{202e}x\u{1b}[2J\r").contains("rm \\u{202e}x\\u{1b}[2J\\r"));
+    }
+
+    fn job(argv: &[&str]) -> Job {
+        use crate::model::{bytes::Bytes, id::JobId, spec::Command, spec::JobSpec};
+        let argv = argv.iter().map(|word| Bytes::try_from(*word).unwrap()).collect();
+        let spec = JobSpec::new(Command::Argv(argv), Bytes::try_from("/").unwrap());
+        Job::new(JobId::parse("bg_20260213_aaaaaa").unwrap(), spec, Timestamp::default())
+    }
+
+    #[test]
+    fn a_title_is_not_turned_around_either() {
+        let mut job = job(&["true"]);
+        job.spec.name = Some("a\u{202e}b\u{1b}c".into());
+        assert_eq!(title(&job, "here"), "Approve a b c on here");
+    }
+
+    #[test]
+    fn what_is_shown_is_what_runs_whatever_the_entry_calls_it() {
+        let mut job = job(&["rm", "-r", "x y"]);
+        job.spec.display = "true".into();
+        assert_eq!(title(&job, "here"), "Approve rm -r 'x y' on here");
+        let mut line = self::job(&["/bin/sh", "-c", "a | b"]);
+        line.spec.display = "a | b".into();
+        assert_eq!(title(&line, "here"), "Approve a | b on here");
     }
 
     #[test]

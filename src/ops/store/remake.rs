@@ -190,9 +190,11 @@ fn end(
         job.change(&Change::Decide { ending });
     }
     if told.is_some_and(|(status, _)| status == Status::WaitingApproval) {
-        // What it asked stands in no file but the index, unless its watcher noted it.
+        // What it asked stands in no file but the index, unless its watcher noted it: who had to approve it before it ran has to
+        // do so again.
         let at = outcome.at;
-        let request = Request { on: On::Local, at, ttl_seconds: None, reason: None, hash: String::new() };
+        let unsaid = || Request { on: On::Local, at, ttl_seconds: None, reason: None, hash: String::new() };
+        let request = job.spec.gate.as_ref().map_or_else(unsaid, |gate| gate.request(at));
         job.change(&Change::AskApproval { request: Box::new(request) });
     }
     let wanted = retry::retry_at(job, &outcome);

@@ -113,6 +113,12 @@ impl Scene {
         self
     }
 
+    /// It was there before it was asked on.
+    fn on_existing(mut self) -> Self {
+        self.waiting.request.on = On::parse("github:o/r#7").unwrap();
+        self
+    }
+
     fn approvers(mut self, names: &[&str]) -> Self {
         self.approvers = names.iter().map(|name| (*name).to_owned()).collect();
         self
@@ -158,6 +164,12 @@ fn a_label_counts_within_the_time_of_the_request_by_the_clock_of_github() {
         ("another label", scene().set("bug", "ann", 5), "open"),
         ("within", scene().set(APPROVED, "ann", 5), "approved by ann"),
         ("in the second of the request", scene().set(APPROVED, "ann", 0), "approved by ann"),
+        (
+            "in the second of the request, on an issue that may have got it for an earlier one",
+            scene().on_existing().set(APPROVED, "ann", 0),
+            "open: bg:approved was set by ann before it was asked; take it away and set it again",
+        ),
+        ("on such an issue later", scene().on_existing().set(APPROVED, "ann", 1), "approved by ann"),
         ("in the last second", scene().set(APPROVED, "ann", 60), "approved by ann"),
         (
             "before",

@@ -162,7 +162,10 @@ pub fn approval_question(question: &Question<'_>, now: Timestamp) -> String {
     let name = job.spec.name.as_deref().map(|name| format!(" ({})", safe::line(name))).unwrap_or_default();
     let mut lines = vec![
         ("job", format!("{}{name}", job.id)),
-        (if job.spec.is_shell_line() { "sh -c" } else { "command" }, safe::lines(&job.spec.display)),
+        (
+            if job.spec.shell_line().is_some() { "sh -c" } else { "command" },
+            safe::lines(&job.spec.command_to_approve()),
+        ),
         ("folder", safe::line(&job.spec.cwd.to_text())),
     ];
     if !job.spec.variables.is_empty() {

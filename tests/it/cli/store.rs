@@ -445,3 +445,22 @@ fn a_schedule_that_is_lost_is_named_and_one_of_the_settings_comes_back() {
     user.ok(["tick"]);
     assert_eq!(user.index()["schedules"]["of_file"]["source"], "file");
 }
+
+#[test]
+fn a_job_that_had_to_be_approved_before_it_ran_waits_for_the_same_people_after_a_rebuild() {
+    let user = User::new();
+    configure(&user, "[approval]\nlocal = \"anyone\"");
+    let script = format!("{} approval request --reason why", crate::support::BGCTL);
+    let id = user.start(["--approval", "local", "--approval-ttl", "2h", "--", "sh", "-c", &script]);
+    user.ok(["approve", &id]);
+    until("it has asked", || user.status(&id) == "waiting_approval");
+    user.all_gone();
+    let asked = user.job(&id)["approval"].clone();
+    std::fs::remove_file(index_path(&user)).unwrap();
+    user.ok(["store", "rebuild"]);
+    let approval = &user.job(&id)["approval"];
+    assert_eq!(user.status(&id), "waiting_approval");
+    for name in ["on", "hash", "ttl_seconds"] {
+        assert_eq!(approval[name], asked[name], "{name}");
+    }
+}

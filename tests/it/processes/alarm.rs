@@ -97,6 +97,16 @@ fn a_wait_does_without_an_alarm() {
 }
 
 #[test]
+fn a_wait_sees_without_an_alarm_that_nobody_answered_in_time() {
+    let user = User::new();
+    let id = user.start(["--approval", "local", "--approval-ttl", "2s", "--", "true"]);
+    until("the alarm sleeps", || user.alarm().is_some());
+    kill(user.alarm().unwrap(), Signal::KILL);
+    assert_eq!(user.wait(&id), 125);
+    assert_eq!(user.job(&id)["summary"], "nobody approved it within 2s");
+}
+
+#[test]
 fn an_alarm_that_was_made_inside_a_job_is_not_part_of_it() {
     let user = User::new();
     let script = format!("'{}' start --quiet --delay 60 -- true > inner", crate::support::BGCTL);

@@ -21,6 +21,8 @@ mod recurring;
 #[cfg(feature = "github")]
 mod refusals;
 mod rhythm;
+#[cfg(feature = "github")]
+mod rounds;
 mod stale;
 mod strangers;
 mod supervise;

@@ -143,6 +143,20 @@ fn nothing_is_asked_before_github_wants_it() {
 }
 
 #[test]
+fn a_limit_from_a_clock_that_was_a_year_ahead_holds_nobody_up() {
+    let mut asker = Asker::new();
+    let path = asker.user.root().join("polled.json");
+    let mut kept: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    kept["limited_until"] = json!(chrono::Utc::now() + chrono::TimeDelta::days(365));
+    std::fs::write(&path, kept.to_string()).unwrap();
+    let well = list(&mut asker.server).with_body(json!([issue(&["bg:approval"])]).to_string()).expect(1);
+    let well = well.create();
+    asker.tick();
+    well.assert();
+    assert_eq!(asker.trouble(), None);
+}
+
+#[test]
 fn what_has_not_changed_is_asked_with_the_mark_of_its_answer() {
     let mut asker = Asker::new();
     let first = list(&mut asker.server)
