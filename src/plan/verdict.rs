@@ -133,8 +133,13 @@ pub fn judge(waiting: &Waiting, issue: &Issue, seen: &Seen, rules: &Rules<'_>) -
     }
     if has(seen, approved) {
         let given = Given::Label(approved);
-        let answer = counted(waiting, issue, seen, rules, labelled(seen, approved), given);
-        match answer.and_then(|(by, at)| may_approve(issue, seen, rules, by, at, given)) {
+        let step = labelled(seen, approved);
+        let answer = not_own(issue, rules, step, given)
+            .and_then(|()| counted(waiting, issue, seen, rules, step, given))
+            .and_then(|(by, at)| {
+                if is_edited(issue, seen) { Err(Doubt::none(EDITED.to_owned())) } else { Ok((by, at)) }
+            });
+        match answer {
             Ok((by, at)) if !is_contested => return Finding::Approved { by, at },
             Ok(_) => {}
             Err(doubt) => troubles.push(doubt.why),
@@ -262,24 +267,18 @@ fn counted(
     }
 }
 
-/// What an approval needs beside that.
-fn may_approve(
-    issue: &Issue,
-    seen: &Seen,
-    rules: &Rules<'_>,
-    by: String,
-    at: Timestamp,
-    given: Given<'_>,
-) -> Result<(String, Timestamp), Doubt> {
-    if is_edited(issue, seen) {
-        return Err(Doubt::none(EDITED.to_owned()));
+/// Who asked cannot approve, unless the settings say so. That is said first: whether he may write matters to nobody then.
+fn not_own(issue: &Issue, rules: &Rules<'_>, step: Option<&Step>, given: Given<'_>) -> Result<(), Doubt> {
+    let by = step.and_then(|step| step.by.as_ref()).filter(|by| by.eq_ignore_ascii_case(&issue.asked_by));
+    match by {
+        Some(by) if !rules.self_approval => {
+            let what = given.what();
+            let why =
+                format!("{what} by {by}, the account that asked; approval.self_approval would allow it");
+            Err(Doubt::none(why))
+        }
+        _ => Ok(()),
     }
-    if !rules.self_approval && by.eq_ignore_ascii_case(&issue.asked_by) {
-        let what = given.what();
-        let why = format!("{what} by {by}, the account that asked; approval.self_approval would allow it");
-        return Err(Doubt::none(why));
-    }
-    Ok((by, at))
 }
 
 fn is_among(names: &[String], name: &str) -> bool {

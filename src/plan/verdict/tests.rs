@@ -252,6 +252,7 @@ fn the_account_that_asked_approves_only_where_the_settings_say_so() {
         ("without", scene().set(APPROVED, ASKER, 5), REFUSED),
         ("with", scene().with_self_approval().set(APPROVED, ASKER, 5), "approved by robot"),
         ("named", scene().approvers(&[ASKER]).set(APPROVED, ASKER, 5), REFUSED),
+        ("not named either", scene().approvers(&["ann"]).set(APPROVED, ASKER, 5), REFUSED),
         (
             "named and allowed",
             scene().approvers(&[ASKER]).with_self_approval().set(APPROVED, ASKER, 5),
