@@ -20,7 +20,7 @@ pub fn own_job() -> Option<JobId> {
 }
 
 /// How many processes are looked at on the way up.
-const ANCESTORS_MAX: usize = 100;
+const ANCESTORS_MAX: usize = 10_000;
 
 /// What this process runs inside.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -286,14 +286,18 @@ fn is_among(names: &[String], name: &str) -> bool {
 }
 
 /// GitHub does not tell labels apart by case.
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
 fn has(seen: &Seen, label: &str) -> bool {
-    seen.labels.iter().any(|one| one.eq_ignore_ascii_case(label))
+    seen.labels.iter().any(|one| is_same(one, label))
 }
 
 /// The step that gave the issue a label which it still has.
 fn labelled<'a>(seen: &'a Seen, label: &str) -> Option<&'a Step> {
     let last = seen.steps.iter().rev().find(|step| match &step.kind {
-        StepKind::Labelled(name) | StepKind::Unlabelled(name) => name.eq_ignore_ascii_case(label),
+        StepKind::Labelled(name) | StepKind::Unlabelled(name) => is_same(name, label),
         _ => false,
     })?;
     matches!(last.kind, StepKind::Labelled(_)).then_some(last)

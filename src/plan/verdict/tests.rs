@@ -504,3 +504,14 @@ fn it_is_asked_who_may_write_of_those_whose_answer_is_there_and_only_where_nobod
     let gone = self::scene().set(APPROVED, "nobody", 5);
     assert_eq!(askers(&gone.rules(), &gone.seen), Vec::<&str>::new());
 }
+
+#[test]
+fn a_label_in_other_letters_is_the_same_also_beyond_ascii() {
+    let mut labels = Config::default().approval.labels;
+    labels.declined = "größe:ABGELEHNT".into();
+    let mut seen = scene().seen;
+    seen.labels = vec!["GRÖSSE:abgelehnt".into()];
+    assert!(!says_something(&labels, &seen), "another word");
+    seen.labels = vec!["GRÖßE:abgelehnt".into()];
+    assert!(says_something(&labels, &seen));
+}
