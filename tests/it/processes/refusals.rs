@@ -220,3 +220,31 @@ fn where_it_is_not_known_who_may_write_nobody_approves() {
     asker.tick();
     until("it is approved", || asker.user.status(&asker.id) == "completed");
 }
+
+#[test]
+fn while_github_does_not_answer_one_process_waits_for_it_and_nobody_else() {
+    let user = User::new();
+    user.make_root();
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = format!(
+        "[approval]\npoll_interval = 1\n[approval.github]\napi_url = \"http://{}\"\ntoken_command = [\"echo\", \"t\"]\n",
+        silent.local_addr().unwrap()
+    );
+    std::fs::write(user.root().join("config.toml"), config).unwrap();
+    let waiting = user.start(["--approval", "github:o/r", "--", "true"]);
+    let asked = silent.accept().unwrap();
+    silent.set_nonblocking(true).unwrap();
+    // The index is free, and whoever else would ask sees that somebody does.
+    let id = user.start(["--", "true"]);
+    assert_eq!(user.wait(&id), 0);
+    for _ in 0..3 {
+        user.ok(["tick"]);
+    }
+    assert_eq!(user.status(&waiting), "waiting_approval");
+    assert_eq!(silent.accept().map(drop).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    user.ok(["cancel", &waiting]);
+    drop(asked);
+    drop(silent);
+    user.all_gone();
+}
