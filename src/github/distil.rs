@@ -34,8 +34,6 @@ pub struct IssueSeen {
     pub is_rejected: bool,
     /// Whether nobody without special rights can write on it.
     pub is_locked: bool,
-    /// Whether it is a pull request.
-    pub is_pull_request: bool,
 }
 
 /// What was made.
@@ -146,7 +144,6 @@ struct Issue {
     state_reason: Option<String>,
     #[serde(default)]
     locked: bool,
-    pull_request: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -193,7 +190,6 @@ impl From<Issue> for IssueSeen {
             labels: issue.labels.into_iter().map(Label::name).collect(),
             is_rejected: issue.state == "closed" && issue.state_reason.as_deref() == Some("not_planned"),
             is_locked: issue.locked,
-            is_pull_request: issue.pull_request.is_some(),
         }
     }
 }
@@ -323,7 +319,7 @@ mod tests {
         assert_eq!(issue.labels, ["bg:approval", "plain"]);
         assert_eq!(issue.content, text_hash("Run it?", "text"));
         assert_eq!(issue.updated_at, "2026-02-13T11:00:00Z".parse::<Timestamp>().unwrap());
-        assert!(!issue.is_rejected && !issue.is_locked && !issue.is_pull_request);
+        assert!(!issue.is_rejected && !issue.is_locked);
     }
 
     #[test]
@@ -361,10 +357,9 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_one_and_a_pull_request_are_told() {
+    fn a_locked_one_is_told_and_a_pull_request_is_an_issue() {
         assert!(seen(&json!({"locked": true})).is_locked);
-        assert!(seen(&json!({"pull_request": {"url": "x"}})).is_pull_request);
-        assert!(!seen(&json!({"pull_request": null})).is_pull_request);
+        assert_eq!(seen(&json!({"pull_request": {"url": "x"}})), seen(&json!({})));
     }
 
     #[test]
