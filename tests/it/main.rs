@@ -4,6 +4,7 @@
 //! processes, real signals and real shells. Tests wait for events, never for seconds.
 
 mod emulator;
+mod proof;
 mod support;
 
 mod floors;
@@ -21,4 +22,11 @@ mod journey;
 mod log_cap;
 mod processes;
 mod shells;
+
+mod adoption;
+mod crash;
+mod crowds;
+mod fuzz;
+mod machine;
+mod security;
 mod sweeps;

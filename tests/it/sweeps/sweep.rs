@@ -3,6 +3,7 @@
 use super::aftermath::{Aftermath, Known};
 use super::scene::Scene;
 use super::strace::{self, Blow, Point, Traced};
+use crate::proof::is_long;
 use crate::support::EVENT_MAX;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -171,11 +172,6 @@ fn described(blows: &[(&str, Blow)]) -> String {
     words.sort_unstable();
     words.dedup();
     words.join(", ")
-}
-
-/// Whether every ordinal is wanted.
-fn is_long() -> bool {
-    std::env::var_os("BG_TEST_LONG").is_some_and(|value| value == "1")
 }
 
 /// Where the quick form begins: another place each minute, unless it is given.

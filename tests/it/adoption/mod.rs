@@ -1,0 +1,1 @@
+//! What is there after a reboot, elsewhere, at another time, or under another version.

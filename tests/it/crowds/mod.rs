@@ -1,0 +1,1 @@
+//! Many processes at once, and those that are killed at random.

@@ -1,0 +1,1 @@
+//! Random sequences of commands and events against a plain model.

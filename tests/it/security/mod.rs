@@ -1,0 +1,1 @@
+//! What others can put in the way, and what must not come out.
