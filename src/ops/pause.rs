@@ -127,8 +127,15 @@ pub fn pause(selection: &Selection, wanted: Wanted) -> Result<Outcome, Fault> {
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
     let mut unwatched = false;
     for (job, result) in &mut told {
-        if *result != PauseResult::Done || job.run().is_none() {
+        if job.run().is_none() || !matches!(result, PauseResult::Done | PauseResult::WasSo) {
             continue;
+        }
+        // Whoever said it before may have died before it told the watcher.
+        if *result == PauseResult::WasSo {
+            if elsewhere(&home, job).is_some() || settled(&home, job, wanted)? {
+                continue;
+            }
+            *result = PauseResult::Done;
         }
         if let Some(host) = elsewhere(&home, job) {
             *result = PauseResult::OutOfReach(host);

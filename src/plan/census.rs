@@ -19,6 +19,8 @@ pub enum Sighting {
         silent_seconds: u64,
         /// Whether it is over already, and its watcher has yet to commit the end.
         over: bool,
+        /// Whether its processes stand still, or are being stopped.
+        pausing: bool,
     },
     /// No watcher; no attempt had begun.
     NotStarted,

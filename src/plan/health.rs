@@ -342,7 +342,7 @@ pub fn amiss(facts: &Facts, sights: &Sights<'_>) -> Amiss {
     let mut amiss = Amiss::default();
     for job in facts.running() {
         let found = match sights.census.of(job) {
-            Some(Sighting::Watched { over: true, silent_seconds })
+            Some(Sighting::Watched { over: true, silent_seconds, .. })
                 if sights.is_disk_full || *silent_seconds >= UNWRITTEN_SECONDS =>
             {
                 &mut amiss.unwritten

@@ -26,7 +26,11 @@ pub fn rescue(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
             Sighting::NeverExecuted => {
                 draft.push(Event::Changed { id: job.id, change: Change::GiveBack })?;
             }
-            Sighting::Watched { .. } if job.run().is_some_and(|run| run.ending.is_some()) => {
+            // Whoever committed what it is to do may have died before it told its watcher.
+            Sighting::Watched { over, pausing, .. }
+                if job.run().is_some_and(|run| run.ending.is_some())
+                    || (!over && *pausing != job.paused_at().is_some()) =>
+            {
                 actions.push(Action::Poke { id: job.id });
             }
             Sighting::Watched { .. } | Sighting::Unseen { .. } => {}

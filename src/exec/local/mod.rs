@@ -259,10 +259,16 @@ impl<C: Clock> Local<'_, C> {
             (Relation::Other, _) => Sighting::Unseen { last_sign },
             (Relation::Same, true) => {
                 let silent_seconds = self.silence(&attempt, record, started_at);
-                Sighting::Watched { silent_seconds, over: attempt.outcome.is_some() }
+                Sighting::Watched {
+                    silent_seconds,
+                    over: attempt.outcome.is_some(),
+                    pausing: attempt.pausing,
+                }
             }
             // Whoever holds it is about to judge it.
-            (Relation::Earlier, true) => Sighting::Watched { silent_seconds: 0, over: false },
+            (Relation::Earlier, true) => {
+                Sighting::Watched { silent_seconds: 0, over: false, pausing: job.paused_at().is_some() }
+            }
             (_, false) if attempt.outcome.is_some() => attempt
                 .outcome
                 .map_or(Sighting::Vanished, |outcome| Sighting::Ended { outcome, ending: attempt.ending }),

@@ -2,6 +2,9 @@
 
 use super::{DAY, Held, ago, completed, entry, hold_both_slots, index_of};
 use crate::support::{User, until};
+use bgctl::model::{event::Event, id::JobId, state::Change};
+use bgctl::os::clock::{Clock, SystemClock};
+use bgctl::store::{Store, json::JsonStore, root::Root};
 use serde_json::{Value, json};
 
 #[test]
@@ -136,4 +139,49 @@ fn a_pause_survives_the_end_of_the_watcher_and_gives_it_a_successor() {
     user.ok(["resume", &held.id]);
     held.let_go(0);
     user.wait(&held.id);
+}
+
+/// Commits what somebody does who is killed before the watcher is told.
+fn commit_only(user: &User, id: &str, change: &Change) {
+    let root = Root::open_or_create(&user.root()).unwrap();
+    let id = JobId::parse(id).unwrap();
+    let event = Event::Changed { id, change: change.clone() };
+    JsonStore::new(&root)
+        .transact(SystemClock.now(), &mut |draft| draft.push(event.clone()).map(drop))
+        .unwrap();
+}
+
+/// Whether the record says that the processes are stopped, and not continued since.
+fn stands_still(user: &User, id: &str) -> bool {
+    let lines = user.record(id);
+    let last = lines.iter().rev().find(|line| line["line"] == "paused" || line["line"] == "resumed");
+    last.is_some_and(|line| line["line"] == "paused")
+}
+
+#[test]
+fn what_was_committed_and_not_told_to_the_watcher_is_done_by_saying_it_again() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    commit_only(&user, &held.id, &Change::Pause { at: SystemClock.now() });
+    assert_eq!(user.ok(["pause", &held.id]), format!("{} paused\n", held.id));
+    assert!(stands_still(&user, &held.id));
+    commit_only(&user, &held.id, &Change::Resume);
+    assert_eq!(user.ok(["resume", &held.id]), format!("{} resumed\n", held.id));
+    assert!(!stands_still(&user, &held.id));
+    held.let_go(0);
+    assert_eq!(user.wait(&held.id), 0);
+}
+
+#[test]
+fn what_was_committed_and_not_told_to_the_watcher_is_done_by_a_tick() {
+    let user = User::new();
+    let held = Held::start(&user, "it");
+    commit_only(&user, &held.id, &Change::Pause { at: SystemClock.now() });
+    user.ok(["tick"]);
+    until("it stands still", || stands_still(&user, &held.id));
+    commit_only(&user, &held.id, &Change::Resume);
+    user.ok(["tick"]);
+    until("it goes on", || !stands_still(&user, &held.id));
+    held.let_go(0);
+    assert_eq!(user.wait(&held.id), 0);
 }

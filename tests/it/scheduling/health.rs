@@ -19,11 +19,11 @@ use chrono::TimeDelta;
 use std::collections::BTreeSet;
 
 fn watched(silent_seconds: u64) -> Sighting {
-    Sighting::Watched { silent_seconds, over: false }
+    Sighting::Watched { silent_seconds, over: false, pausing: false }
 }
 
 fn over(silent_seconds: u64) -> Sighting {
-    Sighting::Watched { silent_seconds, over: true }
+    Sighting::Watched { silent_seconds, over: true, pausing: false }
 }
 
 /// A world in which somebody ticked just now.

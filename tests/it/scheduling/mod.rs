@@ -36,7 +36,7 @@ const DAY: i64 = 24 * HOUR;
 const KILL: i32 = 9;
 
 fn watched(silent_seconds: u64) -> Sighting {
-    Sighting::Watched { silent_seconds, over: false }
+    Sighting::Watched { silent_seconds, over: false, pausing: false }
 }
 
 // Admission.

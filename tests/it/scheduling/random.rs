@@ -247,7 +247,11 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn sighting() -> impl Strategy<Value = Sighting> {
     prop_oneof![
-        (0..8_000_u64).prop_map(|silent_seconds| Sighting::Watched { silent_seconds, over: false }),
+        (0..8_000_u64).prop_map(|silent_seconds| Sighting::Watched {
+            silent_seconds,
+            over: false,
+            pausing: false
+        }),
         Just(Sighting::NotStarted),
         Just(Sighting::Orphaned),
         Just(Sighting::Vanished),
