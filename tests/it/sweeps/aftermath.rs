@@ -11,12 +11,37 @@ use std::time::{Duration, Instant};
 /// What is known of the run whose aftermath is looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// The id that was printed.
-    pub printed: Option<String>,
+    /// The ids that were printed.
+    pub printed: Vec<String>,
     /// After a refused submission: how many jobs the index had before it, and has to have still.
     pub jobs_before: Option<usize>,
     /// Whether a job may have ended otherwise than by itself.
     pub may_fail: bool,
+    /// How jobs may have ended, beside `completed`.
+    pub ends: &'static [&'static str],
+    /// What the user does so that all comes to rest.
+    pub then: Option<fn(&User) -> Vec<String>>,
+    /// What is wrong in the very end.
+    pub at_last: Option<fn(&User) -> Vec<String>>,
+}
+
+/// What may be left in the root.
+const ROOT_FILES: [&str; 9] = [
+    "jobs.json",
+    "jobs.lock",
+    "alarm.lock",
+    "config.toml",
+    "events.jsonl",
+    "last_tick",
+    "last_health",
+    "env",
+    "runs",
+];
+
+/// How many jobs the index has.
+pub fn jobs(user: &User) -> usize {
+    let text = std::fs::read_to_string(user.root().join("jobs.json")).unwrap_or_default();
+    Facts::parse(text).map_or(0, |facts| facts.heads().count())
 }
 
 /// Looks at an aftermath and brings it to rest.
@@ -38,10 +63,14 @@ impl<'a> Aftermath<'a> {
     pub fn complaints(mut self) -> Vec<String> {
         self.index();
         self.tick();
+        let then = self.known.then.map(|then| then(self.user));
+        self.complaints.extend(then.into_iter().flatten());
         self.at_rest();
         self.index();
         self.executions();
         self.goes_on();
+        let at_last = self.known.at_last.map(|at_last| at_last(self.user));
+        self.complaints.extend(at_last.into_iter().flatten());
         self.stream();
         self.files();
         self.complaints
@@ -78,10 +107,10 @@ impl<'a> Aftermath<'a> {
         if let Err(damage) = facts.check() {
             self.complain(format!("the index breaks its rules: {damage}"));
         }
-        if let Some(printed) = &self.known.printed
-            && !JobId::parse(printed).is_ok_and(|id| facts.heads().any(|head| head.id == id))
-        {
-            self.complain(format!("{printed} was printed and is not in the index"));
+        for printed in self.known.printed.clone() {
+            if !JobId::parse(&printed).is_ok_and(|id| facts.heads().any(|head| head.id == id)) {
+                self.complain(format!("{printed} was printed and is not in the index"));
+            }
         }
         if self.known.jobs_before.is_some_and(|count| facts.heads().count() != count) {
             self.complain("a submission was refused, and its job is in the index");
@@ -138,7 +167,8 @@ impl<'a> Aftermath<'a> {
             self.user.run(arguments);
         }
         for job in self.list() {
-            if ["queued", "running"].contains(&job["status"].as_str().unwrap_or_default()) {
+            if ["queued", "running", "waiting_approval"].contains(&job["status"].as_str().unwrap_or_default())
+            {
                 self.complain(format!("{} is {} and does not end", job["id"], job["status"]));
             }
         }
@@ -182,6 +212,7 @@ impl<'a> Aftermath<'a> {
                     self.complain(format!("{id} is completed and never ran"));
                 }
                 "completed" | "queued" | "running" => {}
+                status if self.known.ends.contains(&status) => {}
                 _ if !self.known.may_fail => {
                     self.complain(format!("{id} is {}, for no fault of its own: {said}", job["status"]));
                 }
@@ -238,13 +269,8 @@ impl<'a> Aftermath<'a> {
             let entries = std::fs::read_dir(self.user.root().join(folder)).into_iter().flatten().flatten();
             entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
         };
-        let mut strange: Vec<String> = names("")
-            .into_iter()
-            .filter(|name| {
-                !["jobs.json", "jobs.lock", "events.jsonl", "last_tick", "last_health", "env", "runs"]
-                    .contains(&name.as_str())
-            })
-            .collect();
+        let mut strange: Vec<String> =
+            names("").into_iter().filter(|name| !ROOT_FILES.contains(&name.as_str())).collect();
         strange.extend(
             names("env").into_iter().filter(|name| {
                 !name.strip_suffix(".json").is_some_and(bgctl::model::wire::is_environment_name)

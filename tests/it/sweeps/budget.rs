@@ -4,6 +4,10 @@
 //! and some slack for the allocator and for how reads fall; whoever needs more says so here.
 
 use super::scene::Scene;
+use super::scenes::{
+    submitting::{FIRST_START, NEXT_START},
+    watching::WATCHER_OF_ONE,
+};
 use super::strace::{can_trace, counts, run};
 use super::sweep::undisturbed;
 use crate::support::User;
@@ -12,7 +16,7 @@ use std::collections::BTreeMap;
 struct Spent(BTreeMap<String, usize>);
 
 impl Spent {
-    fn by(scene: Scene) -> Self {
+    fn by(scene: &Scene) -> Self {
         Self(counts(&undisturbed(scene).log))
     }
 
@@ -41,7 +45,7 @@ fn a_start_writes_the_index_once_and_syncs_the_file_and_its_folder() {
     if !can_trace() {
         return;
     }
-    let spent = Spent::by(Scene::NextStart);
+    let spent = Spent::by(&NEXT_START);
     // The environment, which went with the job before, is renamed into place; no job needs it after a power cut.
     assert_eq!((spent.on_syncs(), spent.on_renames()), (2, 2), "{:?}", spent.0);
     assert!(spent.on_all() <= CALLS_MAX, "{} calls: {:?}", spent.on_all(), spent.0);
@@ -54,7 +58,7 @@ fn a_first_start_also_makes_its_folder_durable() {
     if !can_trace() {
         return;
     }
-    let spent = Spent::by(Scene::FirstStart);
+    let spent = Spent::by(&FIRST_START);
     // The index and its folder, and the folder in which the root is new.
     assert_eq!((spent.on_syncs(), spent.on_renames()), (3, 2), "{:?}", spent.0);
     assert!(spent.on_all() <= CALLS_MAX, "{} calls: {:?}", spent.on_all(), spent.0);
@@ -88,7 +92,7 @@ fn a_watcher_of_one_job_writes_the_index_once_and_the_snapshot_once() {
     if !can_trace() {
         return;
     }
-    let spent = Spent::by(Scene::WatcherOfOne);
+    let spent = Spent::by(&WATCHER_OF_ONE);
     // The snapshot is renamed into place too, and is not made durable: the index has what counts.
     assert_eq!((spent.on_syncs(), spent.on_renames()), (2, 2), "{:?}", spent.0);
     assert!(spent.on_all() <= CALLS_MAX, "{} calls: {:?}", spent.on_all(), spent.0);

@@ -3,7 +3,8 @@
 //! Damage in the program itself was planted by hand while the sweeps were written; what they said is in `mod.rs`.
 
 use super::aftermath::{Aftermath, Known};
-use super::scene::{Scene, WITNESS};
+use super::scene::WITNESS;
+use super::scenes::submitting::FIRST_START;
 use super::strace::{self, Blow, Point, can_trace};
 use super::sweep::Tally;
 use crate::support::{User, kill};
@@ -41,7 +42,7 @@ fn with_an_entry(fields: &str) -> User {
 #[test]
 fn nothing_is_reported_where_nothing_is_wrong() {
     let (user, id) = with_a_job();
-    let known = Known { printed: Some(id), ..Known::default() };
+    let known = Known { printed: vec![id], ..Known::default() };
     assert_eq!(Aftermath::new(&user, known, crate::support::EVENT_MAX).complaints(), [""; 0]);
 }
 
@@ -124,7 +125,7 @@ fn a_leaked_slot_is_reported() {
 #[test]
 fn a_printed_id_that_is_not_in_the_index_is_reported() {
     let (user, _) = with_a_job();
-    let known = Known { printed: Some(ID.to_owned()), ..Known::default() };
+    let known = Known { printed: vec![ID.to_owned()], ..Known::default() };
     assert_reported(&user, known, "was printed and is not in the index");
 }
 
@@ -182,7 +183,7 @@ fn a_call_that_is_not_made_does_not_count_as_hit() {
         ("rename", Blow::Kill, false),
         ("renameat", Blow::Kill, true),
     ] {
-        let set = Scene::FirstStart.set();
+        let set = (FIRST_START.set)();
         let point = Point { call: call.to_owned(), nth: 1, blow };
         let traced = strace::run(&set.user, &set.arguments, Some(&point));
         assert_eq!(point.was_met(&traced), is_met, "{point}: {}", strace::tail(&traced.log));

@@ -1,6 +1,11 @@
-//! A system call that fails, at each place where the submitter or the watcher makes one.
+//! A system call that fails, at each place where one is made.
 
-use super::scene::Scene;
+use super::scenes::{
+    changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
+    submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
+    watching::{WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
+    working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
+};
 use super::strace::{Blow, can_trace};
 use super::sweep::sweep;
 
@@ -8,7 +13,7 @@ use super::sweep::sweep;
 ///
 /// Names that a run does not call are passed over, and each scene asserts that its decisive ones were hit: the call
 /// behind `std::fs::rename` is another than the one behind rustix's.
-const FAULTS: [(&str, Blow); 37] = [
+const FAULTS: [(&str, Blow); 60] = [
     ("write", Blow::Fail("ENOSPC")),
     ("write", Blow::Fail("EIO")),
     ("writev", Blow::Fail("ENOSPC")),
@@ -46,38 +51,70 @@ const FAULTS: [(&str, Blow); 37] = [
     ("clone3", Blow::Fail("EAGAIN")),
     ("fork", Blow::Fail("EAGAIN")),
     ("vfork", Blow::Fail("EAGAIN")),
+    // What is interrupted is done again.
+    ("read", Blow::Fail("EINTR")),
+    ("write", Blow::Fail("EINTR")),
+    ("open", Blow::Fail("EINTR")),
+    ("openat", Blow::Fail("EINTR")),
+    ("fsync", Blow::Fail("EINTR")),
+    ("flock", Blow::Fail("EINTR")),
+    ("fcntl", Blow::Fail("EINTR")),
+    ("ftruncate", Blow::Fail("EINTR")),
+    ("ppoll", Blow::Fail("EINTR")),
+    ("poll", Blow::Fail("EINTR")),
+    ("wait4", Blow::Fail("EINTR")),
+    ("waitid", Blow::Fail("EINTR")),
+    // What is had by nobody else is had a moment later.
+    ("flock", Blow::Fail("EAGAIN")),
+    ("fcntl", Blow::Fail("EAGAIN")),
+    ("fallocate", Blow::Fail("ENOSPC")),
+    ("fallocate", Blow::Fail("EOPNOTSUPP")),
+    ("getdents64", Blow::Fail("EIO")),
+    ("inotify_init1", Blow::Fail("EMFILE")),
+    ("inotify_add_watch", Blow::Fail("ENOSPC")),
+    ("eventfd2", Blow::Fail("EMFILE")),
+    ("pidfd_open", Blow::Fail("EMFILE")),
+    ("timerfd_create", Blow::Fail("EMFILE")),
+    ("fcntl", Blow::Fail("EMFILE")),
 ];
 
-/// Sweeps, and asserts that each of these calls was hit at least so often.
-#[track_caller]
-fn sweep_and_meet(scene: Scene, met: &[(&str, usize)], stride: usize) {
-    if !can_trace() {
-        return;
-    }
-    let tally = sweep(scene, &FAULTS, stride);
-    tally.assert_well();
-    for (call, times) in met {
-        let hits = tally.calls.get(*call).copied().unwrap_or(0);
-        assert!(hits >= *times, "{call} was hit {hits} times: {:?}", tally.calls);
-    }
+/// One test a scene: how many ordinals of a call's name the quick form goes on by, and how often these calls were hit at
+/// least.
+macro_rules! faults {
+    ($($name:ident: $scene:expr, $stride:expr, [$($met:expr),*];)*) => {$(
+        #[test]
+        fn $name() {
+            if can_trace() {
+                let tally = sweep(&$scene, &FAULTS, $stride);
+                tally.assert_well();
+                let met: &[(&str, usize)] = &[$($met),*];
+                for (call, times) in met {
+                    let hits = tally.calls.get(*call).copied().unwrap_or(0);
+                    assert!(hits >= *times, "{call} was hit {hits} times: {:?}", tally.calls);
+                }
+            }
+        }
+    )*};
 }
 
-#[test]
-fn a_submitter_that_meets_a_fault_in_the_first_start_answers_truly() {
-    sweep_and_meet(Scene::FirstStart, &[("write", 6), ("fsync", 6), ("renameat", 4), ("mkdirat", 2)], 1);
-}
-
-#[test]
-fn a_submitter_that_meets_a_fault_in_a_later_start_answers_truly() {
-    sweep_and_meet(Scene::NextStart, &[("write", 4), ("fsync", 4), ("renameat", 2)], 1);
-}
-
-#[test]
-fn a_watcher_that_meets_a_fault_in_a_chain_of_jobs_loses_none() {
-    sweep_and_meet(Scene::Watcher, &[("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)], 2);
-}
-
-#[test]
-fn a_watcher_that_meets_a_fault_while_it_ends_what_a_job_left_behind_leaves_nothing() {
-    sweep_and_meet(Scene::WatcherOfLeftover, &[("write", 5), ("fsync", 2), ("renameat", 2)], 2);
+faults! {
+    the_first_start_that_meets_a_fault_answers_truly: FIRST_START, 1, [("write", 6), ("fsync", 6), ("renameat", 4), ("mkdirat", 2)];
+    a_start_that_meets_a_fault_answers_truly: NEXT_START, 1, [("write", 4), ("fsync", 4), ("renameat", 2)];
+    a_start_that_waits_that_meets_a_fault_answers_truly: QUEUED_START, 2, [("fsync", 1)];
+    a_batch_that_meets_a_fault_answers_truly: BATCH, 2, [("fsync", 1)];
+    a_retry_that_meets_a_fault_answers_truly: RETRY, 2, [("fsync", 1)];
+    a_watcher_with_a_chain_that_meets_a_fault_answers_truly: WATCHER_OF_CHAIN, 2, [("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)];
+    a_watcher_with_a_leftover_that_meets_a_fault_answers_truly: WATCHER_OF_LEFTOVER, 3, [("write", 5), ("fsync", 2), ("renameat", 2)];
+    a_watcher_with_an_attempt_to_come_that_meets_a_fault_answers_truly: WATCHER_OF_RETRIED, 3, [("fsync", 1)];
+    a_cancel_that_meets_a_fault_answers_truly: CANCEL, 2, [("fsync", 1)];
+    a_cancel_of_a_queued_job_that_meets_a_fault_answers_truly: CANCEL_QUEUED, 2, [("fsync", 1)];
+    a_pause_that_meets_a_fault_answers_truly: PAUSE, 2, [("fsync", 1)];
+    a_resume_that_meets_a_fault_answers_truly: RESUME, 2, [("fsync", 1)];
+    a_prune_that_meets_a_fault_answers_truly: PRUNE, 2, [("fsync", 1)];
+    an_approval_that_meets_a_fault_answers_truly: APPROVE, 2, [("fsync", 1)];
+    a_decline_that_meets_a_fault_answers_truly: DECLINE, 3, [("fsync", 1)];
+    a_tick_that_meets_a_fault_answers_truly: TICK, 2, [("fsync", 1)];
+    a_tick_with_an_orphan_that_meets_a_fault_answers_truly: TICK_OF_ORPHAN, 2, [("fsync", 1)];
+    a_tick_with_a_schedule_that_meets_a_fault_answers_truly: TICK_OF_SCHEDULE, 2, [("fsync", 1)];
+    the_alarm_that_meets_a_fault_answers_truly: ALARM, 3, [("fsync", 1)];
 }

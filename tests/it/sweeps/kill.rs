@@ -1,35 +1,44 @@
-//! SIGKILL at each system call of the submitter, and of the watcher from its start to its end.
+//! SIGKILL at each system call.
 
-use super::scene::Scene;
+use super::scenes::{
+    changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
+    submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
+    watching::{WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
+    working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
+};
 use super::strace::{Blow, can_trace};
 use super::sweep::{EVERY_CALL, sweep};
 
-const KILL: [(&str, Blow); 1] = [(EVERY_CALL, Blow::Kill)];
-
-#[test]
-fn a_submitter_killed_at_any_point_of_the_first_start_loses_nothing() {
-    if can_trace() {
-        sweep(Scene::FirstStart, &KILL, 1).assert_well();
-    }
+/// One test a scene, and how many ordinals of a call's name the quick form goes on by.
+macro_rules! killed {
+    ($($name:ident: $scene:expr, $stride:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            if can_trace() {
+                sweep(&$scene, &[(EVERY_CALL, Blow::Kill)], $stride).assert_well();
+            }
+        }
+    )*};
 }
 
-#[test]
-fn a_submitter_killed_at_any_point_of_a_later_start_loses_nothing() {
-    if can_trace() {
-        sweep(Scene::NextStart, &KILL, 1).assert_well();
-    }
-}
-
-#[test]
-fn a_watcher_killed_at_any_point_of_a_chain_of_jobs_loses_nothing() {
-    if can_trace() {
-        sweep(Scene::Watcher, &KILL, 2).assert_well();
-    }
-}
-
-#[test]
-fn a_watcher_killed_while_it_ends_what_a_job_left_behind_leaves_nothing() {
-    if can_trace() {
-        sweep(Scene::WatcherOfLeftover, &KILL, 3).assert_well();
-    }
+killed! {
+    the_first_start_that_is_killed_at_any_call_loses_nothing: FIRST_START, 2;
+    a_start_that_is_killed_at_any_call_loses_nothing: NEXT_START, 2;
+    a_start_that_waits_that_is_killed_at_any_call_loses_nothing: QUEUED_START, 4;
+    a_batch_that_is_killed_at_any_call_loses_nothing: BATCH, 4;
+    a_retry_that_is_killed_at_any_call_loses_nothing: RETRY, 4;
+    a_watcher_with_a_chain_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CHAIN, 4;
+    a_watcher_with_a_leftover_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_LEFTOVER, 6;
+    a_watcher_with_an_attempt_to_come_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_RETRIED, 6;
+    a_cancel_that_is_killed_at_any_call_loses_nothing: CANCEL, 4;
+    a_cancel_of_a_queued_job_that_is_killed_at_any_call_loses_nothing: CANCEL_QUEUED, 4;
+    a_pause_that_is_killed_at_any_call_loses_nothing: PAUSE, 4;
+    a_resume_that_is_killed_at_any_call_loses_nothing: RESUME, 4;
+    a_prune_that_is_killed_at_any_call_loses_nothing: PRUNE, 4;
+    an_approval_that_is_killed_at_any_call_loses_nothing: APPROVE, 4;
+    a_decline_that_is_killed_at_any_call_loses_nothing: DECLINE, 6;
+    a_tick_that_is_killed_at_any_call_loses_nothing: TICK, 4;
+    a_tick_with_an_orphan_that_is_killed_at_any_call_loses_nothing: TICK_OF_ORPHAN, 4;
+    a_tick_with_a_schedule_that_is_killed_at_any_call_loses_nothing: TICK_OF_SCHEDULE, 4;
+    the_alarm_that_is_killed_at_any_call_loses_nothing: ALARM, 6;
 }

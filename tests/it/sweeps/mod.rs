@@ -29,6 +29,8 @@ mod fault;
 mod kill;
 mod leaving;
 mod scene;
+mod scenes;
+mod stop;
 pub mod strace;
 mod sweep;
 

@@ -1,14 +1,13 @@
 //! One sweep: a scene, a blow, and all the points where it falls.
 
 use super::aftermath::{Aftermath, Known};
-use super::scene::Scene;
+use super::scene::{Role, Scene};
 use super::strace::{self, Blow, Point, Traced};
-use crate::proof::is_long;
+use crate::proof::{Proof, is_long};
 use crate::support::EVENT_MAX;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many points are tried at a time: most of the time of each is waiting for the disk and for processes.
 const WORKERS: usize = 4;
@@ -27,12 +26,14 @@ pub struct Tally {
     pub calls: BTreeMap<String, usize>,
     /// What was wrong, by point.
     pub complaints: Vec<String>,
+    /// The point that took longest.
+    pub slowest: Option<(Duration, String)>,
 }
 
 /// Sweeps a scene with blows at these system calls; `None` is every call that the scene makes.
 ///
 /// `stride` is how many ordinals of a call's name the quick form goes on by.
-pub fn sweep(scene: Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
+pub fn sweep(scene: &Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
     let began = Instant::now();
     let calls = strace::counts(&undisturbed(scene).log);
     let offset = offset();
@@ -70,17 +71,23 @@ pub fn sweep(scene: Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
         }
     });
     let tally = tally.into_inner().unwrap();
-    // Past the test runner, which keeps what print! prints: the counts are part of what the test says.
-    let _ = writeln!(
-        std::io::stderr(),
-        "sweep of {scene:?} with {}: {} points, {} hit, of {} calls; {}, BG_TEST_OFFSET={offset}, {:.1} s",
-        described(blows),
-        tally.points,
-        tally.hits,
-        calls.values().sum::<usize>(),
-        if is_long() { "all".to_owned() } else { format!("stride {stride} or more") },
-        began.elapsed().as_secs_f32(),
-    );
+    let slowest = tally
+        .slowest
+        .as_ref()
+        .map_or_else(String::new, |(took, point)| format!("; slowest {:.1} s, {point}", took.as_secs_f32()));
+    let proof = Proof {
+        name: &format!("{}: {}", described(blows), scene.name),
+        cases: tally.points,
+        failures: tally.complaints.len(),
+        remark: format!(
+            "{} hit, of {} calls; {}, BG_TEST_OFFSET={offset}, {:.1} s{slowest}",
+            tally.hits,
+            calls.values().sum::<usize>(),
+            if is_long() { "all".to_owned() } else { format!("stride {stride} or more") },
+            began.elapsed().as_secs_f32(),
+        ),
+    };
+    proof.tell();
     tally
 }
 
@@ -97,22 +104,33 @@ impl Tally {
 }
 
 /// Runs the scene with one point hit. Gives whether it was.
-fn hit(scene: Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
-    let set = scene.set();
+fn hit(scene: &Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
+    let began = Instant::now();
+    let set = (scene.set)();
+    let jobs_before = super::aftermath::jobs(&set.user);
     let traced = strace::run(&set.user, &set.arguments, Some(point));
     let was_met = point.was_met(&traced);
     let mut complaints = answer_complaints(scene, point, &traced);
-    complaints.extend(Aftermath::new(&set.user, known(scene, &traced), EVENT_MAX).complaints());
+    if let Some(tick) = traced.tick.as_ref().filter(|tick| tick.code != 0) {
+        complaints.push(format!("a tick beside the stopped process exits {}: {}", tick.code, tick.err));
+    }
+    complaints.extend((scene.answered)(&set.user, &traced));
+    complaints.extend(Aftermath::new(&set.user, known(scene, &traced, jobs_before), EVENT_MAX).complaints());
     let mut tally = tally.lock().unwrap();
     tally.points += 1;
     if was_met {
         tally.hits += 1;
         *tally.calls.entry(point.call.clone()).or_insert(0) += 1;
     }
+    let took = began.elapsed();
+    if tally.slowest.as_ref().is_none_or(|(slowest, _)| *slowest < took) {
+        tally.slowest = Some((took, point.to_string()));
+    }
     if !complaints.is_empty() {
         let index = std::fs::read_to_string(set.user.root().join("jobs.json")).unwrap_or_default();
         tally.complaints.push(format!(
-            "{scene:?}, {point}:\n- {}\nit said: {:?} {:?}\n{}\n{index}",
+            "{}, {point}:\n- {}\nit said: {:?} {:?}\n{}\n{index}",
+            scene.name,
             complaints.join("\n- "),
             traced.ran.out,
             traced.ran.err,
@@ -123,55 +141,76 @@ fn hit(scene: Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
 }
 
 /// What is known after a run.
-fn known(scene: Scene, traced: &Traced) -> Known {
-    let printed = traced.ran.out.strip_suffix('\n').map(str::to_owned);
+fn known(scene: &Scene, traced: &Traced, jobs_before: usize) -> Known {
+    let printed = if scene.role == Role::Submitter {
+        traced.ran.out.lines().map(str::to_owned).collect()
+    } else {
+        Vec::new()
+    };
     let said = &traced.ran.err;
     // A submission that stands although its id could not be printed names it, and says so.
-    let refused = !scene.hits_a_watcher()
+    let refused = scene.role == Role::Submitter
         && !traced.killed
         && traced.ran.code != 0
-        && !said.contains("is submitted, but its id could not be printed");
-    Known { jobs_before: refused.then_some(scene.jobs_before()), printed, may_fail: scene.hits_a_watcher() }
+        && !SUBMITTED.iter().any(|words| said.contains(words));
+    Known {
+        jobs_before: refused.then_some(jobs_before),
+        printed,
+        may_fail: scene.may_fail(),
+        ends: scene.ends,
+        then: Some(scene.then),
+        at_last: Some(scene.at_last),
+    }
 }
 
-/// A submitter that was not killed answers with an id, or with a documented code and the reason.
-fn answer_complaints(scene: Scene, point: &Point, traced: &Traced) -> Vec<String> {
-    if scene.hits_a_watcher() || point.blow == Blow::Kill {
+/// What a submitter says whose jobs stand although it could not print their ids.
+const SUBMITTED: [&str; 3] = [
+    "is submitted, but its id could not be printed",
+    "submitted, but could not be printed",
+    "are submitted, but their ids could not be printed",
+];
+
+/// Who was not killed answers with a documented code, and the reason where it could not do what it was told.
+fn answer_complaints(scene: &Scene, point: &Point, traced: &Traced) -> Vec<String> {
+    let is_heard = matches!(scene.role, Role::Submitter | Role::Changer);
+    if !is_heard || point.blow == Blow::Kill {
         return Vec::new();
     }
     let (code, out, err) = (traced.ran.code, &traced.ran.out, &traced.ran.err);
+    let submits = scene.role == Role::Submitter;
     let documented = [0, 1, 5, 75, 78].contains(&code);
     let untrue = [
         (!documented, "is not in the table of exit codes for a fault of the system"),
-        (code == 0 && out.is_empty(), "and no id was printed"),
+        (submits && code == 0 && out.is_empty(), "and no id was printed"),
         (code != 0 && err.is_empty(), "and no word why"),
-        (code != 0 && !out.is_empty(), "and something was printed as a result"),
+        (submits && code != 0 && !out.is_empty(), "and something was printed as a result"),
     ];
     untrue.iter().filter(|(so, _)| *so).map(|(_, what)| format!("exit code {code} {what}")).collect()
 }
 
 /// An undisturbed run of a scene, which must be all well.
-pub fn undisturbed(scene: Scene) -> Traced {
-    let set = scene.set();
+pub fn undisturbed(scene: &Scene) -> Traced {
+    let set = (scene.set)();
+    let jobs_before = super::aftermath::jobs(&set.user);
     let traced = strace::run(&set.user, &set.arguments, None);
-    let mut known = known(scene, &traced);
+    let mut known = known(scene, &traced, jobs_before);
     known.may_fail = false;
-    let complaints = Aftermath::new(&set.user, known, EVENT_MAX).complaints();
-    assert!(complaints.is_empty(), "{scene:?}, undisturbed: {complaints:?}");
+    let mut complaints = (scene.answered)(&set.user, &traced);
+    if traced.ran.code != 0 {
+        complaints.push(format!("it exits {}: {}", traced.ran.code, traced.ran.err));
+    }
+    complaints.extend(Aftermath::new(&set.user, known, EVENT_MAX).complaints());
+    assert!(complaints.is_empty(), "{}, undisturbed: {complaints:?}", scene.name);
     traced
 }
 
-fn described(blows: &[(&str, Blow)]) -> String {
-    let mut words: Vec<&str> = blows
-        .iter()
-        .map(|(_, blow)| match blow {
-            Blow::Kill => "SIGKILL",
-            Blow::Fail(errno) => errno,
-        })
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    words.join(", ")
+/// What these blows are, in a word.
+fn described(blows: &[(&str, Blow)]) -> &'static str {
+    match blows[0].1 {
+        Blow::Kill => "kill",
+        Blow::Stop => "stop",
+        Blow::Fail(_) => "fault",
+    }
 }
 
 /// Where the quick form begins: another place each minute, unless it is given.

@@ -1,0 +1,44 @@
+//! SIGSTOP at each system call, and SIGCONT when others have done what they can meanwhile.
+
+use super::scenes::{
+    changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
+    submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
+    watching::{WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
+    working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
+};
+use super::strace::{Blow, can_trace};
+use super::sweep::{EVERY_CALL, sweep};
+
+/// One test a scene, and how many ordinals of a call's name the quick form goes on by.
+macro_rules! stopped {
+    ($($name:ident: $scene:expr, $stride:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            if can_trace() {
+                sweep(&$scene, &[(EVERY_CALL, Blow::Stop)], $stride).assert_well();
+            }
+        }
+    )*};
+}
+
+stopped! {
+    the_first_start_that_is_stopped_at_any_call_does_nothing_twice: FIRST_START, 4;
+    a_start_that_is_stopped_at_any_call_does_nothing_twice: NEXT_START, 4;
+    a_start_that_waits_that_is_stopped_at_any_call_does_nothing_twice: QUEUED_START, 8;
+    a_batch_that_is_stopped_at_any_call_does_nothing_twice: BATCH, 8;
+    a_retry_that_is_stopped_at_any_call_does_nothing_twice: RETRY, 8;
+    a_watcher_with_a_chain_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_CHAIN, 8;
+    a_watcher_with_a_leftover_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_LEFTOVER, 12;
+    a_watcher_with_an_attempt_to_come_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_RETRIED, 12;
+    a_cancel_that_is_stopped_at_any_call_does_nothing_twice: CANCEL, 8;
+    a_cancel_of_a_queued_job_that_is_stopped_at_any_call_does_nothing_twice: CANCEL_QUEUED, 8;
+    a_pause_that_is_stopped_at_any_call_does_nothing_twice: PAUSE, 8;
+    a_resume_that_is_stopped_at_any_call_does_nothing_twice: RESUME, 8;
+    a_prune_that_is_stopped_at_any_call_does_nothing_twice: PRUNE, 8;
+    an_approval_that_is_stopped_at_any_call_does_nothing_twice: APPROVE, 8;
+    a_decline_that_is_stopped_at_any_call_does_nothing_twice: DECLINE, 12;
+    a_tick_that_is_stopped_at_any_call_does_nothing_twice: TICK, 8;
+    a_tick_with_an_orphan_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_ORPHAN, 8;
+    a_tick_with_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_SCHEDULE, 8;
+    the_alarm_that_is_stopped_at_any_call_does_nothing_twice: ALARM, 12;
+}
