@@ -5,6 +5,7 @@
 
 mod emulator;
 mod proof;
+mod reliability;
 mod support;
 
 mod floors;

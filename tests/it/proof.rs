@@ -37,8 +37,8 @@ impl Proof<'_> {
             "remark": self.remark,
             "long": is_long(),
         });
-        std::fs::write(std::path::Path::new(&folder).join(format!("{}.json", self.name)), told.to_string())
-            .unwrap();
+        let file = format!("{}.json", self.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        std::fs::write(std::path::Path::new(&folder).join(file), told.to_string()).unwrap();
     }
 }
 

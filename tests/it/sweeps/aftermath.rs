@@ -62,6 +62,8 @@ impl<'a> Aftermath<'a> {
     /// Everything, in order. Gives what is wrong; nothing if all is well.
     pub fn complaints(mut self) -> Vec<String> {
         self.index();
+        // What is submitted from now on is nobody's leftover.
+        self.known.jobs_before = None;
         self.tick();
         let then = self.known.then.map(|then| then(self.user));
         self.complaints.extend(then.into_iter().flatten());
