@@ -1,0 +1,58 @@
+//! Where the index is kept: a new store gets a [`Place`] here and a line in `mod.rs`. Each visit is what a process of its own
+//! would be: the store is opened anew for each command.
+
+use bgctl::store::{
+    Store,
+    json::JsonStore,
+    memory::MemoryStore,
+    root::{INDEX_TEMPORARY, Root},
+};
+use std::path::Path;
+
+/// Where an index is kept.
+pub trait Place: 'static {
+    /// A new one; the folder is its own.
+    fn new(folder: &Path) -> Self;
+
+    fn visit(&self, root: &Root, visitor: &mut dyn FnMut(&dyn Store));
+
+    /// From now on it cannot be written, or can again. `false`: there is no way to do that to it, and whoever decides has to fail.
+    fn refuse(&self, root: &Root, refuses: bool) -> bool;
+}
+
+/// In memory.
+pub struct InMemory(MemoryStore);
+
+impl Place for InMemory {
+    fn new(_folder: &Path) -> Self {
+        Self(MemoryStore::default())
+    }
+
+    fn visit(&self, _root: &Root, visitor: &mut dyn FnMut(&dyn Store)) {
+        visitor(&self.0);
+    }
+
+    fn refuse(&self, _root: &Root, _refuses: bool) -> bool {
+        false
+    }
+}
+
+/// As a JSON file in a folder.
+pub struct InFolder;
+
+impl Place for InFolder {
+    fn new(_folder: &Path) -> Self {
+        Self
+    }
+
+    fn visit(&self, root: &Root, visitor: &mut dyn FnMut(&dyn Store)) {
+        visitor(&JsonStore::new(root));
+    }
+
+    /// Where the new index is to be written stands a folder.
+    fn refuse(&self, root: &Root, refuses: bool) -> bool {
+        let path = root.path().join(INDEX_TEMPORARY);
+        if refuses { std::fs::create_dir(path) } else { std::fs::remove_dir(path) }.unwrap();
+        true
+    }
+}
