@@ -68,12 +68,14 @@ impl Recording {
         }
     }
 
-    fn sighting(&self, id: &JobId) -> Sighting {
+    fn sighting(&self, job: &Job) -> Sighting {
+        // Who is told stands still, or goes on, at once.
+        let pausing = job.paused_at().is_some();
         let silence = super::model::settings::STALE_SECONDS;
-        match self.sights.borrow().get(id) {
+        match self.sights.borrow().get(&job.id) {
             None | Some(Sight::NotStarted) => Sighting::NotStarted,
-            Some(Sight::Watched) => Sighting::Watched { silent_seconds: 1, over: false },
-            Some(Sight::Silent) => Sighting::Watched { silent_seconds: silence, over: false },
+            Some(Sight::Watched) => Sighting::Watched { silent_seconds: 1, over: false, pausing },
+            Some(Sight::Silent) => Sighting::Watched { silent_seconds: silence, over: false, pausing },
             Some(Sight::Orphaned) => Sighting::Orphaned,
             Some(Sight::Vanished) => Sighting::Vanished,
             Some(Sight::Rebooted) => Sighting::Rebooted,
@@ -94,11 +96,11 @@ impl Executor for Recording {
     }
 
     fn look(&self, job: &Job) -> Result<Sighting, ExecError> {
-        Ok(self.sighting(&job.id))
+        Ok(self.sighting(job))
     }
 
     fn hold(&self, job: &Job) -> Result<Option<(Hold, Sighting)>, ExecError> {
-        let sighting = self.sighting(&job.id);
+        let sighting = self.sighting(job);
         if matches!(sighting, Sighting::Watched { .. }) {
             return Ok(None);
         }

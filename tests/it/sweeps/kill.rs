@@ -22,23 +22,23 @@ macro_rules! killed {
 }
 
 killed! {
-    the_first_start_that_is_killed_at_any_call_loses_nothing: FIRST_START, 2;
-    a_start_that_is_killed_at_any_call_loses_nothing: NEXT_START, 2;
-    a_start_that_waits_that_is_killed_at_any_call_loses_nothing: QUEUED_START, 4;
-    a_batch_that_is_killed_at_any_call_loses_nothing: BATCH, 4;
-    a_retry_that_is_killed_at_any_call_loses_nothing: RETRY, 4;
-    a_watcher_with_a_chain_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CHAIN, 4;
-    a_watcher_with_a_leftover_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_LEFTOVER, 6;
-    a_watcher_with_an_attempt_to_come_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_RETRIED, 6;
-    a_cancel_that_is_killed_at_any_call_loses_nothing: CANCEL, 4;
-    a_cancel_of_a_queued_job_that_is_killed_at_any_call_loses_nothing: CANCEL_QUEUED, 4;
-    a_pause_that_is_killed_at_any_call_loses_nothing: PAUSE, 4;
-    a_resume_that_is_killed_at_any_call_loses_nothing: RESUME, 4;
-    a_prune_that_is_killed_at_any_call_loses_nothing: PRUNE, 4;
-    an_approval_that_is_killed_at_any_call_loses_nothing: APPROVE, 4;
-    a_decline_that_is_killed_at_any_call_loses_nothing: DECLINE, 6;
-    a_tick_that_is_killed_at_any_call_loses_nothing: TICK, 4;
-    a_tick_with_an_orphan_that_is_killed_at_any_call_loses_nothing: TICK_OF_ORPHAN, 4;
-    a_tick_with_a_schedule_that_is_killed_at_any_call_loses_nothing: TICK_OF_SCHEDULE, 4;
-    the_alarm_that_is_killed_at_any_call_loses_nothing: ALARM, 6;
+    the_first_start_that_is_killed_at_any_call_loses_nothing: FIRST_START, 3;
+    a_start_that_is_killed_at_any_call_loses_nothing: NEXT_START, 3;
+    a_start_that_waits_that_is_killed_at_any_call_loses_nothing: QUEUED_START, 5;
+    a_batch_that_is_killed_at_any_call_loses_nothing: BATCH, 5;
+    a_retry_that_is_killed_at_any_call_loses_nothing: RETRY, 5;
+    a_watcher_with_a_chain_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CHAIN, 5;
+    a_watcher_with_a_leftover_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_LEFTOVER, 7;
+    a_watcher_with_an_attempt_to_come_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_RETRIED, 7;
+    a_cancel_that_is_killed_at_any_call_loses_nothing: CANCEL, 5;
+    a_cancel_of_a_queued_job_that_is_killed_at_any_call_loses_nothing: CANCEL_QUEUED, 5;
+    a_pause_that_is_killed_at_any_call_loses_nothing: PAUSE, 5;
+    a_resume_that_is_killed_at_any_call_loses_nothing: RESUME, 5;
+    a_prune_that_is_killed_at_any_call_loses_nothing: PRUNE, 5;
+    an_approval_that_is_killed_at_any_call_loses_nothing: APPROVE, 5;
+    a_decline_that_is_killed_at_any_call_loses_nothing: DECLINE, 7;
+    a_tick_that_is_killed_at_any_call_loses_nothing: TICK, 5;
+    a_tick_with_an_orphan_that_is_killed_at_any_call_loses_nothing: TICK_OF_ORPHAN, 5;
+    a_tick_with_a_schedule_that_is_killed_at_any_call_loses_nothing: TICK_OF_SCHEDULE, 5;
+    the_alarm_that_is_killed_at_any_call_loses_nothing: ALARM, 7;
 }

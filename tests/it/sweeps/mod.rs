@@ -8,8 +8,11 @@
 //! `when=2` hits only the first call that is made a second time. A sweep therefore goes over names and ordinals:
 //! every name that an undisturbed run has in its log, and for each its first, second, … call until a run ends unhit.
 //!
-//! The quick form takes some of the ordinals of each name, from an offset that changes from run to run; with
-//! `BG_TEST_LONG=1` it is all of them. `BG_TEST_OFFSET=N` repeats a quick form.
+//! The quick form takes some of the ordinals of each name, from an offset that changes from run to run; the long form
+//! (`tests/run --long`) takes all of them. `BG_TEST_OFFSET=N` repeats a quick form.
+//!
+//! A process that is stopped is continued once a list was printed, and a tick has ended or waits for the lock that the
+//! stopped one holds.
 //!
 //! Faults that were planted by hand in the program while this was written, and what was reported. Whoever changes a
 //! sweep should plant one of them again:
@@ -25,6 +28,7 @@
 mod aftermath;
 mod budget;
 mod checker;
+mod exec;
 mod fault;
 mod kill;
 mod leaving;

@@ -22,23 +22,23 @@ macro_rules! stopped {
 }
 
 stopped! {
-    the_first_start_that_is_stopped_at_any_call_does_nothing_twice: FIRST_START, 4;
-    a_start_that_is_stopped_at_any_call_does_nothing_twice: NEXT_START, 4;
-    a_start_that_waits_that_is_stopped_at_any_call_does_nothing_twice: QUEUED_START, 8;
-    a_batch_that_is_stopped_at_any_call_does_nothing_twice: BATCH, 8;
-    a_retry_that_is_stopped_at_any_call_does_nothing_twice: RETRY, 8;
-    a_watcher_with_a_chain_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_CHAIN, 8;
-    a_watcher_with_a_leftover_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_LEFTOVER, 12;
-    a_watcher_with_an_attempt_to_come_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_RETRIED, 12;
-    a_cancel_that_is_stopped_at_any_call_does_nothing_twice: CANCEL, 8;
-    a_cancel_of_a_queued_job_that_is_stopped_at_any_call_does_nothing_twice: CANCEL_QUEUED, 8;
-    a_pause_that_is_stopped_at_any_call_does_nothing_twice: PAUSE, 8;
-    a_resume_that_is_stopped_at_any_call_does_nothing_twice: RESUME, 8;
-    a_prune_that_is_stopped_at_any_call_does_nothing_twice: PRUNE, 8;
-    an_approval_that_is_stopped_at_any_call_does_nothing_twice: APPROVE, 8;
-    a_decline_that_is_stopped_at_any_call_does_nothing_twice: DECLINE, 12;
-    a_tick_that_is_stopped_at_any_call_does_nothing_twice: TICK, 8;
-    a_tick_with_an_orphan_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_ORPHAN, 8;
-    a_tick_with_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_SCHEDULE, 8;
-    the_alarm_that_is_stopped_at_any_call_does_nothing_twice: ALARM, 12;
+    the_first_start_that_is_stopped_at_any_call_does_nothing_twice: FIRST_START, 7;
+    a_start_that_is_stopped_at_any_call_does_nothing_twice: NEXT_START, 7;
+    a_start_that_waits_that_is_stopped_at_any_call_does_nothing_twice: QUEUED_START, 10;
+    a_batch_that_is_stopped_at_any_call_does_nothing_twice: BATCH, 10;
+    a_retry_that_is_stopped_at_any_call_does_nothing_twice: RETRY, 10;
+    a_watcher_with_a_chain_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_CHAIN, 10;
+    a_watcher_with_a_leftover_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_LEFTOVER, 13;
+    a_watcher_with_an_attempt_to_come_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_RETRIED, 13;
+    a_cancel_that_is_stopped_at_any_call_does_nothing_twice: CANCEL, 10;
+    a_cancel_of_a_queued_job_that_is_stopped_at_any_call_does_nothing_twice: CANCEL_QUEUED, 10;
+    a_pause_that_is_stopped_at_any_call_does_nothing_twice: PAUSE, 10;
+    a_resume_that_is_stopped_at_any_call_does_nothing_twice: RESUME, 10;
+    a_prune_that_is_stopped_at_any_call_does_nothing_twice: PRUNE, 10;
+    an_approval_that_is_stopped_at_any_call_does_nothing_twice: APPROVE, 10;
+    a_decline_that_is_stopped_at_any_call_does_nothing_twice: DECLINE, 13;
+    a_tick_that_is_stopped_at_any_call_does_nothing_twice: TICK, 10;
+    a_tick_with_an_orphan_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_ORPHAN, 10;
+    a_tick_with_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_SCHEDULE, 10;
+    the_alarm_that_is_stopped_at_any_call_does_nothing_twice: ALARM, 13;
 }

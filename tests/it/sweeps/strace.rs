@@ -85,13 +85,18 @@ pub fn can_trace() -> bool {
     can
 }
 
-/// Runs `bgctl ARGUMENTS` under strace to its end. Only this process is traced and hit, not what it starts.
+/// Runs `bgctl ARGUMENTS` under strace to its end. Only this process is traced and hit, not what it starts; but where the
+/// point is an `execve`, all are.
 pub fn run(user: &User, arguments: &[String], point: Option<&Point>) -> Traced {
     let log = user.path("strace.log");
     let mut command = user.command("strace");
     command.arg("-o").arg(&log);
     if let Some(point) = point {
         command.arg("-e").arg(point.expression());
+        // What it executes itself was executed before strace counts.
+        if point.call == "execve" {
+            command.arg("-f");
+        }
     }
     command.arg(crate::support::BGCTL).args(arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,0 +1,69 @@
+//! Programs that cannot be executed: what a command starts, and what that starts, fails at `execve(2)`.
+//!
+//! strace counts the calls of each process by itself, and follows all of them here: the first `execve` of each fails.
+
+use super::scene::Scene;
+use super::scenes::{
+    changing::APPROVE,
+    submitting::{BATCH, NEXT_START, RETRY},
+    watching::{WATCHER_OF_CHAIN, WATCHER_OF_RETRIED},
+    working::{TICK, TICK_OF_SCHEDULE},
+};
+use super::strace::{Blow, Point, can_trace};
+use super::sweep::at_points;
+
+/// No processes or memory now, a broken disk, no descriptors in the whole system, no right to.
+const ERRORS: [&str; 5] = ["EAGAIN", "ENOMEM", "EIO", "ENFILE", "EACCES"];
+
+fn cannot_execute(scene: &Scene) {
+    if !can_trace() {
+        return;
+    }
+    let points: Vec<Point> = ERRORS
+        .into_iter()
+        .map(|errno| Point { call: "execve".to_owned(), nth: 1, blow: Blow::Fail(errno) })
+        .collect();
+    let tally = at_points(scene, &points);
+    tally.assert_well();
+    assert_eq!(tally.hits, ERRORS.len());
+}
+
+#[test]
+fn a_start_whose_watcher_cannot_be_executed_answers_truly() {
+    cannot_execute(&NEXT_START);
+}
+
+#[test]
+fn a_batch_whose_watchers_cannot_be_executed_answers_truly() {
+    cannot_execute(&BATCH);
+}
+
+#[test]
+fn a_retry_whose_watcher_cannot_be_executed_answers_truly() {
+    cannot_execute(&RETRY);
+}
+
+#[test]
+fn an_approval_whose_watcher_cannot_be_executed_answers_truly() {
+    cannot_execute(&APPROVE);
+}
+
+#[test]
+fn a_tick_whose_watchers_cannot_be_executed_answers_truly() {
+    cannot_execute(&TICK);
+}
+
+#[test]
+fn a_tick_with_a_schedule_whose_watcher_cannot_be_executed_answers_truly() {
+    cannot_execute(&TICK_OF_SCHEDULE);
+}
+
+#[test]
+fn a_watcher_whose_command_and_next_watchers_cannot_be_executed_loses_none() {
+    cannot_execute(&WATCHER_OF_CHAIN);
+}
+
+#[test]
+fn a_watcher_whose_command_cannot_be_executed_tries_it_again_or_says_why_not() {
+    cannot_execute(&WATCHER_OF_RETRIED);
+}
