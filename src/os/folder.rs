@@ -98,7 +98,7 @@ impl Folder {
             return Ok(folder);
         }
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| FolderError::System {
+            create_above(parent).map_err(|error| FolderError::System {
                 doing: "create",
                 path: parent.to_owned(),
                 error,
@@ -110,10 +110,7 @@ impl Folder {
             Err(Errno::EXIST) => {}
             Err(error) => return Err(system("create", path, error)),
         }
-        // The new name must survive a power cut, or a job that was promised is in a folder that is not there.
-        if let Some(parent) = path.parent().and_then(|parent| File::open(parent).ok()) {
-            let _ = parent.sync_all();
-        }
+        make_name_durable(path);
         Self::open(path)?.ok_or_else(|| system("open", path, Errno::NOENT))
     }
 
@@ -387,6 +384,28 @@ impl Folder {
         } else {
             self.path.clone()
         }
+    }
+}
+
+/// Makes the folders above a new one where they are missing.
+fn create_above(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), create_above)?;
+    match std::fs::create_dir(path) {
+        Ok(()) => make_name_durable(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// A new name must survive a power cut, or a job that was promised is in a folder that is not there. Where that cannot be
+/// done, as in a folder that may be entered but not read, it is left to the system.
+fn make_name_durable(path: &Path) {
+    if let Some(parent) = path.parent().and_then(|parent| File::open(parent).ok()) {
+        let _ = parent.sync_all();
     }
 }
 

@@ -13,6 +13,14 @@ fn a_power_cut_at_any_instant_of_a_run_leaves_its_true_end_or_none() {
 }
 
 #[test]
+fn a_power_cut_at_any_instant_of_the_very_first_run_leaves_its_true_end_or_none() {
+    if can_trace() {
+        let scene = Scene::start(Before::Nothing);
+        scene.explore(scene.afterwards()).assert_well("crash.first_end");
+    }
+}
+
+#[test]
 fn a_power_cut_at_any_instant_of_a_watcher_that_goes_on_with_the_next_job_runs_none_twice() {
     if can_trace() {
         let scene = Scene::queued();

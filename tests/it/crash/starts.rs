@@ -4,6 +4,14 @@ use super::scenes::{Before, Scene};
 use crate::sweeps::strace::can_trace;
 
 #[test]
+fn a_power_cut_at_any_instant_of_the_first_start_leaves_no_job_or_all_of_it() {
+    if can_trace() {
+        let scene = Scene::start(Before::Nothing);
+        scene.explore(scene.submission()).assert_well("crash.first");
+    }
+}
+
+#[test]
 fn a_power_cut_at_any_instant_of_a_later_start_leaves_the_old_or_the_new_index() {
     if can_trace() {
         let scene = Scene::start(Before::Slots(2));
