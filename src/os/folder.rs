@@ -64,6 +64,7 @@ pub enum FolderError {
 pub struct Folder {
     fd: OwnedFd,
     path: PathBuf,
+    is_new: bool,
 }
 
 /// What a file system has left.
@@ -79,7 +80,7 @@ impl Folder {
     /// Opens a folder and checks that it is private to this user. `None`: there is none.
     pub fn open(path: &Path) -> Result<Option<Self>, FolderError> {
         match rustix::fs::open(path, FOLDER_FLAGS, Mode::empty()) {
-            Ok(fd) => Self { fd, path: path.to_owned() }.checked().map(Some),
+            Ok(fd) => Self { fd, path: path.to_owned(), is_new: false }.checked().map(Some),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP) => Err(FolderError::Link(path.to_owned())),
             // With O_DIRECTORY, a symbolic link may be reported as not a folder.
@@ -137,10 +138,14 @@ impl Folder {
     /// A folder inside this one; `None` where it is missing and not to be made.
     pub fn subfolder(&self, name: &str, create: bool) -> io::Result<Option<Self>> {
         let open = || openat(&self.fd, name, FOLDER_FLAGS, Mode::empty());
+        let mut is_new = false;
         let fd = match open() {
             Err(Errno::NOENT) if create => {
                 match mkdirat(&self.fd, name, FOLDER_MODE) {
-                    Ok(()) => drop(chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty())),
+                    Ok(()) => {
+                        is_new = true;
+                        let _ = chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty());
+                    }
                     Err(Errno::EXIST) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -149,7 +154,12 @@ impl Folder {
             Err(Errno::NOENT) => return Ok(None),
             other => other?,
         };
-        Ok(Some(Self { fd, path: self.path.join(name) }))
+        Ok(Some(Self { fd, path: self.path.join(name), is_new }))
+    }
+
+    /// Whether this process made it inside another folder, which has to be synced for its name to survive a power cut.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Where it was when it was opened; for messages, and for programs that take a path.

@@ -36,3 +36,23 @@ fn a_power_cut_at_any_instant_leaves_all_of_a_batch_or_nothing_of_it() {
         scene.explore(scene.submission()).assert_well("crash.batch");
     }
 }
+
+#[test]
+fn a_power_cut_at_any_instant_leaves_a_first_batch_that_waits_with_its_environment() {
+    if can_trace() {
+        let script = "printf '%s\\n' \"$J\" \"$J\" \"$J\" \"$J\" \"$J\" \"$J\" | $B start --attempts 2 --batch - >> printed";
+        let scene = Scene::play(Before::Nothing, script);
+        scene.explore(scene.submission()).assert_well("crash.first_batch");
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_instant_leaves_a_job_with_the_input_that_was_kept_for_it() {
+    if can_trace() {
+        let script =
+            "echo input > given\n$B start --stdin - -- sh -c \"grep input && $J\" < given >> printed";
+        let scene = Scene::play(Before::Nothing, script);
+        assert_eq!(scene.truth.inputs.len(), 1);
+        scene.explore(scene.submission()).assert_well("crash.input");
+    }
+}
