@@ -21,6 +21,10 @@
 //! | an environment is removed before its job's end is durable | "is not there" |
 //! | a record tells of another exit code | "did not end with" |
 //! | the stream tells an event twice | "comes after" |
+//!
+//! What was found in the program itself when this was written: a first start made only the last of its new folders durable;
+//! a job that waits in a new root could stand without the folder of its environment, or of its input; an id was printed
+//! for its key before its own submitter had made it durable.
 
 mod afterlife;
 mod disk;

@@ -1,5 +1,6 @@
 //! A power cut at any instant of a submission, until its submitter has left.
 
+use super::operation::{Operation, What};
 use super::scenes::{Before, Scene};
 use crate::sweeps::strace::can_trace;
 
@@ -55,4 +56,33 @@ fn a_power_cut_at_any_instant_leaves_a_job_with_the_input_that_was_kept_for_it()
         assert_eq!(scene.truth.inputs.len(), 1);
         scene.explore(scene.submission()).assert_well("crash.input");
     }
+}
+
+/// The submitter of the key's job stands still between its rename and its fsync, and another is told that job's id.
+#[test]
+fn an_id_that_is_printed_for_its_key_is_durable_even_if_its_own_submitter_has_not_come_to_that() {
+    if !can_trace() {
+        return;
+    }
+    let script = "mkfifo go\n\
+        $B start --key one -- sh -c \"read line < go; $J\" >> printed\n\
+        $B start --key one -- sh -c \"read line < go; $J\" >> printed\n\
+        echo > go";
+    let scene = Scene::play(Before::Slots(2), script);
+    let operations = &scene.recording.operations;
+    let (renamed, _, root) = scene.commits()[0];
+    let first = operations[renamed].pid;
+    let is_print = |one: &&Operation| matches!(one.what, What::Print { .. });
+    let second = operations.iter().filter(is_print).nth(1).unwrap().pid;
+    assert_ne!(first, second);
+    let synced =
+        operations.iter().position(|one| matches!(&one.what, What::Sync { node, .. } if *node == root));
+    let synced = synced.unwrap();
+    let order: Vec<Operation> = operations[..synced]
+        .iter()
+        .filter(|one| one.pid == first)
+        .chain(operations.iter().filter(|one| one.pid == second))
+        .cloned()
+        .collect();
+    scene.explore_planted(&order, None).assert_well("crash.key");
 }
