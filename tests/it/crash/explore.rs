@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 /// States that are tried at one instant, and of these the ones that the library reads and a first look mends.
 const STATES_MAX: (usize, usize) = (300, 4_000);
-const READ_MAX: (usize, usize) = (6, 60);
+const READ_MAX: (usize, usize) = (20, 120);
 
 /// States of a whole scene in which the program itself goes on.
 const LIVED_MAX: (usize, usize) = (5, 30);
@@ -77,8 +77,9 @@ pub fn explore(
         let (choices, is_whole) = choices(&disk.choices(), cases(STATES_MAX.0, STATES_MAX.1), &mut chance);
         tally.instants += 1;
         tally.whole += usize::from(is_whole);
-        let mut read = 0;
-        for kept in choices {
+        // Spread over all kinds that were drawn; those that look like others are left out, so that there are fewer.
+        let stride = choices.len().div_ceil(cases(READ_MAX.0, READ_MAX.1)).max(1);
+        for (number, kept) in choices.into_iter().enumerate() {
             let tree = disk.state(&kept);
             // A promise is a part of it: the same state may be well before somebody was told, and not afterwards.
             if !known.insert(BuildHasherDefault::<DefaultHasher>::default().hash_one((promise, &tree))) {
@@ -86,8 +87,8 @@ pub fn explore(
             }
             tally.states += 1;
             let mut complaints = judge::complaints(truth, promise, &tree);
-            if complaints.is_empty() && read < cases(READ_MAX.0, READ_MAX.1) {
-                read += 1;
+            if complaints.is_empty() && number % stride == 0 {
+                tally.read += 1;
                 complaints = judge::complaints_after_reboot(truth, promise, &tree, &place);
             }
             if complaints.is_empty() && user.is_some() {
@@ -106,7 +107,6 @@ pub fn explore(
                 )
             });
         }
-        tally.read += read;
         if let End::Stops { at: Some(words) } = end
             && tally.complaints.iter().any(|one| one.contains(words))
         {

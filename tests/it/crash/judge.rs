@@ -2,6 +2,7 @@
 
 use super::disk::Tree;
 use super::truth::{Promise, Truth};
+use bgctl::exec::Executor;
 use bgctl::model::{
     event::Event,
     facts::Facts,
@@ -11,7 +12,7 @@ use bgctl::model::{
     state::{Change, Status},
 };
 use bgctl::ops::home::{BrokenConfig, Home};
-use bgctl::plan::Scope;
+use bgctl::plan::{Scope, census::Sighting};
 use bgctl::store::{Store, environments};
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -156,6 +157,10 @@ fn reboot(truth: &Truth, promise: &Promise, tree: &Tree, root: &Path) -> Result<
         }
         if promise.started.contains(&key) {
             complaints.push(format!("attempt {} of {} would run a second time", key.1, key.0));
+        }
+        let seen = executor.look(job);
+        if !matches!(seen, Ok(Sighting::NotStarted)) {
+            complaints.push(format!("{} got a slot, and its watcher would not start it: {seen:?}", job.id));
         }
         if let Some(env) = &job.spec.env
             && let Err(error) = environments::load(&home.root, env)

@@ -24,7 +24,8 @@
 //!
 //! What was found in the program itself when this was written: a first start made only the last of its new folders durable;
 //! a job that waits in a new root could stand without the folder of its environment, or of its input; an id was printed
-//! for its key before its own submitter had made it durable.
+//! for its key before its own submitter had made it durable; and a job that was to be tried again was not started, where the
+//! power cut had emptied its record and left its log.
 
 mod afterlife;
 mod disk;
