@@ -64,6 +64,7 @@ pub enum FolderError {
 pub struct Folder {
     fd: OwnedFd,
     path: PathBuf,
+    is_new: bool,
 }
 
 /// What a file system has left.
@@ -79,7 +80,7 @@ impl Folder {
     /// Opens a folder and checks that it is private to this user. `None`: there is none.
     pub fn open(path: &Path) -> Result<Option<Self>, FolderError> {
         match rustix::fs::open(path, FOLDER_FLAGS, Mode::empty()) {
-            Ok(fd) => Self { fd, path: path.to_owned() }.checked().map(Some),
+            Ok(fd) => Self { fd, path: path.to_owned(), is_new: false }.checked().map(Some),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP) => Err(FolderError::Link(path.to_owned())),
             // With O_DIRECTORY, a symbolic link may be reported as not a folder.
@@ -98,7 +99,7 @@ impl Folder {
             return Ok(folder);
         }
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| FolderError::System {
+            create_above(parent).map_err(|error| FolderError::System {
                 doing: "create",
                 path: parent.to_owned(),
                 error,
@@ -110,10 +111,7 @@ impl Folder {
             Err(Errno::EXIST) => {}
             Err(error) => return Err(system("create", path, error)),
         }
-        // The new name must survive a power cut, or a job that was promised is in a folder that is not there.
-        if let Some(parent) = path.parent().and_then(|parent| File::open(parent).ok()) {
-            let _ = parent.sync_all();
-        }
+        make_name_durable(path);
         Self::open(path)?.ok_or_else(|| system("open", path, Errno::NOENT))
     }
 
@@ -140,10 +138,14 @@ impl Folder {
     /// A folder inside this one; `None` where it is missing and not to be made.
     pub fn subfolder(&self, name: &str, create: bool) -> io::Result<Option<Self>> {
         let open = || openat(&self.fd, name, FOLDER_FLAGS, Mode::empty());
+        let mut is_new = false;
         let fd = match open() {
             Err(Errno::NOENT) if create => {
                 match mkdirat(&self.fd, name, FOLDER_MODE) {
-                    Ok(()) => drop(chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty())),
+                    Ok(()) => {
+                        is_new = true;
+                        let _ = chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty());
+                    }
                     Err(Errno::EXIST) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -152,7 +154,12 @@ impl Folder {
             Err(Errno::NOENT) => return Ok(None),
             other => other?,
         };
-        Ok(Some(Self { fd, path: self.path.join(name) }))
+        Ok(Some(Self { fd, path: self.path.join(name), is_new }))
+    }
+
+    /// Whether this process made it inside another folder, which has to be synced for its name to survive a power cut.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Where it was when it was opened; for messages, and for programs that take a path.
@@ -387,6 +394,28 @@ impl Folder {
         } else {
             self.path.clone()
         }
+    }
+}
+
+/// Makes the folders above a new one where they are missing.
+fn create_above(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), create_above)?;
+    match std::fs::create_dir(path) {
+        Ok(()) => make_name_durable(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// A new name must survive a power cut, or a job that was promised is in a folder that is not there. Where that cannot be
+/// done, as in a folder that may be entered but not read, it is left to the system.
+fn make_name_durable(path: &Path) {
+    if let Some(parent) = path.parent().and_then(|parent| File::open(parent).ok()) {
+        let _ = parent.sync_all();
     }
 }
 

@@ -50,7 +50,8 @@ pub fn make_durable(root: &Root, name: &str) -> Result<(), StoreError> {
     let sync = || -> io::Result<()> {
         let Some(file) = folder.open_file(&file)? else { return Ok(()) };
         file.sync_all()?;
-        folder.sync()
+        folder.sync()?;
+        if folder.is_new() { root.folder().sync() } else { Ok(()) }
     };
     sync().map_err(|error| StoreError::System {
         doing: "make durable",

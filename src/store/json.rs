@@ -15,7 +15,7 @@ use crate::model::{
     hook::HooksSet,
     id::JobId,
     schedule::{ScheduleChange, Task},
-    state::Status,
+    state::{Change, Status},
     stream::{Line, Note},
 };
 use crate::os::doorbell::Doorbell;
@@ -96,6 +96,9 @@ impl<'a> JsonStore<'a> {
         let (mut facts, events) = draft.into_parts();
         for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
             environments::make_durable(self.root, &name)?;
+        }
+        for id in records_to_keep(&facts, &events) {
+            self.root.make_record_durable(id)?;
         }
         let mut telling = Telling::begin(self.root, facts.last_event(), now, self.hooks);
         for (event, step) in events.iter().zip(steps) {
@@ -278,6 +281,15 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
         names.retain(|name| !kept.contains(name.as_str()));
     }
     Ok(names)
+}
+
+/// The jobs that have ended an attempt with these events, and may begin another: were the record lost then and the log not,
+/// that would look like an attempt whose record somebody removed, and nothing would be started.
+fn records_to_keep<'a>(facts: &'a Facts, events: &'a [Event]) -> impl Iterator<Item = &'a JobId> {
+    events.iter().filter_map(|event| {
+        let Event::Changed { id, change: Change::End { .. } } = event else { return None };
+        facts.head(id).filter(|head| !head.status.has_ended()).map(|_| id)
+    })
 }
 
 /// The environments that no job needs any more since these events.

@@ -158,6 +158,20 @@ impl Root {
         runs.open_file(name).map_err(failed)
     }
 
+    /// Makes a job's run record durable, if there is one.
+    pub fn make_record_durable(&self, id: &JobId) -> Result<(), StoreError> {
+        let Some(runs) = self.existing_runs()? else { return Ok(()) };
+        let name = record_name(id);
+        let sync = || -> std::io::Result<()> {
+            let Some(record) = runs.open_file(&name)? else { return Ok(()) };
+            record.sync_all()?;
+            runs.sync()
+        };
+        let failed =
+            |error| StoreError::System { doing: "make durable", path: runs.path().join(&name), error };
+        sync().map_err(failed)
+    }
+
     /// Where a run file is, or would be.
     pub fn run_file_path(&self, name: &str) -> PathBuf {
         self.path().join(RUNS).join(name)

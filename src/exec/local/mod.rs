@@ -35,7 +35,7 @@ use crate::model::{
 use crate::os::{clock::Clock, detach, folder::Folder, process, signal};
 use crate::plan::census::Sighting;
 use crate::store::root::{Root, log_name};
-use record::{Attempt, Record};
+use record::{Attempt, Line, Record};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -89,6 +89,10 @@ impl<C: Clock> Executor for Local<'_, C> {
         let Some(record) = record else { return Ok(None) };
         meta::sweep(self.root.runs()?, &job.id);
         let sighting = self.judge(job, Some(&record), false)?;
+        if sighting == Sighting::Rebooted {
+            let kept = record.size().and_then(|size| if size == 0 { record.append(&lost()) } else { Ok(()) });
+            kept.map_err(|error| failed("write the record", &job.id, error))?;
+        }
         if matches!(sighting, Sighting::Vanished | Sighting::Ended { .. } | Sighting::Rebooted) {
             let left = matches!(&sighting, Sighting::Ended { outcome, .. } if outcome.leftovers_left);
             input::remove(self.root.runs()?, job);
@@ -331,6 +335,12 @@ fn has_lost_its_record(runs: &Folder, id: &JobId, record: Option<&Record>) -> Re
         Ok(is_empty && runs.has(&log_name(id))?)
     };
     read().map_err(|error| failed("look for the record", id, error))
+}
+
+/// What stands in a record that a power cut has emptied, so that the job's next attempt does not take it for one that somebody
+/// removed.
+fn lost() -> Line {
+    Line::Note { text: "the machine was started again, and what was written here before is gone".to_owned() }
 }
 
 fn failed_to_arm(error: io::Error) -> ExecError {

@@ -1,7 +1,8 @@
 //! The run record: what a watcher writes down while it watches, and whose lock proves that it lives.
 //!
 //! One JSON object a line, appended and never changed; a line that a crash cut short is ignored. It is not fsynced:
-//! it speaks of processes, and no process survives what loses it.
+//! it speaks of processes, and no process survives what loses it. Only where another attempt may come, the store makes it
+//! durable with the end of the one before: an empty record beside a log would look like one that somebody removed.
 
 use crate::model::{
     Timestamp,

@@ -60,7 +60,8 @@ pub fn keep(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
     let mut keep = || -> io::Result<()> {
         io::copy(&mut io::stdin().lock(), &mut file)?;
         file.sync_all()?;
-        runs.sync()
+        runs.sync()?;
+        if runs.is_new() { root.folder().sync() } else { Ok(()) }
     };
     keep().map_err(|error| {
         forget(root, id);

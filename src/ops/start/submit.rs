@@ -30,7 +30,7 @@ use crate::plan::{
     admit::{self, Full, Holders},
     pick,
 };
-use crate::store::environments;
+use crate::store::{Store, environments};
 use std::collections::HashSet;
 
 /// How often ids are drawn anew when one is taken. With 887 million ids a day, once is already rare.
@@ -245,7 +245,13 @@ fn submit_as(
         }
         let decided = decided?;
         match found {
-            Found::Placed(placed) => return Ok(Some(Submitted::Stands(placed, decided))),
+            Found::Placed(placed) => {
+                if decided.events.is_empty() {
+                    // Whoever submitted the jobs that have the keys may not have come to make them durable.
+                    home.store().make_durable()?;
+                }
+                return Ok(Some(Submitted::Stands(placed, decided)));
+            }
             Found::Full(full) => return Ok(Some(Submitted::Full(full, decided))),
             _ => {}
         }
