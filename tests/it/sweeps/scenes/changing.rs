@@ -2,7 +2,10 @@
 
 use super::super::scene::{Role, Scene, Set, WITNESS, configure};
 use super::{again, first, runs, states};
-use crate::support::User;
+use crate::support::{User, until};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::{Duration, Instant};
 
 /// A running job is ended, with what it started.
 pub const CANCEL: Scene = Scene {
@@ -62,8 +65,8 @@ pub const PAUSE: Scene = Scene {
         // Where it was committed, the tick has had it done.
         let is_paused = !user.job(&id)["paused_at"].is_null();
         let wrong = if is_paused { again(user, &["resume", &id]) } else { Vec::new() };
-        let_go(user);
-        wrong
+        let went_on = let_go(user);
+        wrong.into_iter().chain(went_on).collect()
     },
     ..Scene::new("a pause", Role::Changer, || {
         let (user, id) = held();
@@ -172,14 +175,23 @@ pub fn held() -> (User, String) {
     (user, id)
 }
 
-/// Lets it go. Nobody is at the other end where the job has ended already.
-pub fn let_go(user: &User) {
-    use std::os::unix::fs::OpenOptionsExt;
+/// How long at most a job takes to go on after a tick. Its watcher looks by itself only after a minute.
+const TOLD_MAX: Duration = Duration::from_secs(30);
+
+/// Lets it go. Nobody is at the other end where the job has ended already. Gives what is wrong if it stood still although
+/// it should not.
+pub fn let_go(user: &User) -> Option<String> {
+    let began = Instant::now();
     let mut writer = std::fs::OpenOptions::new();
     writer.write(true).custom_flags(libc::O_NONBLOCK);
-    crate::support::until("the job reads, or has ended", || {
+    until("the job reads, or has ended", || {
         let opened = writer.open(user.path("go"));
-        let told = opened.is_ok_and(|mut file| std::io::Write::write_all(&mut file, b"go\n").is_ok());
+        let told = opened.is_ok_and(|mut file| file.write_all(b"go\n").is_ok());
         told || states(user)[0].1 != "running"
     });
+    // What stands still reads nothing.
+    until("it has ended, or long stood still", || {
+        states(user)[0].1 != "running" || began.elapsed() > TOLD_MAX
+    });
+    (began.elapsed() > TOLD_MAX).then(|| "it still stands still, although it was resumed".to_owned())
 }

@@ -25,10 +25,7 @@ pub const TICK: Scene = Scene::new("a tick", Role::Changer, || {
 
 /// A tick finds a job that runs without its watcher.
 pub const TICK_OF_ORPHAN: Scene = Scene {
-    then: |user| {
-        let_go(user);
-        Vec::new()
-    },
+    then: |user| let_go(user).into_iter().collect(),
     // What it exited with is known to nobody but its parent, which is gone.
     ends: &["failed"],
     ..Scene::new("a tick with an orphan", Role::Changer, || {
