@@ -24,6 +24,11 @@
 //! | `os/folder.rs` writes the index in place | kill sweep of the submitter, budget | "the index does not parse", 3 points |
 //! | `store/json.rs` takes a failed fsync of the folder for a refusal | fault sweep of the submitter | "was refused, and its job is in the index" |
 //! | `exec/local/start.rs` opens the gate before it records the process | fault sweep of the watcher | "is said to have never begun, and ran" |
+//! | `ops/cancel.rs` does not wait for the end | kill and fault sweep of the cancel | "what was cancelled is", "it said that it is done", undisturbed |
+//! | `plan/rescue.rs` does not tell a watcher what it missed | kill sweep of the resume | "it still stands still" |
+//! | `ops/approval/decide.rs` takes a failed write for an answer | fault sweep of the approval | "it said that it is done, and the job still waits", 8 points |
+//! | `pass/mod.rs` removes entries before their files | kill and fault sweep of the prune | "is left", 12 points |
+//! | `store/lock.rs` does not wait for the lock | stop sweep of starts and batches | "the events are not in order", "its environment", 7 points |
 
 mod aftermath;
 mod budget;
