@@ -1,1 +1,3 @@
 //! Many processes at once, and those that are killed at random.
+
+mod raced;
