@@ -5,7 +5,7 @@ use bgctl::store::{
     lock::{WAIT_MAX, locked},
     root::{INDEX, INDEX_TEMPORARY, Root},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Stdio;
 
 #[test]
@@ -15,6 +15,33 @@ fn a_job_that_is_removed_while_its_cancel_waits_for_the_lock_is_said_to_be_gone(
     let ran = raced(&user, &["cancel", &id], Vec::clear);
     assert_eq!((ran.code, ran.out.as_str()), (3, ""));
     assert_eq!(ran.err, format!("bgctl: {id} has ended, and was removed meanwhile\n"));
+}
+
+#[test]
+fn prune_tells_of_those_jobs_that_it_removed_itself() {
+    let user = User::new();
+    let id = user.start(["--wait", "--", "true"]);
+    let (other, needed) = (user.start(["--wait", "--", "true"]), user.start(["--wait", "--", "true"]));
+    let ran = raced(&user, &["prune", "--all", "--json"], |jobs| {
+        jobs.retain(|job| job["id"] != *other);
+        // Somebody has begun to wait for it.
+        let mut waits = jobs[0].clone();
+        waits["id"] = json!("bg_20260213_waits2");
+        waits["status"] = json!("queued");
+        waits["ended_at"] = Value::Null;
+        waits["not_before"] = json!("2126-02-13T10:00:00Z");
+        waits["after"] = json!([needed]);
+        jobs.push(waits);
+    });
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let pruned = ran.json();
+    let told: Vec<&str> =
+        pruned["jobs"].as_array().unwrap().iter().filter_map(|job| job["id"].as_str()).collect();
+    assert_eq!(told, [id.as_str()], "{}", ran.out);
+    let left = user.index();
+    let left: Vec<&str> =
+        left["jobs"].as_array().unwrap().iter().filter_map(|job| job["id"].as_str()).collect();
+    assert_eq!(left, [needed.as_str(), "bg_20260213_waits2"]);
 }
 
 /// Runs a command; once it waits for the lock, the jobs of the index are changed, and it goes on.
