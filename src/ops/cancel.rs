@@ -15,7 +15,7 @@ use crate::exec::{
 use crate::model::{
     claim::Relation,
     dependency::Until,
-    event::{Applied, Event},
+    event::Event,
     facts::{Damage, Facts},
     id::JobId,
     job::Job,
@@ -200,7 +200,7 @@ fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> 
     let pass = home.pass(&store, &executor);
     let ending = Ending { why: Why::Cancel, at: home.clock.now(), signal: request.signal, note: None };
     let mut asked = Vec::new();
-    let mut refused = None;
+    let mut gone = None;
     // A queued job's end may be another's beginning: this is a pass, not a write of its own.
     let decided = pass.decide(Scope::Slots, &mut |draft| {
         asked.clear();
@@ -209,13 +209,13 @@ fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> 
             all.extend(inside(draft.facts(), ids)?);
         }
         for id in all {
-            let had_ended = draft.facts().job(&id)?.is_none_or(|job| job.end().is_some());
-            let change = Change::Decide { ending: ending.clone() };
-            if let Applied::Refused(reason) = draft.push(Event::Changed { id: id.clone(), change })? {
-                refused.get_or_insert_with(|| format!("could not cancel {id}: {reason}"));
+            let Some(job) = draft.facts().job(&id)? else {
+                gone.get_or_insert(id);
                 continue;
-            }
-            asked.push(Asked { id, had_ended });
+            };
+            let change = Change::Decide { ending: ending.clone() };
+            draft.push(Event::Changed { id: id.clone(), change })?;
+            asked.push(Asked { id, had_ended: job.end().is_some() });
         }
         Ok(())
     })?;
@@ -226,10 +226,7 @@ fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> 
         // The intent stands: a watcher that was not reached finds it by itself, within a minute.
         told.warnings.extend(executor.poke(&one.id).err().map(|error| error.to_string()));
     }
-    match refused {
-        Some(message) => Err(Fault::new(Code::WrongState, message)),
-        None => Ok(asked),
-    }
+    gone.map_or(Ok(asked), |id| Err(is_gone(&id)))
 }
 
 /// Follows jobs to their ends. Most of many were queued and have ended at once: one look at the index tells them, and
@@ -252,8 +249,9 @@ fn follow_all(home: &Home, wave: &[Asked], no_wait: bool, results: &mut Vec<Canc
     Ok(())
 }
 
+/// It was removed since it was looked up, as only what has ended is.
 fn is_gone(id: &JobId) -> Fault {
-    Fault::new(Code::NotFound, format!("{id} is gone"))
+    Fault::new(Code::NotFound, format!("{id} has ended, and was removed meanwhile"))
 }
 
 /// How the cancel of a job went, as far as that can be told now.

@@ -5,6 +5,7 @@ use super::{
     home::{BrokenConfig, Home},
 };
 use crate::model::{
+    event::Event,
     facts::{Facts, Head},
     id::JobId,
     job::Job,
@@ -67,6 +68,11 @@ pub fn prune(request: &Request) -> Result<Pruned, Fault> {
     }
     let decided =
         if request.dry_run { crate::pass::Decided::default() } else { pass.remove(&home.root, &ids)? };
+    if !request.dry_run {
+        // Others may have removed some meanwhile, or begun to wait for them.
+        let gone: HashSet<&JobId> = decided.events.iter().filter_map(Event::job).collect();
+        jobs.retain(|(job, _)| gone.contains(&job.id));
+    }
     let mut warnings = home.warnings.clone();
     warnings.extend(
         living.iter().map(|id| {
