@@ -28,6 +28,7 @@
 //! | watchers are started by the program's path | `upgrade`, the removed program | waited in vain for the next attempt |
 
 mod clock;
+mod copies;
 mod pids;
 mod place;
 mod reboot;
