@@ -35,6 +35,7 @@ mod reboot;
 mod restored;
 mod sites;
 mod suspend;
+mod time_namespaces;
 mod upgrade;
 
 use crate::proof::Proof;
