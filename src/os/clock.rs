@@ -1,5 +1,6 @@
 //! The two clocks: one for people and files, one for limits.
 
+use super::time_namespace;
 use crate::model::{Timestamp, wire::to_milliseconds};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -9,7 +10,7 @@ pub trait Clock {
     /// The present in coordinated universal time, to the millisecond.
     fn now(&self) -> Timestamp;
     /// Time since boot without suspended time (`CLOCK_MONOTONIC`, `clock_gettime(2)`); limits count it, so that a
-    /// suspended laptop ends nothing and a clock that is set ends nothing.
+    /// suspended laptop ends nothing and a clock that is set ends nothing. The machine's own, also in a time namespace.
     fn monotonic(&self) -> Duration;
 }
 
@@ -24,6 +25,7 @@ impl Clock for SystemClock {
 
     fn monotonic(&self) -> Duration {
         let time = clock_gettime(ClockId::Monotonic);
-        Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+        let seen = Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0));
+        time_namespace::monotonic(seen)
     }
 }

@@ -23,6 +23,7 @@ pub mod session;
 pub mod signal;
 pub mod site;
 pub mod terminal;
+pub mod time_namespace;
 pub mod timer;
 pub mod user;
 pub mod volume;

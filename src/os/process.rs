@@ -8,7 +8,8 @@ use std::io;
 pub struct Identity {
     /// Process id.
     pub pid: i32,
-    /// When the kernel started it, in clock ticks since boot (`proc_pid_stat(5)`, field 22).
+    /// When the kernel started it, in clock ticks since boot (`proc_pid_stat(5)`, field 22), as the machine counts them: a time
+    /// namespace sees others.
     pub start: u64,
 }
 
@@ -116,6 +117,7 @@ pub use imp::Handle;
 
 #[cfg(target_os = "linux")]
 mod imp {
+    use super::super::time_namespace;
     use super::{Identity, LiveUsage, Process, io};
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -139,8 +141,11 @@ mod imp {
         // The first of these is field 3.
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3);
+        let began_ticks = field(22)?.parse().ok()?;
+        let began_ticks =
+            time_namespace::boottime_ticks(began_ticks, rustix::param::clock_ticks_per_second());
         Some(Process {
-            identity: Identity { pid, start: field(22)?.parse().ok()? },
+            identity: Identity { pid, start: began_ticks },
             parent: field(4)?.parse().ok()?,
             session: field(6)?.parse().ok()?,
             // A process whose first thread has left shows as a zombie while its other threads run: field 20 counts them.
@@ -168,6 +173,7 @@ mod imp {
         let ticks_per_second = rustix::param::clock_ticks_per_second();
         let started_seconds = process.start / ticks_per_second;
         let now_seconds = u64::try_from(now.tv_sec).ok()?;
+        let now_seconds = time_namespace::boottime(std::time::Duration::from_secs(now_seconds)).as_secs();
         Some(std::time::Duration::from_secs(now_seconds.saturating_sub(started_seconds)))
     }
 

@@ -224,6 +224,7 @@ impl<C: Clock> Local<'_, C> {
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
         let members = match watcher {
             Some(watcher) if record.is_held()? => tree.below(watcher.pid, all),
+            _ if is_held_elsewhere(&attempt, self.site) => Vec::new(),
             _ => tree.by_mark(attempt.process, all),
         };
         Ok((members, attempt.process))
@@ -277,6 +278,9 @@ impl<C: Clock> Local<'_, C> {
                 .outcome
                 .map_or(Sighting::Vanished, |outcome| Sighting::Ended { outcome, ending: attempt.ending }),
             (Relation::Earlier, false) => Sighting::Rebooted,
+            (Relation::Same, false) if is_held_elsewhere(&attempt, self.site) => {
+                Sighting::Unseen { last_sign }
+            }
             (Relation::Same, false) if lost_its_record => self.without_record(job, last_sign)?,
             (Relation::Same, false) if !attempt.started => Sighting::NotStarted,
             (Relation::Same, false) => {
@@ -322,6 +326,15 @@ impl<C: Clock> Local<'_, C> {
         let by_change = changed.and_then(|at| std::time::SystemTime::now().duration_since(at).ok());
         by_change.map_or(by_line, |age| by_line.min(age.as_secs()))
     }
+}
+
+/// Whether an attempt that is not over has a living watcher that does not hold the record that was asked: it holds another, of
+/// which this one is a copy, or which this one has replaced. So it is with a root that was copied, or restored, while jobs ran.
+/// They are that watcher's to end, and nothing is started a second time.
+fn is_held_elsewhere(attempt: &Attempt, site: &Site) -> bool {
+    let lives =
+        |watcher: process::Identity| watcher.pid != std::process::id().cast_signed() && watcher.is_alive();
+    attempt.outcome.is_none() && attempt.boot == site.boot && attempt.watcher.is_some_and(lives)
 }
 
 /// Whether a job's record was removed although an attempt had begun: a watcher makes the record before the log, so a log

@@ -80,6 +80,11 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         return Ok(None);
     }
     let Some(claimed) = claimed_job(context, id)? else { return Ok(None) };
+    let attempt =
+        record.attempt(claimed.execution()).map_err(|error| failed("read the record", id, error))?;
+    if super::is_held_elsewhere(&attempt, context.site) {
+        return Ok(None);
+    }
     // Before anybody can see that there is a watcher again: who waits for that may then let go of the pipe.
     let pipe = input::reopen(context.root.runs()?, &claimed);
     let append = |line: &Line| record.append(line).map_err(|error| failed("write the record", id, error));
