@@ -1,5 +1,6 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
+use super::trust::{no_file, no_folder, regular, trusted};
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat, statat,
     unlinkat,
@@ -47,6 +48,14 @@ pub enum FolderError {
     /// Something that is not a folder.
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
+    /// A folder in there that is none of ours.
+    #[error("{} {why}", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// What it is instead.
+        why: String,
+    },
     /// The system refused.
     #[error("could not {doing} {}: {error}", path.display())]
     System {
@@ -147,11 +156,12 @@ impl Folder {
                     Err(Errno::EXIST) => {}
                     Err(error) => return Err(error.into()),
                 }
-                open()?
+                open().map_err(no_folder)?
             }
             Err(Errno::NOENT) => return Ok(None),
-            other => other?,
+            other => other.map_err(no_folder)?,
         };
+        trusted(&fstat(&fd)?)?;
         Ok(Some(Self { fd, path: self.path.join(name) }))
     }
 
@@ -164,13 +174,12 @@ impl Folder {
     pub fn open_file(&self, name: &str) -> io::Result<Option<File>> {
         // O_NONBLOCK: a FIFO that somebody put there must not hold us.
         match openat(&self.fd, name, FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::RegularFile => {
+            Ok(fd) => {
+                regular(&fstat(&fd)?)?;
                 Ok(Some(File::from(fd)))
             }
-            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file")),
-            Err(Errno::LOOP) => Err(io::Error::new(io::ErrorKind::InvalidData, "is a symbolic link")),
             Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(no_file(error)),
         }
     }
 
@@ -199,12 +208,10 @@ impl Folder {
         if append {
             flags |= OFlags::APPEND;
         }
-        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
-        let mode = fstat(&fd)?.st_mode;
-        if FileType::from_raw_mode(mode) != FileType::RegularFile {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file"));
-        }
-        Ok(usable(fd, mode))
+        let fd = openat(&self.fd, name, flags, FILE_MODE).map_err(no_file)?;
+        let stat = fstat(&fd)?;
+        regular(&stat)?;
+        Ok(usable(fd, stat.st_mode))
     }
 
     /// Makes an empty file where there is none, and marks it as modified now.
@@ -217,12 +224,15 @@ impl Folder {
         self.open_file(name)?.map(|file| file.metadata()?.modified()).transpose()
     }
 
-    /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see.
+    /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see, once it
+    /// is known to be a file.
     pub fn open_for_output(&self, name: &str) -> io::Result<File> {
-        let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
-        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
-        let mode = fstat(&fd)?.st_mode;
-        Ok(usable(fd, mode))
+        let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK;
+        let fd = openat(&self.fd, name, flags, FILE_MODE).map_err(no_file)?;
+        let stat = fstat(&fd)?;
+        regular(&stat)?;
+        rustix::fs::fcntl_setfl(&fd, OFlags::APPEND)?;
+        Ok(usable(fd, stat.st_mode))
     }
 
     /// Makes a file that is not there yet.
@@ -252,11 +262,17 @@ impl Folder {
     /// `BrokenPipe`.
     pub fn open_pipe(&self, name: &str) -> io::Result<Option<OwnedFd>> {
         match openat(&self.fd, name, FILE_FLAGS | OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::Fifo => Ok(Some(fd)),
-            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a pipe")),
+            Ok(fd) => {
+                let stat = fstat(&fd)?;
+                if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a pipe"));
+                }
+                trusted(&stat)?;
+                Ok(Some(fd))
+            }
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NXIO) => Err(io::ErrorKind::BrokenPipe.into()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(no_file(error)),
         }
     }
 

@@ -24,5 +24,6 @@ pub mod signal;
 pub mod site;
 pub mod terminal;
 pub mod timer;
+pub mod trust;
 pub mod user;
 pub mod volume;
