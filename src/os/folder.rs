@@ -114,8 +114,7 @@ impl Folder {
             })?;
         }
         match rustix::fs::mkdir(path, FOLDER_MODE) {
-            // An odd umask must not make a folder that its owner cannot use.
-            Ok(()) => drop(rustix::fs::chmod(path, FOLDER_MODE)),
+            Ok(()) => usable_folder(rustix::fs::CWD, path),
             Err(Errno::EXIST) => {}
             Err(error) => return Err(system("create", path, error)),
         }
@@ -152,7 +151,7 @@ impl Folder {
         let fd = match open() {
             Err(Errno::NOENT) if create => {
                 match mkdirat(&self.fd, name, FOLDER_MODE) {
-                    Ok(()) => drop(chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty())),
+                    Ok(()) => usable_folder(self.as_fd(), Path::new(name)),
                     Err(Errno::EXIST) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -500,6 +499,23 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// An odd umask must not make a folder that its owner cannot use. The name may have become another's since the folder was
+/// made: only a folder of ours gets another mode, and no link is followed.
+fn usable_folder(at: BorrowedFd<'_>, name: &Path) {
+    // The folder itself may not be opened without its owner's rights, but a handle of its place may be had.
+    #[cfg(target_os = "linux")]
+    {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(fd) = openat(at, name, flags, Mode::empty()) else { return };
+        let is_ours = fstat(&fd).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
+        if is_ours {
+            let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), FOLDER_MODE);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = chmodat(at, name, FOLDER_MODE, AtFlags::SYMLINK_NOFOLLOW);
 }
 
 /// An odd umask must not make a file that its owner cannot use.
