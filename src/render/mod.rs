@@ -65,7 +65,7 @@ impl Voice {
     /// Says what the user should be told.
     pub fn warn(self, warnings: &[String]) {
         for warning in warnings {
-            self.say(&format!("bgctl: warning: {}", safe::lines(warning)));
+            self.say(&format!("bgctl: warning: {}", safe::message(warning)));
         }
     }
 
@@ -73,7 +73,7 @@ impl Voice {
     pub fn events(self, events: &[crate::model::event::Event]) {
         if self.verbose {
             for event in events {
-                tell(&format!("event: {}\n", serde_json::to_string(event).unwrap_or_default()));
+                tell(&format!("event: {}\n", safe::json(serde_json::to_string(event).unwrap_or_default())));
             }
         }
     }
@@ -81,7 +81,7 @@ impl Voice {
     /// Shows what happened and changed nothing to those who want to see events.
     fn note(self, note: &crate::model::stream::Note) {
         if self.verbose {
-            tell(&format!("event: {}\n", serde_json::to_string(note).unwrap_or_default()));
+            tell(&format!("event: {}\n", safe::json(serde_json::to_string(note).unwrap_or_default())));
         }
     }
 
@@ -91,7 +91,7 @@ impl Voice {
         if let Some(reason) = &fault.reason {
             self.note(&reason.note());
         }
-        tell(&format!("bgctl: {}\n", safe::lines(&fault.message)));
+        tell(&format!("bgctl: {}\n", safe::message(&fault.message)));
         tell(&human::candidates(&fault.candidates, SystemClock.now()));
         for line in fault.hint.iter().flat_map(|hint| hint.lines()) {
             tell(&format!("  {}\n", safe::line(line)));
@@ -128,10 +128,10 @@ fn print_object(command: &str, object: &Value, warnings: Option<&[String]>) -> i
     let fields = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     let comma = if fields.is_empty() { "" } else { "," };
     let warnings = warnings.map(|warnings| format!(",\"warnings\":{}", json!(warnings))).unwrap_or_default();
-    print(&format!(
+    print(&safe::json(format!(
         "{{\"version\":{JSON_VERSION},\"command\":{}{comma}{fields}{warnings}}}\n",
         json!(command)
-    ))
+    )))
 }
 
 /// Writes to standard output. A reader that has gone away has what it wanted.

@@ -9,9 +9,12 @@
 //! | `os/folder.rs` removes by path instead of by the folder's handle | `swaps` | "runs/….log: was … VICTIM, is None", every point of `prune` and `tick` |
 //! | `os/folder.rs` gives a new folder its mode by name | `swaps` | the victim's mode is another |
 //! | `os/folder.rs` does not look at the owner of a file | `owners` | another user's hooks run, his index starts jobs |
+//! | `render/human/status.rs` prints the name of a schedule as it is | `escapes` | "'\u{1b}' before …" |
 
+mod escapes;
 mod owners;
 mod swaps;
+mod terminal;
 mod victim;
 
 /// Whether a code is one that a command of ours can end with: neither a panic's nor, as -1, a signal.
