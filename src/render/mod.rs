@@ -50,6 +50,12 @@ impl Voice {
         print_object(command, object, Some(warnings))
     }
 
+    /// Prints a result as [`Voice::result`] does with `--json`, of an object that is text already: that of many jobs takes
+    /// much more memory than its text.
+    pub fn object(self, command: &str, object: &str, warnings: &[String]) -> io::Result<()> {
+        print_fields(command, object, Some(warnings))
+    }
+
     /// Says something on standard error. That it cannot be said changes nothing.
     pub fn say(self, text: &str) {
         if !self.quiet {
@@ -124,8 +130,11 @@ fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
 
 /// Puts version, command and warnings around an object's own fields, as text: a list of a thousand jobs is not copied.
 fn print_object(command: &str, object: &Value, warnings: Option<&[String]>) -> io::Result<()> {
-    let fields = object.to_string();
-    let fields = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    print_fields(command, &object.to_string(), warnings)
+}
+
+fn print_fields(command: &str, object: &str, warnings: Option<&[String]>) -> io::Result<()> {
+    let fields = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     let comma = if fields.is_empty() { "" } else { "," };
     let warnings = warnings.map(|warnings| format!(",\"warnings\":{}", json!(warnings))).unwrap_or_default();
     print(&safe::json(format!(

@@ -29,7 +29,7 @@ pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
     let listed = list::list(&request)?;
     voice.warn(&listed.warnings);
     if voice.json {
-        voice.result("list", "", &json::list(&listed), &listed.warnings)?;
+        voice.object("list", &json::list(&listed), &listed.warnings)?;
         return Ok(0);
     }
     let now = SystemClock.now();

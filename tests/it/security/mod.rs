@@ -9,9 +9,16 @@
 //! | `os/folder.rs` removes by path instead of by the folder's handle | `swaps` | "runs/….log: was … VICTIM, is None", every point of `prune` and `tick` |
 //! | `os/folder.rs` gives a new folder its mode by name | `swaps` | the victim's mode is another |
 //! | `os/folder.rs` does not look at the owner of a file | `owners` | another user's hooks run, his index starts jobs |
+//! | `store/json.rs` reads an index of any size | `hostile` | "memory allocation of 1073741825 bytes failed" |
+//! | `store/stream.rs` reads events of any length | `hostile_files` | "memory allocation of 1258291200 bytes failed" |
+//! | `model/config` counts the lines anew for each key | `hostile_files` | "not over after …" |
+//! | `exec/local/cut.rs` believes every number | `hostile_files` | "attempt to add with overflow", code 101 |
 //! | `render/human/status.rs` prints the name of a schedule as it is | `escapes` | "'\u{1b}' before …" |
 
 mod escapes;
+mod hostile;
+mod hostile_files;
+mod measured;
 mod owners;
 mod swaps;
 mod terminal;
