@@ -6,9 +6,11 @@
 //!
 //! | planted | caught by | as |
 //! |---|---|---|
+//! | `os/folder.rs` opens files without `O_NOFOLLOW` | `links` | "prints the victim", "new: was None, is …" |
 //! | `os/folder.rs` removes by path instead of by the folder's handle | `swaps` | "runs/….log: was … VICTIM, is None", every point of `prune` and `tick` |
 //! | `os/folder.rs` gives a new folder its mode by name | `swaps` | the victim's mode is another |
 //! | `os/folder.rs` does not look at the owner of a file | `owners` | another user's hooks run, his index starts jobs |
+//! | `store/json.rs` keeps environments that nobody needs | `secrets` | "once no job can run with it: it is in env/…" |
 //! | `store/json.rs` reads an index of any size | `hostile` | "memory allocation of 1073741825 bytes failed" |
 //! | `store/stream.rs` reads events of any length | `hostile_files` | "memory allocation of 1258291200 bytes failed" |
 //! | `model/config` counts the lines anew for each key | `hostile_files` | "not over after …" |
@@ -18,8 +20,10 @@
 mod escapes;
 mod hostile;
 mod hostile_files;
+mod links;
 mod measured;
 mod owners;
+mod secrets;
 mod swaps;
 mod terminal;
 mod victim;
