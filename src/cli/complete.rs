@@ -114,9 +114,10 @@ fn is_bare(text: &str) -> bool {
     text.chars().all(plain)
 }
 
-/// A candidate as the shell reads it. What has a control character cannot be written so, and is left out.
+/// A candidate as the shell reads it. What a terminal would obey cannot be written so, and is left
+/// out.
 fn line(candidate: &CompletionCandidate, form: Form) -> Option<String> {
-    let value = candidate.get_value().to_str().filter(|value| !value.chars().any(char::is_control))?;
+    let value = candidate.get_value().to_str().filter(|value| !value.contains(safe::is_harmful))?;
     let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
     let help = safe::line(help.lines().next().unwrap_or_default());
     Some(match form {

@@ -1,5 +1,6 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
+use super::trust::{no_file, no_folder, regular, trusted};
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat, statat,
     unlinkat,
@@ -47,6 +48,14 @@ pub enum FolderError {
     /// Something that is not a folder.
     #[error("{} is not a folder", .0.display())]
     NotAFolder(PathBuf),
+    /// A folder in there that is none of ours.
+    #[error("{} {why}", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// What it is instead.
+        why: String,
+    },
     /// The system refused.
     #[error("could not {doing} {}: {error}", path.display())]
     System {
@@ -106,8 +115,7 @@ impl Folder {
             })?;
         }
         match rustix::fs::mkdir(path, FOLDER_MODE) {
-            // An odd umask must not make a folder that its owner cannot use.
-            Ok(()) => drop(rustix::fs::chmod(path, FOLDER_MODE)),
+            Ok(()) => usable_folder(rustix::fs::CWD, path),
             Err(Errno::EXIST) => {}
             Err(error) => return Err(system("create", path, error)),
         }
@@ -144,16 +152,17 @@ impl Folder {
                 match mkdirat(&self.fd, name, FOLDER_MODE) {
                     Ok(()) => {
                         is_new = true;
-                        let _ = chmodat(&self.fd, name, FOLDER_MODE, AtFlags::empty());
+                        usable_folder(self.as_fd(), Path::new(name));
                     }
                     Err(Errno::EXIST) => {}
                     Err(error) => return Err(error.into()),
                 }
-                open()?
+                open().map_err(no_folder)?
             }
             Err(Errno::NOENT) => return Ok(None),
-            other => other?,
+            other => other.map_err(no_folder)?,
         };
+        trusted(&fstat(&fd)?)?;
         Ok(Some(Self { fd, path: self.path.join(name), is_new }))
     }
 
@@ -171,13 +180,12 @@ impl Folder {
     pub fn open_file(&self, name: &str) -> io::Result<Option<File>> {
         // O_NONBLOCK: a FIFO that somebody put there must not hold us.
         match openat(&self.fd, name, FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::RegularFile => {
+            Ok(fd) => {
+                regular(&fstat(&fd)?)?;
                 Ok(Some(File::from(fd)))
             }
-            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file")),
-            Err(Errno::LOOP) => Err(io::Error::new(io::ErrorKind::InvalidData, "is a symbolic link")),
             Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(no_file(error)),
         }
     }
 
@@ -206,12 +214,10 @@ impl Folder {
         if append {
             flags |= OFlags::APPEND;
         }
-        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
-        let mode = fstat(&fd)?.st_mode;
-        if FileType::from_raw_mode(mode) != FileType::RegularFile {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file"));
-        }
-        Ok(usable(fd, mode))
+        let fd = openat(&self.fd, name, flags, FILE_MODE).map_err(no_file)?;
+        let stat = fstat(&fd)?;
+        regular(&stat)?;
+        Ok(usable(fd, stat.st_mode))
     }
 
     /// Makes an empty file where there is none, and marks it as modified now.
@@ -224,12 +230,15 @@ impl Folder {
         self.open_file(name)?.map(|file| file.metadata()?.modified()).transpose()
     }
 
-    /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see.
+    /// Opens a file for a job's output: it appends, and only that. Without `O_NONBLOCK`, which a job must not see, once it
+    /// is known to be a file.
     pub fn open_for_output(&self, name: &str) -> io::Result<File> {
-        let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
-        let fd = openat(&self.fd, name, flags, FILE_MODE)?;
-        let mode = fstat(&fd)?.st_mode;
-        Ok(usable(fd, mode))
+        let flags = FILE_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK;
+        let fd = openat(&self.fd, name, flags, FILE_MODE).map_err(no_file)?;
+        let stat = fstat(&fd)?;
+        regular(&stat)?;
+        rustix::fs::fcntl_setfl(&fd, OFlags::APPEND)?;
+        Ok(usable(fd, stat.st_mode))
     }
 
     /// Makes a file that is not there yet.
@@ -259,11 +268,17 @@ impl Folder {
     /// `BrokenPipe`.
     pub fn open_pipe(&self, name: &str) -> io::Result<Option<OwnedFd>> {
         match openat(&self.fd, name, FILE_FLAGS | OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
-            Ok(fd) if FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::Fifo => Ok(Some(fd)),
-            Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a pipe")),
+            Ok(fd) => {
+                let stat = fstat(&fd)?;
+                if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a pipe"));
+                }
+                trusted(&stat)?;
+                Ok(Some(fd))
+            }
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NXIO) => Err(io::ErrorKind::BrokenPipe.into()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(no_file(error)),
         }
     }
 
@@ -515,6 +530,23 @@ impl AsFd for Folder {
     }
 }
 
+/// An odd umask must not make a folder that its owner cannot use. The name may have become another's since the folder was
+/// made: only a folder of ours gets another mode, and no link is followed.
+fn usable_folder(at: BorrowedFd<'_>, name: &Path) {
+    // The folder itself may not be opened without its owner's rights, but a handle of its place may be had.
+    #[cfg(target_os = "linux")]
+    {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(fd) = openat(at, name, flags, Mode::empty()) else { return };
+        let is_ours = fstat(&fd).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
+        if is_ours {
+            let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), FOLDER_MODE);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = chmodat(at, name, FOLDER_MODE, AtFlags::SYMLINK_NOFOLLOW);
+}
+
 /// An odd umask must not make a file that its owner cannot use.
 fn usable(fd: OwnedFd, mode: RawMode) -> File {
     if !Mode::from_raw_mode(mode).contains(FILE_MODE) {
@@ -528,70 +560,4 @@ fn system(doing: &'static str, path: &Path, error: Errno) -> FolderError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    fn home() -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("deep/root");
-        (dir, path)
-    }
-
-    #[test]
-    fn a_new_folder_is_private() {
-        let (_dir, path) = home();
-        assert!(Folder::open(&path).unwrap().is_none());
-        Folder::open_or_create(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_folder_that_others_can_use_is_refused_with_the_mend() {
-        let (_dir, path) = home();
-        Folder::open_or_create(&path).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(Folder::open(&path).unwrap_err().to_string().contains("chmod 700"));
-    }
-
-    #[test]
-    fn a_named_pipe_takes_the_place_of_another_and_is_refused_to_writers_once_nobody_reads_it() {
-        let (_dir, path) = home();
-        let folder = Folder::open_or_create(&path).unwrap();
-        assert!(folder.open_pipe("p").unwrap().is_none());
-        let (old, _old_writer) = folder.make_pipe("p").unwrap();
-        let (mut reader, writer) = folder.make_pipe("p").unwrap();
-        drop(old);
-        rustix::io::write(folder.open_pipe("p").unwrap().unwrap(), b"text").unwrap();
-        drop(writer);
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "text");
-        drop(reader);
-        assert_eq!(folder.open_pipe("p").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        std::fs::write(path.join("f"), "").unwrap();
-        assert!(folder.open_pipe("f").is_err(), "a file is no pipe");
-    }
-
-    #[test]
-    fn a_link_in_the_folders_place_is_refused() {
-        let (dir, path) = home();
-        Folder::open_or_create(&path).unwrap();
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(matches!(Folder::open(&link), Err(FolderError::Link(_))));
-    }
-
-    #[test]
-    fn replacing_removes_what_a_crash_left_and_follows_no_link() {
-        let (_dir, path) = home();
-        let folder = Folder::open_or_create(&path).unwrap();
-        std::fs::write(path.join("a.tmp"), "half").unwrap();
-        folder.replace("a", "a.tmp", b"whole", true).unwrap();
-        assert_eq!(folder.read("a", 100).unwrap().unwrap(), b"whole");
-        assert_eq!(folder.names().unwrap(), ["a"]);
-        std::os::unix::fs::symlink("a", path.join("b")).unwrap();
-        assert!(folder.read("b", 100).is_err());
-        assert!(folder.read("a", 3).unwrap_err().to_string().contains("5 bytes"));
-    }
-}
+mod tests;

@@ -25,5 +25,6 @@ pub mod site;
 pub mod terminal;
 pub mod time_namespace;
 pub mod timer;
+pub mod trust;
 pub mod user;
 pub mod volume;

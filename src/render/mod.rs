@@ -50,6 +50,12 @@ impl Voice {
         print_object(command, object, Some(warnings))
     }
 
+    /// Prints a result as [`Voice::result`] does with `--json`, of an object that is text already: that of many jobs takes
+    /// much more memory than its text.
+    pub fn object(self, command: &str, object: &str, warnings: &[String]) -> io::Result<()> {
+        print_fields(command, object, Some(warnings))
+    }
+
     /// Says something on standard error. That it cannot be said changes nothing.
     pub fn say(self, text: &str) {
         if !self.quiet {
@@ -65,7 +71,7 @@ impl Voice {
     /// Says what the user should be told.
     pub fn warn(self, warnings: &[String]) {
         for warning in warnings {
-            self.say(&format!("bgctl: warning: {}", safe::lines(warning)));
+            self.say(&format!("bgctl: warning: {}", safe::message(warning)));
         }
     }
 
@@ -73,7 +79,7 @@ impl Voice {
     pub fn events(self, events: &[crate::model::event::Event]) {
         if self.verbose {
             for event in events {
-                tell(&format!("event: {}\n", serde_json::to_string(event).unwrap_or_default()));
+                tell(&format!("event: {}\n", safe::json(serde_json::to_string(event).unwrap_or_default())));
             }
         }
     }
@@ -81,7 +87,7 @@ impl Voice {
     /// Shows what happened and changed nothing to those who want to see events.
     fn note(self, note: &crate::model::stream::Note) {
         if self.verbose {
-            tell(&format!("event: {}\n", serde_json::to_string(note).unwrap_or_default()));
+            tell(&format!("event: {}\n", safe::json(serde_json::to_string(note).unwrap_or_default())));
         }
     }
 
@@ -91,7 +97,7 @@ impl Voice {
         if let Some(reason) = &fault.reason {
             self.note(&reason.note());
         }
-        tell(&format!("bgctl: {}\n", safe::lines(&fault.message)));
+        tell(&format!("bgctl: {}\n", safe::message(&fault.message)));
         tell(&human::candidates(&fault.candidates, SystemClock.now()));
         for line in fault.hint.iter().flat_map(|hint| hint.lines()) {
             tell(&format!("  {}\n", safe::line(line)));
@@ -124,14 +130,17 @@ fn print_fault(command: &str, fault: &Fault, exit_code: i32) {
 
 /// Puts version, command and warnings around an object's own fields, as text: a list of a thousand jobs is not copied.
 fn print_object(command: &str, object: &Value, warnings: Option<&[String]>) -> io::Result<()> {
-    let fields = object.to_string();
-    let fields = fields.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    print_fields(command, &object.to_string(), warnings)
+}
+
+fn print_fields(command: &str, object: &str, warnings: Option<&[String]>) -> io::Result<()> {
+    let fields = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
     let comma = if fields.is_empty() { "" } else { "," };
     let warnings = warnings.map(|warnings| format!(",\"warnings\":{}", json!(warnings))).unwrap_or_default();
-    print(&format!(
+    print(&safe::json(format!(
         "{{\"version\":{JSON_VERSION},\"command\":{}{comma}{fields}{warnings}}}\n",
         json!(command)
-    ))
+    )))
 }
 
 /// Writes to standard output. A reader that has gone away has what it wanted.

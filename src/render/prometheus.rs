@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::ops::health::Answer;
 use crate::plan::health::Going;
+use crate::render::safe;
 use std::fmt::Write;
 
 /// The word where nobody can tell.
@@ -242,9 +243,10 @@ impl Text {
     }
 }
 
-/// A label's value: backslash, quote and newline have to be escaped. Other control characters would be taken as they are.
+/// A label's value: backslash, quote and newline have to be escaped. Other control characters would be taken as they are, by
+/// a terminal too.
 fn escaped(value: &str) -> String {
-    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n")
+    safe::lines(value).replace('\\', r"\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn flag(is_so: bool) -> f64 {

@@ -6,7 +6,7 @@
 use super::{
     StoreError,
     root::Root,
-    stream::{EVENTS, EVENTS_BEFORE},
+    stream::{EVENTS, EVENTS_BEFORE, EVENTS_READ_BYTES_MAX},
 };
 use crate::model::stream::Line;
 use std::fs::File;
@@ -15,6 +15,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// How much is read at once.
 const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Longest line that is given.
+const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Who reads on.
 #[derive(Debug)]
@@ -60,16 +63,19 @@ impl<'a> Follower<'a> {
             if let Some(before) = before
                 && own != Some(identity(&before)?)
             {
-                self.go_on_with(before);
+                self.go_on_with(before)?;
                 self.read_open(lines)?;
             }
-            self.go_on_with(current);
+            self.go_on_with(current)?;
         }
     }
 
-    fn go_on_with(&mut self, file: File) {
-        self.open = Some((file, 0));
+    fn go_on_with(&mut self, file: File) -> io::Result<()> {
+        // What is before that is too much; its first line is then cut short, and left out.
+        let from = file.metadata()?.len().saturating_sub(EVENTS_READ_BYTES_MAX);
+        self.open = Some((file, from));
         self.begun.clear();
+        Ok(())
     }
 
     /// Reads the open file to its end.
@@ -89,7 +95,9 @@ impl<'a> Follower<'a> {
             *at += count as u64;
             // Only what is new is searched: a line may be long.
             let Some(end) = block[..count].iter().rposition(|byte| *byte == b'\n') else {
-                self.begun.extend_from_slice(&block[..count]);
+                // Of a line that is too long only the beginning is kept, which is no line.
+                let room = LINE_BYTES_MAX.saturating_sub(self.begun.len());
+                self.begun.extend_from_slice(&block[..count.min(room)]);
                 continue;
             };
             self.begun.extend_from_slice(&block[..end]);

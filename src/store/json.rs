@@ -11,7 +11,7 @@ use super::{
 use crate::model::{
     Timestamp,
     event::Event,
-    facts::{Damage, Draft, Facts, Head, Unreadable},
+    facts::{Damage, Draft, Facts, Head, JOBS_MAX, Unreadable},
     hook::HooksSet,
     id::JobId,
     schedule::{ScheduleChange, Task},
@@ -106,6 +106,13 @@ impl<'a> JsonStore<'a> {
             telling.event(event, step, job, job.and_then(|job| facts.tables().health_of(job)));
         }
         facts.set_last_event(telling.last());
+        if facts.heads().nth(JOBS_MAX).is_some() {
+            let error = io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it would have more than {JOBS_MAX} jobs"),
+            );
+            return Err(self.system("write", error));
+        }
         let text = facts.to_text(now);
         if text.len() as u64 > INDEX_BYTES_MAX {
             let error = io::Error::new(io::ErrorKind::FileTooLarge, "it would be larger than 256 MiB");

@@ -2,7 +2,7 @@
 
 use super::{StoreError, stream::EVENTS};
 use crate::model::id::JobId;
-use crate::os::folder::Folder;
+use crate::os::folder::{Folder, FolderError};
 use std::cell::{Cell, OnceCell};
 use std::ffi::OsString;
 use std::fs::File;
@@ -144,7 +144,7 @@ impl Root {
     pub fn existing_runs(&self) -> Result<Option<&Folder>, StoreError> {
         if self.runs.get().is_none() {
             let path = self.path().join(RUNS);
-            let failed = |error| StoreError::System { doing: "open", path, error };
+            let failed = |error| no_folder(path, error);
             let Some(folder) = self.folder.subfolder(RUNS, false).map_err(failed)? else { return Ok(None) };
             let _ = self.runs.set(folder);
         }
@@ -191,8 +191,16 @@ impl Root {
             .folder
             .subfolder(name, true)
             .and_then(|folder| folder.ok_or_else(|| std::io::ErrorKind::NotFound.into()))
-            .map_err(|error| StoreError::System { doing: "open", path, error })?;
+            .map_err(|error| no_folder(path, error))?;
         Ok(cell.get_or_init(|| folder))
+    }
+}
+
+/// Why a folder in the root is not used.
+fn no_folder(path: PathBuf, error: std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => FolderError::Unusable { path, why: error.to_string() }.into(),
+        _ => StoreError::System { doing: "open", path, error },
     }
 }
 

@@ -24,7 +24,7 @@ use crate::model::{
 use rustix::process::{Resource, getrlimit};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 /// The stream.
@@ -38,8 +38,14 @@ pub const REFUSED: &str = "events.refused";
 /// make it larger.
 pub const EVENTS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// So much of the end of a file is read, however long it is: sixteen times what is kept, which a change of very many jobs
+/// may exceed.
+pub const EVENTS_READ_BYTES_MAX: u64 = 16 * EVENTS_BYTES_MAX;
+
 /// How much of the end is read to find the last line; sixteen times as much where that holds no line.
 const TAIL_BYTES: u64 = 4 * 1024;
+/// No more than this is read for it: who goes on without it counts from the index.
+const TAIL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What a writer is about to tell. It is begun before the index is written, which carries the number of the last event.
 pub struct Telling<'a> {
@@ -141,8 +147,7 @@ fn told_of(root: &Root, after: u64, is_wanted: impl Fn(&[u8]) -> bool) -> Result
     let mut told: Vec<Line> = Vec::new();
     for (name, file) in [(EVENTS_BEFORE, before), (EVENTS, current)] {
         let Some(mut file) = file else { continue };
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(|error| failed(root, name, error))?;
+        let text = end_of(&mut file).map_err(|error| failed(root, name, error))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
         let lines = text[..whole].split(|byte| *byte == b'\n');
         for line in lines.filter(|line| is_wanted(line)).filter_map(Line::parse) {
@@ -152,6 +157,14 @@ fn told_of(root: &Root, after: u64, is_wanted: impl Fn(&[u8]) -> bool) -> Result
         }
     }
     Ok(told)
+}
+
+/// The end of a file, as much of it as is read; its first line may be cut short.
+fn end_of(file: &mut File) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(EVENTS_READ_BYTES_MAX)))?;
+    let mut text = Vec::new();
+    file.take(EVENTS_READ_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn open(root: &Root, name: &str) -> Result<Option<File>, StoreError> {
@@ -213,10 +226,10 @@ fn tail_of(file: &File, bytes: u64) -> io::Result<(Option<Tail>, bool)> {
         file.read_exact_at(&mut text, bytes - length)?;
         let is_cut_short = text.last() != Some(&b'\n');
         let tail = Tail::of(&text);
-        if tail.is_some() || length == bytes {
+        if tail.is_some() || length == bytes.min(TAIL_BYTES_MAX) {
             return Ok((tail, is_cut_short));
         }
-        length = (length * 16).min(bytes);
+        length = (length * 16).min(bytes).min(TAIL_BYTES_MAX);
     }
     Ok((None, false))
 }

@@ -3,7 +3,7 @@
 use crate::cli::args::list::ListArgs;
 use crate::ops::{fault::Fault, list};
 use crate::os::clock::{Clock, SystemClock};
-use crate::render::{Voice, column::Column, human, json, print, template::Template};
+use crate::render::{Voice, column::Column, human, json, print, safe, template::Template};
 use std::io::{self, IsTerminal};
 
 /// Width of a terminal that does not tell its own, as many serial lines.
@@ -29,7 +29,7 @@ pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
     let listed = list::list(&request)?;
     voice.warn(&listed.warnings);
     if voice.json {
-        voice.result("list", "", &json::list(&listed), &listed.warnings)?;
+        voice.object("list", &json::list(&listed), &listed.warnings)?;
         return Ok(0);
     }
     let now = SystemClock.now();
@@ -37,7 +37,7 @@ pub fn run(args: &ListArgs, voice: Voice) -> Result<i32, Fault> {
     let text: String = if let Some(template) = &args.format {
         entries.map(|entry| template.line(entry, now)).collect()
     } else if args.json_lines {
-        entries.map(|entry| format!("{}\n", json::entry(entry))).collect()
+        entries.map(|entry| safe::json(format!("{}\n", json::entry(entry)))).collect()
     } else {
         let look = human::Look { columns: args.columns.clone(), width: width(), colours: voice.colours() };
         human::list(&listed, now, &look)

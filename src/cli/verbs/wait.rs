@@ -130,7 +130,7 @@ pub fn waited(
 
 /// An object as a line.
 pub fn line(object: &Value) -> String {
-    format!("{object}\n")
+    safe::json(format!("{object}\n"))
 }
 
 /// What a wait says whose time is over.

@@ -15,6 +15,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// Longest line that is read; the line itself is shorter.
 const BYTES_MAX: u64 = 4_096;
+/// No offset in a file is larger, nor the sum of four (`lseek(2)`): whatever the file says, counting with it ends.
+const OFFSET_MAX: u64 = i64::MAX.cast_unsigned() / 4;
 /// The line's length, so that a shorter one never leaves the end of a longer one behind.
 const LINE_BYTES: usize = 640;
 
@@ -39,6 +41,12 @@ impl Cut {
     /// Whether a cut is being made at this moment.
     pub fn is_being_made(&self) -> bool {
         self.sequence % 2 == 1
+    }
+
+    /// Whether a log can be so. A file that says otherwise was not written by a watcher.
+    fn is_possible(&self) -> bool {
+        self.head_end <= self.tail_begin
+            && [self.sequence, self.tail_begin, self.removed].into_iter().all(|number| number <= OFFSET_MAX)
     }
 
     /// Bytes of the job's output that are no longer there.
@@ -109,6 +117,20 @@ pub struct Written {
     pub plan: Option<Plan>,
 }
 
+impl Written {
+    fn is_possible(&self) -> bool {
+        let is_offset = |number: u64| number <= OFFSET_MAX;
+        let is_plan = |plan: &Plan| {
+            let step = match &plan.step {
+                Step::Collapse { from, length, .. } => is_offset(*from) && is_offset(*length),
+                Step::Punch | Step::Compact { .. } => true,
+            };
+            step && plan.after.is_possible() && is_offset(plan.hole_bytes)
+        };
+        self.cut.is_possible() && is_offset(self.hole_bytes) && self.plan.as_ref().is_none_or(is_plan)
+    }
+}
+
 /// What was left out of a job's log; `None` where it is whole.
 pub fn read(runs: &Folder, id: &JobId) -> io::Result<Option<Cut>> {
     Ok(read_whole(runs, id)?.map(|written| written.cut))
@@ -135,11 +157,11 @@ pub fn as_it_stands(runs: &Folder, id: &JobId) -> io::Result<Option<Cut>> {
     Ok(Some(Cut { sequence: written.cut.sequence, ..stands }))
 }
 
-/// What the file says; `None` where there is none.
+/// What the file says; `None` where there is none, or one that says what cannot be.
 pub fn read_whole(runs: &Folder, id: &JobId) -> io::Result<Option<Written>> {
     let Some(bytes) = runs.read(&cut_name(id), BYTES_MAX)? else { return Ok(None) };
     // Empty for the moment in which the watcher makes it: nothing was left out yet.
-    Ok(serde_json::from_slice(&bytes).ok())
+    Ok(serde_json::from_slice(&bytes).ok().filter(Written::is_possible))
 }
 
 /// The watcher's hold on that file.
@@ -188,10 +210,25 @@ mod tests {
         assert_eq!(read(&runs, &id).unwrap(), None);
         let file = CutFile::open(&runs, &id).unwrap();
         assert_eq!(read(&runs, &id).unwrap(), None);
-        let long = Cut { sequence: u64::MAX, head_end: u64::MAX, tail_begin: u64::MAX, removed: u64::MAX };
+        let long =
+            Cut { sequence: OFFSET_MAX, head_end: OFFSET_MAX, tail_begin: OFFSET_MAX, removed: OFFSET_MAX };
         for cut in [long, Cut::default()] {
             file.write(&cut).unwrap();
             assert_eq!(read(&runs, &id).unwrap(), Some(cut));
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_file_has_are_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Folder::open_or_create(&dir.path().join("runs")).unwrap();
+        let id = JobId::parse("bg_20260213_aaaaaa").unwrap();
+        let file = CutFile::open(&runs, &id).unwrap();
+        let cut = |head_end, tail_begin, removed| Cut { sequence: 2, head_end, tail_begin, removed };
+        for odd in [cut(5, 4, 0), cut(0, u64::MAX, 1), cut(0, 1, u64::MAX), cut(u64::MAX, u64::MAX, u64::MAX)]
+        {
+            file.write(&odd).unwrap();
+            assert_eq!(read(&runs, &id).unwrap(), None, "{odd:?}");
         }
     }
 }

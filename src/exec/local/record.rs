@@ -15,11 +15,19 @@ use crate::store::root::record_name;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
 /// Longest record that is read. A watcher adds a line a minute; ten years of them fit.
 const BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Longest line that is read. The longest is that of an entry, of which the command is the most; the kernel takes fewer bytes
+/// of arguments (`execve(2)`).
+const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// How many attempts are told apart, the latest; far more than a job can have.
+const ATTEMPTS_MAX: usize = 10_000;
 
 /// How the line of an entry begins.
 const ENTRY_BEGINNING: &[u8] = b"{\"line\":\"entry\",";
@@ -213,11 +221,9 @@ impl Record {
 
     /// All attempts, in their order.
     pub fn attempts(&self) -> io::Result<Vec<Attempt>> {
-        let mut text = Vec::new();
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
-        file.take(BYTES_MAX).read_to_end(&mut text)?;
-        Ok(read_lines(&text))
+        read_lines(BufReader::new(file.take(BYTES_MAX)))
     }
 
     /// What it says of one attempt; empty if it says nothing.
@@ -241,28 +247,41 @@ impl Line {
     }
 }
 
-fn read_lines(text: &[u8]) -> Vec<Attempt> {
-    let mut attempts: Vec<Attempt> = Vec::new();
-    let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    for line in whole {
-        if line.starts_with(ENTRY_BEGINNING) {
-            if let Some(attempt) = attempts.last_mut() {
-                attempt.entry_line = Some(String::from_utf8_lossy(line).into_owned());
-            }
-            continue;
+fn read_lines(mut from: impl BufRead) -> io::Result<Vec<Attempt>> {
+    let mut attempts: VecDeque<Attempt> = VecDeque::new();
+    let mut line = Vec::new();
+    while from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line)? > 0 {
+        if line.ends_with(b"\n") {
+            read_line(&line, &mut attempts);
+        } else if from.skip_until(b'\n')? == 0 {
+            // Cut short, or the rest of what is too long.
+            break;
         }
-        let Ok(line) = serde_json::from_slice::<Line>(line) else { continue };
-        if let Line::Watcher { attempt: number, .. } = &line {
-            // An adopter goes on with its attempt; everything else begins one.
-            if attempts.last().is_none_or(|attempt| attempt.number != *number) {
-                attempts.push(Attempt { number: *number, ..Attempt::default() });
-            }
+        line.clear();
+    }
+    Ok(attempts.into())
+}
+
+fn read_line(line: &[u8], attempts: &mut VecDeque<Attempt>) {
+    if line.starts_with(ENTRY_BEGINNING) {
+        if let Some(attempt) = attempts.back_mut() {
+            attempt.entry_line = Some(String::from_utf8_lossy(line).into_owned());
         }
-        if let Some(attempt) = attempts.last_mut() {
-            attempt.add(line);
+        return;
+    }
+    let Ok(line) = serde_json::from_slice::<Line>(line) else { return };
+    if let Line::Watcher { attempt: number, .. } = &line {
+        // An adopter goes on with its attempt; everything else begins one.
+        if attempts.back().is_none_or(|attempt| attempt.number != *number) {
+            if attempts.len() == ATTEMPTS_MAX {
+                attempts.pop_front();
+            }
+            attempts.push_back(Attempt { number: *number, ..Attempt::default() });
         }
     }
-    attempts
+    if let Some(attempt) = attempts.back_mut() {
+        attempt.add(line);
+    }
 }
 
 impl Attempt {
@@ -301,7 +320,7 @@ impl Attempt {
             Line::Resumed { monotonic_ms } => {
                 self.pausing = false;
                 let since = self.paused_since_ms.take().unwrap_or(monotonic_ms);
-                self.paused_ms += monotonic_ms.saturating_sub(since);
+                self.paused_ms = self.paused_ms.saturating_add(monotonic_ms.saturating_sub(since));
             }
             Line::InputClosed => self.input_closed = true,
             Line::Ending { ending } => self.ending = Some(ending),

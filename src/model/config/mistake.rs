@@ -58,8 +58,31 @@ fn more(mistakes: &[Mistake]) -> String {
 
 /// Line and column, from 1, of a place in a text.
 pub fn place_of(text: &str, place: usize) -> (usize, usize) {
-    let before = text.get(..place).unwrap_or(text);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-    (line, column)
+    Places::of(text).of_place(place)
+}
+
+/// Where the lines of a text begin, for whoever asks for many places: a file of many keys must not be read once for each.
+pub struct Places<'a> {
+    text: &'a str,
+    begins: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    /// Those of a text.
+    pub fn of(text: &'a str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self { text, begins: std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect() }
+    }
+
+    /// The line of a place, from 1.
+    pub fn line(&self, place: usize) -> usize {
+        self.begins.partition_point(|begin| *begin <= place)
+    }
+
+    /// Line and column of a place, from 1.
+    pub fn of_place(&self, place: usize) -> (usize, usize) {
+        let line = self.line(place);
+        let before = self.text.get(self.begins[line - 1]..place).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
 }

@@ -27,6 +27,10 @@ use std::ops::Range;
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
 
+/// Most jobs of an index that is read: with its size, what bounds the time and the memory of whoever reads it. The settings
+/// keep no more.
+pub const JOBS_MAX: usize = 1_000_000;
+
 /// Features of an index that an older program must not ignore, and that this one knows, in order: jobs that
 /// wait for a person, for others, groups, jobs that stand still, that read a pipe, that are tried again, schedules, whose environments it
 /// would sweep away, and jobs that need no slot. The index requires one as long as a job that has not ended has it.
@@ -74,6 +78,12 @@ impl Facts {
                 }
             }
         };
+        if outline.jobs.len() > JOBS_MAX {
+            let count = outline.jobs.len();
+            return Err(Unreadable::NotAFile(format!(
+                "has {count} jobs, more than the {JOBS_MAX} that are read"
+            )));
+        }
         let unknown: Vec<String> = outline
             .requires
             .iter()

@@ -219,7 +219,7 @@ fn refusal(path: &Path) -> Option<(String, Option<String>, bool)> {
         FolderError::NotAFolder(_) => {
             (message, Some("move it away, or set BG_HOME to a folder of yours".to_owned()), false)
         }
-        FolderError::System { .. } => (message, None, false),
+        FolderError::Unusable { .. } | FolderError::System { .. } => (message, None, false),
     })
 }
 

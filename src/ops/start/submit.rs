@@ -113,6 +113,8 @@ pub fn submit(
     pass: &Pass<'_, SystemClock>,
     submission: &mut Submission,
 ) -> Result<Submitted, Fault> {
+    // Said now rather than by a watcher that cannot begin: that folder is not ours.
+    home.root.existing_runs()?;
     let mut ids = draw(home.clock.now(), submission.entries.len())?;
     for (entry, id) in submission.entries.iter().zip(&mut ids) {
         if let Some(KeptInput::Own(own)) = &entry.input {

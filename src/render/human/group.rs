@@ -8,6 +8,7 @@ use crate::ops::{
     group::{GroupResult, Standing},
     pause::{GroupPaused, Wanted},
 };
+use crate::render::safe;
 
 /// A line a group.
 pub fn groups(standings: &[Standing], now: Timestamp, screen: Screen) -> String {
@@ -15,7 +16,7 @@ pub fn groups(standings: &[Standing], now: Timestamp, screen: Screen) -> String 
     let row = |one: &Standing| {
         let slots = one.slots.map_or_else(|| "-".to_owned(), |slots| slots.to_string());
         [
-            one.name.clone(),
+            safe::line(&one.name),
             slots,
             from(one).to_owned(),
             one.held.to_string(),
@@ -62,23 +63,24 @@ pub fn group_brief(one: &Standing) -> String {
     };
     let queued = if one.queued > 0 { format!(", {} queued", one.queued) } else { String::new() };
     let paused = if one.paused_at.is_some() { ", paused" } else { "" };
-    format!("{} {held}{queued}{paused}", one.name)
+    format!("{} {held}{queued}{paused}", safe::line(&one.name))
 }
 
 /// What became of a group that was added or removed.
 pub fn group_changed(one: &Standing, result: GroupResult) -> String {
     let slots = count_of(one.slots.unwrap_or(0), "slot", "slots");
+    let name = safe::line(&one.name);
     match result {
-        GroupResult::Added => format!("group {} added with {slots}", one.name),
-        GroupResult::Changed => format!("group {} has {slots} now", one.name),
-        GroupResult::WasSo => format!("group {} had {slots} already", one.name),
-        GroupResult::Removed => format!("group {} removed", one.name),
+        GroupResult::Added => format!("group {name} added with {slots}"),
+        GroupResult::Changed => format!("group {name} has {slots} now"),
+        GroupResult::WasSo => format!("group {name} had {slots} already"),
+        GroupResult::Removed => format!("group {name} removed"),
     }
 }
 
 /// What became of a group that was paused or resumed.
 pub fn group_paused(one: &GroupPaused, wanted: Wanted) -> String {
-    let name = &one.name;
+    let name = safe::line(&one.name);
     match (wanted, one.changed) {
         (Wanted::Paused, true) if one.queued > 0 => {
             let verb = if one.queued == 1 { "waits" } else { "wait" };

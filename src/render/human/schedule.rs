@@ -47,7 +47,7 @@ pub fn schedules(standings: &[Standing], now: Timestamp, screen: Screen) -> Stri
     };
     let milliseconds = |ms: u64| took(ms);
     let all = [
-        Strip { comfortable: 19, least: 8, ..column("NAME", &|one| (one.name.clone(), None)) },
+        Strip { comfortable: 19, least: 8, ..column("NAME", &|one| (safe::line(&one.name), None)) },
         Strip { comfortable: 12, least: 6, ..column("WHEN", &|one| plain(when(one))) },
         column("NEXT", &|one| next(one, now)),
         column("LAST", &|one| last(one, now)),
@@ -169,7 +169,7 @@ fn identity(one: &Standing, now: Timestamp, screen: Screen) -> Vec<Entry> {
     let paint = |text: String| screen.paint(WARNING, &text);
     let not_taken = schedule.is_none() && one.mistake.is_none();
     [
-        entry("schedule", Some(screen.paint(HEADING, &one.name))),
+        entry("schedule", Some(screen.paint(HEADING, &safe::line(&one.name)))),
         entry("mistake", mistake(one).map(paint)),
         entry(
             "mistake",
@@ -184,7 +184,11 @@ fn identity(one: &Standing, now: Timestamp, screen: Screen) -> Vec<Entry> {
         entry(
             "paused",
             schedule.and_then(|schedule| schedule.paused_at).map(|at| {
-                paint(format!("{}; bgctl schedule resume {} lets it go on", moment(at, now), one.name))
+                paint(format!(
+                    "{}; bgctl schedule resume {} lets it go on",
+                    moment(at, now),
+                    safe::line(&one.name)
+                ))
             }),
         ),
         entry("valid until", schedule.and_then(|schedule| schedule.valid_until).map(local)),
@@ -360,7 +364,7 @@ pub fn schedule_foreseen(name: &str, foreseen: &Foreseen, now: Timestamp) -> Str
 
 /// What became of one that was added.
 pub fn schedule_added(one: &Standing, is_new: bool, changed: bool, now: Timestamp) -> String {
-    let name = &one.name;
+    let name = safe::line(&one.name);
     let when = when(one).unwrap_or_default();
     let next = match (one.due_at, one.schedule.as_ref().and_then(|schedule| schedule.paused_at)) {
         (_, Some(_)) => ", paused".to_owned(),
@@ -376,7 +380,7 @@ pub fn schedule_added(one: &Standing, is_new: bool, changed: bool, now: Timestam
 
 /// What became of one that was paused, resumed or removed; `was`: it was so before.
 pub fn schedule_changed(one: &Standing, verb: &str, changed: bool, now: Timestamp) -> String {
-    let name = &one.name;
+    let name = safe::line(&one.name);
     let runs = match one.active.len() {
         0 => String::new(),
         count => format!("; {} on", count_of(count, "run goes", "runs go")),

@@ -130,7 +130,10 @@ fn identity(report: &Report, now: Timestamp, screen: Screen) -> Vec<Entry> {
         |first: &JobId| if *first == job.id { "this is its first job".into() } else { first.to_string() };
     add("batch", job.spec.batch.as_ref().map(first));
     add("array index", job.spec.array_index.map(|number| number.to_string()));
-    add("schedule", job.spec.schedule.as_deref().map(|name| format!("{name}: this is one of its runs")));
+    add(
+        "schedule",
+        job.spec.schedule.as_deref().map(|name| format!("{}: this is one of its runs", safe::line(name))),
+    );
     add("parent", job.spec.parent.as_ref().map(|parent| mention(report, parent)));
     if !report.children.is_empty() {
         group.push(("children", report.children.iter().map(|child| mention(report, child)).collect()));

@@ -1,6 +1,6 @@
 //! Dead letters, as JSON.
 
-use super::{list, status::report};
+use super::{entry, status::report};
 use crate::model::bytes;
 use crate::ops::{
     dead::{ClearResult, Cleared, Shown},
@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 
 /// The dead letters.
 pub fn dead_list(listed: &Listed) -> Value {
-    let mut value = list(listed);
-    value["action"] = "list".into();
-    value
+    let jobs: Vec<Value> = listed.entries.iter().map(entry).collect();
+    json!({ "jobs": jobs, "left_out": listed.left_out, "action": "list" })
 }
 
 /// Everything about dead letters, and the last lines of each one's output.

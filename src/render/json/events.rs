@@ -1,6 +1,7 @@
 //! The stream of changes, as JSON.
 
 use crate::ops::events::{Kept, Told};
+use crate::render::safe;
 use serde_json::{Value, json};
 
 /// What is kept of the stream, and the number from which whoever comes back goes on.
@@ -16,10 +17,10 @@ fn event(told: &Told) -> Value {
     }
 }
 
-/// A line of the stream as it stands there, or a gap.
+/// A line of the stream, which says what it says there, or a gap.
 pub fn event_line(told: &Told) -> String {
-    match told {
+    safe::json(match told {
         Told::Line { text, .. } => text.clone(),
         Told::Gap { .. } => event(told).to_string(),
-    }
+    })
 }

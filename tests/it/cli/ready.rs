@@ -110,7 +110,7 @@ fn a_pattern_that_is_wrong_shows_where_and_starts_nothing() {
     let user = User::new();
     let ran = user.run(["start", "--ready", "a(b", "--", "true"]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
-    assert!(ran.err.contains("    a(b\n     ^\n") && ran.err.contains("unclosed group"), "{}", ran.err);
+    assert!(ran.err.contains("      a(b\n       ^\n") && ran.err.contains("unclosed group"), "{}", ran.err);
     assert!(!user.root().exists());
     let id = user.start(["true"]);
     let ran = user.run(["wait", "--ready", "[z-a]", "--json", &id]);
