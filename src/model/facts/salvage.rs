@@ -14,6 +14,11 @@ use std::ops::Range;
 /// that nests them deeply would be looked at for days. What a crash or a slip leaves is looked at a few times.
 const LOOKS_MAX: usize = 16;
 
+/// The fields at the top that are ours. One that cannot be read is made anew: put back as it stands, it would damage the index
+/// again.
+const OWN_FIELDS: [&str; 9] =
+    ["version", "updated_at", "requires", "last_event", "groups", "schedules", "names", "totals", "jobs"];
+
 /// What was read.
 #[derive(Clone, Debug, Default)]
 pub struct Salvaged {
@@ -234,8 +239,7 @@ impl Reader<'_> {
             if self.text[at] == b'"'
                 && !self.is_taken(at)
                 && let Some((name, raw, _)) = pair_at(self.text, at)
-                && name != "jobs"
-                && name != "version"
+                && !OWN_FIELDS.contains(&name.as_str())
             {
                 others.push((name, raw.to_owned()));
             }
@@ -375,6 +379,22 @@ mod tests {
         assert_eq!(salvaged.tables.names.keys().collect::<Vec<_>>(), ["two"]);
         assert_eq!(salvaged.torn_tables, ["names"]);
         assert_eq!((ids(&salvaged).len(), salvaged.others.len()), (3, 1));
+    }
+
+    #[test]
+    fn a_field_of_ours_that_cannot_be_read_is_not_put_back() {
+        for (field, torn) in [
+            ("\"totals\":{\"processed\":9}", "\"totals\":{\"succeeded\":-9}"),
+            ("\"last_event\":7", "\"last_event\":\"7\""),
+            ("\"last_event\":7", "\"requires\":7"),
+            ("\"last_event\":7", "\"last_event\":7,\n\"last_event\":-7"),
+        ] {
+            let damaged = INDEX.replace(field, torn);
+            assert!(Facts::parse(damaged.clone()).is_err(), "{torn}");
+            let facts = salvage(damaged.as_bytes()).unwrap().into_facts(Vec::new(), 0).unwrap();
+            let text = facts.to_text("2026-02-13T10:00:00Z".parse().unwrap());
+            Facts::parse(text.clone()).unwrap_or_else(|error| panic!("{error}: {text}")).check().unwrap();
+        }
     }
 
     #[test]
