@@ -3,7 +3,7 @@
 use super::Config;
 use super::defined::{Defined, SCHEDULES, SESSIONS};
 use super::kind::{Kind, LABEL_CHARS_MAX, Value};
-use super::mistake::{Mistake, Mistakes, place_of};
+use super::mistake::{Lines, Mistake, Mistakes};
 use super::table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 use crate::model::{
     group,
@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+/// Beyond so many mistakes no more are looked for: it is some other file.
+const MISTAKES_MAX: usize = 1_000;
 
 /// The settings that hold, and the lines of the file that say so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +30,12 @@ pub struct Loaded {
 /// Reads the file's text.
 pub fn read(text: &str) -> Result<Loaded, Mistakes> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { text, loaded: Loaded::default(), mistakes: Vec::new() };
+    let mut reader = Reader { places: Lines::of(text), loaded: Loaded::default(), mistakes: Vec::new() };
     let mut lines = HashSet::new();
     for error in &errors {
         let place = error.span().map_or(0, |span| span.start);
         // What follows from one slip on the same line helps nobody.
-        if lines.insert(place_of(text, place).0) {
+        if lines.insert(reader.places.line_of(place)) {
             reader.mistake(place, None, error.message().to_owned());
         }
     }
@@ -47,7 +50,7 @@ pub fn read(text: &str) -> Result<Loaded, Mistakes> {
 }
 
 struct Reader<'a> {
-    text: &'a str,
+    places: Lines<'a>,
     loaded: Loaded,
     mistakes: Vec<Mistake>,
 }
@@ -118,7 +121,7 @@ impl Reader<'_> {
                 self.mistake(at, Some(&full), expected(&full));
                 continue;
             };
-            let line_of = |place| place_of(self.text, place).0;
+            let line_of = |place| self.places.line_of(place);
             defined.insert(name.to_owned(), Defined::of(fields, line_of(at), line_of));
         }
         defined
@@ -231,10 +234,13 @@ impl Reader<'_> {
     }
 
     fn note(&mut self, key: String, at: &Range<usize>) {
-        self.loaded.lines.insert(key, place_of(self.text, at.start).0);
+        self.loaded.lines.insert(key, self.places.line_of(at.start));
     }
 
     fn unknown(&mut self, at: Range<usize>, key: &str, names: &[&str], known: &str) {
+        if self.mistakes.len() >= MISTAKES_MAX {
+            return;
+        }
         let hint = match nearest_word(key, names.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
             None => format!("there are {known}"),
@@ -243,7 +249,10 @@ impl Reader<'_> {
     }
 
     fn mistake(&mut self, place: usize, key: Option<&str>, problem: String) {
-        let (line, column) = place_of(self.text, place);
+        if self.mistakes.len() >= MISTAKES_MAX {
+            return;
+        }
+        let (line, column) = self.places.place_of(place);
         self.mistakes.push(Mistake { line, column, key: key.map(str::to_owned), problem });
     }
 }
@@ -497,6 +506,12 @@ mod tests {
             let said = said(text);
             assert!(said.len() == 1 && said[0].starts_with(place), "{text:?}: {said:?}");
         }
+    }
+
+    #[test]
+    fn a_file_of_mistakes_is_some_other_file() {
+        let text: String = (0..20_000).map(|number| format!("k{number} = 1\n")).collect();
+        assert_eq!(said(&text).len(), MISTAKES_MAX);
     }
 
     #[test]
