@@ -300,7 +300,7 @@ impl Attempt {
             Line::Resumed { monotonic_ms } => {
                 self.pausing = false;
                 let since = self.paused_since_ms.take().unwrap_or(monotonic_ms);
-                self.paused_ms += monotonic_ms.saturating_sub(since);
+                self.paused_ms = self.paused_ms.saturating_add(monotonic_ms.saturating_sub(since));
             }
             Line::InputClosed => self.input_closed = true,
             Line::Ending { ending } => self.ending = Some(ending),
