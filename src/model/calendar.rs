@@ -7,7 +7,7 @@ use super::{
     Timestamp,
     limit::{SECONDS_MAX, format_seconds},
 };
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, Datelike, TimeDelta};
 use chrono_tz::Tz;
 use croner::{
     Cron,
@@ -15,6 +15,7 @@ use croner::{
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// Shortest interval: below it a run would be due before a shell has started.
 pub const EVERY_SECONDS_MIN: u64 = 1;
@@ -24,6 +25,9 @@ const EXPRESSION_BYTES_MAX: usize = 256;
 
 /// Occurrences that are counted at the most, where many were missed.
 pub const COUNT_MAX: u64 = 1_000;
+
+/// The years that a calendar has.
+const YEARS: RangeInclusive<i32> = 0..=9_999;
 
 /// The fields of an expression, in their order; the first may be left out.
 const FIELDS: [&str; 6] = ["second", "minute", "hour", "day of month", "month", "day of week"];
@@ -108,13 +112,16 @@ impl Calendar {
     }
 
     fn last_until(&self, at: Timestamp) -> Option<Timestamp> {
-        let local: DateTime<Tz> = at.with_timezone(&self.zone);
-        self.cron.find_previous_occurrence(&local, true).ok().map(|last| last.to_utc())
+        self.cron.find_previous_occurrence(&self.local(at)?, true).ok().map(|last| last.to_utc())
     }
 
     fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
-        let local: DateTime<Tz> = at.with_timezone(&self.zone);
-        self.cron.find_next_occurrence(&local, false).ok().map(|next| next.to_utc())
+        self.cron.find_next_occurrence(&self.local(at)?, false).ok().map(|next| next.to_utc())
+    }
+
+    /// The time on the clocks of the zone; none for what a hand-made index may have, and no calendar.
+    fn local(&self, at: Timestamp) -> Option<DateTime<Tz>> {
+        YEARS.contains(&at.year()).then(|| at.with_timezone(&self.zone))
     }
 }
 
@@ -327,5 +334,14 @@ mod tests {
     fn a_day_that_never_comes_has_no_next_time() {
         let never = Rhythm::Cron(Calendar::parse("0 0 30 2 *", "UTC").unwrap());
         assert_eq!(never.next_after(at("2026-02-13T10:00:00Z"), at("2026-02-13T10:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_followed_by_none() {
+        let daily = Rhythm::Cron(Calendar::parse("@daily", "Pacific/Kiritimati").unwrap());
+        for at in [Timestamp::MIN_UTC, Timestamp::MAX_UTC] {
+            assert_eq!(daily.next_after(at, at), None);
+            assert_eq!(daily.passed(at, at), Some((1, at)));
+        }
     }
 }

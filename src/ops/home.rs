@@ -5,7 +5,7 @@ use crate::exec::{Executor, dry_run::DryRun, local::Local};
 use crate::model::{
     Timestamp,
     claim::{ExecutorName, Relation, Site},
-    config::{self, Config, Loaded, Mistake, Mistakes, place_of},
+    config::{self, Config, Lines, Loaded, Mistake, Mistakes},
     job::Job,
 };
 use crate::os::{clock::SystemClock, site};
@@ -201,6 +201,6 @@ pub fn settings(root: &Root) -> Result<Loaded, BadSettings> {
 fn not_utf8(error: &FromUtf8Error) -> Mistakes {
     let good = error.utf8_error().valid_up_to();
     let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
-    let (line, column) = place_of(&before, good);
+    let (line, column) = Lines::of(&before).place_of(good);
     Mistakes::one(Mistake { line, column, key: None, problem: "is not UTF-8".to_owned() })
 }

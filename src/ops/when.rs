@@ -20,9 +20,14 @@ pub const SKIPPED: &str = "the clocks were put forward then: there is no such lo
 /// Reads RFC 3339, a local time (`2026-11-21 14:30`), or a day (`2026-11-21`), which is its first instant.
 pub fn parse_time(text: &str) -> Result<Timestamp, BadTime> {
     let text = text.trim();
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
+    let at = match DateTime::parse_from_rfc3339(text) {
+        Ok(at) => at.to_utc(),
+        Err(_) => parse_local_time(text)?,
+    };
+    if (0..=YEAR_MAX).contains(&at.year()) { Ok(at) } else { Err(BadTime::Form) }
+}
+
+fn parse_local_time(text: &str) -> Result<Timestamp, BadTime> {
     let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
         .into_iter()
         .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
@@ -43,7 +48,7 @@ pub fn parse_printed_time(text: &str) -> Option<Timestamp> {
         .or_else(|| DateTime::parse_from_rfc2822(text).ok().map(|at| at.to_utc()))
         .or_else(|| with_offset(text))
         .or_else(|| with_zone(text))?;
-    (at.year() <= YEAR_MAX).then_some(at)
+    (0..=YEAR_MAX).contains(&at.year()).then_some(at)
 }
 
 /// Later years are no times that anybody meant.
@@ -133,6 +138,14 @@ pub fn parse_coming_time(text: &str, now: Timestamp) -> Result<Timestamp, String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_year_that_nobody_means_is_no_time() {
+        for text in ["+262142-12-31 23:59", "-262143-01-01", "-0001-01-01 00:00", "+10000-01-01"] {
+            assert_eq!(parse_time(text), Err(BadTime::Form), "{text}");
+        }
+        assert_eq!(parse_time("9999-12-31T23:59:59-01:00"), Err(BadTime::Form));
+    }
 
     #[test]
     fn a_time_of_day_is_the_next_one() {

@@ -27,6 +27,7 @@ mod shells;
 mod adoption;
 mod crash;
 mod crowds;
+mod dependencies;
 mod fuzz;
 mod machine;
 mod security;

@@ -51,7 +51,7 @@ impl Cut {
 
     /// Bytes of the job's output that are no longer there.
     pub fn left_out(&self) -> u64 {
-        (self.tail_begin + self.removed).saturating_sub(self.head_end)
+        self.tail_begin.saturating_add(self.removed).saturating_sub(self.head_end)
     }
 
     /// Where a byte of what was written is in the file. `None`: it was left out.
@@ -59,12 +59,16 @@ impl Cut {
         if written < self.head_end {
             return Some(written);
         }
-        (written >= self.tail_begin + self.removed).then(|| written - self.removed)
+        (written >= self.tail_begin.saturating_add(self.removed)).then(|| written - self.removed)
     }
 
     /// Which byte of what was written is at a place of the file; for the line and the hole, the first after them.
     pub fn written(&self, place: u64) -> u64 {
-        if place < self.head_end { place } else { place.max(self.tail_begin) + self.removed }
+        if place < self.head_end {
+            return place;
+        }
+        // Nobody but a spoilt file says so much.
+        place.max(self.tail_begin).saturating_add(self.removed)
     }
 }
 
@@ -200,6 +204,8 @@ mod tests {
         assert_eq!([cut.place(1_150), cut.place(1_200)], [Some(150), Some(200)]);
         assert_eq!([cut.written(99), cut.written(100), cut.written(150)], [99, 1_150, 1_150]);
         assert_eq!(cut.written(200), 1_200);
+        let spoilt = Cut { sequence: 2, head_end: 0, tail_begin: 2, removed: u64::MAX };
+        assert_eq!((spoilt.left_out(), spoilt.place(1), spoilt.written(1)), (u64::MAX, None, u64::MAX));
     }
 
     #[test]

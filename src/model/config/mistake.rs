@@ -56,33 +56,34 @@ fn more(mistakes: &[Mistake]) -> String {
     }
 }
 
-/// Line and column, from 1, of a place in a text.
-pub fn place_of(text: &str, place: usize) -> (usize, usize) {
-    Places::of(text).of_place(place)
-}
-
-/// Where the lines of a text begin, for whoever asks for many places: a file of many keys must not be read once for each.
-pub struct Places<'a> {
+/// Where the lines of a text begin: in a long one, many places are told.
+#[derive(Clone, Debug)]
+pub struct Lines<'a> {
     text: &'a str,
     begins: Vec<usize>,
 }
 
-impl<'a> Places<'a> {
-    /// Those of a text.
+impl<'a> Lines<'a> {
+    /// Those of this text.
     pub fn of(text: &'a str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Self { text, begins: std::iter::once(0).chain(ends.map(|(end, _)| end + 1)).collect() }
+        let behind_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self { text, begins: std::iter::once(0).chain(behind_ends).collect() }
     }
 
     /// The line of a place, from 1.
-    pub fn line(&self, place: usize) -> usize {
-        self.begins.partition_point(|begin| *begin <= place)
+    pub fn line_of(&self, place: usize) -> usize {
+        self.begins.partition_point(|begin| *begin <= self.sound(place))
     }
 
     /// Line and column of a place, from 1.
-    pub fn of_place(&self, place: usize) -> (usize, usize) {
-        let line = self.line(place);
-        let before = self.text.get(self.begins[line - 1]..place).unwrap_or_default();
-        (line, before.chars().count() + 1)
+    pub fn place_of(&self, place: usize) -> (usize, usize) {
+        let place = self.sound(place);
+        let line = self.line_of(place);
+        (line, self.text[self.begins[line - 1]..place].chars().count() + 1)
+    }
+
+    /// A place where a character begins; the end for what is none.
+    fn sound(&self, place: usize) -> usize {
+        if self.text.is_char_boundary(place) { place } else { self.text.len() }
     }
 }

@@ -11,7 +11,7 @@ mod table;
 
 pub use defined::{Defined, SCHEDULES, SESSIONS};
 pub use kind::{Kind, Value};
-pub use mistake::{Mistake, Mistakes, place_of};
+pub use mistake::{Lines, Mistake, Mistakes};
 pub use read::{Loaded, read};
 pub use table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 

@@ -3,7 +3,7 @@
 use super::Config;
 use super::defined::{Defined, SCHEDULES, SESSIONS};
 use super::kind::{Kind, LABEL_CHARS_MAX, Value};
-use super::mistake::{Mistake, Mistakes, Places};
+use super::mistake::{Lines, Mistake, Mistakes};
 use super::table::{GROUPS, SECTIONS, SLOTS, Section, Setting, section, setting};
 use crate::model::{
     group,
@@ -15,8 +15,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// How many mistakes are named: a file that has more of them is no settings file, and looking for what each could mean takes
-/// its time.
+/// Beyond so many mistakes no more are looked for: it is some other file.
 const MISTAKES_MAX: usize = 1_000;
 
 /// The settings that hold, and the lines of the file that say so.
@@ -31,13 +30,12 @@ pub struct Loaded {
 /// Reads the file's text.
 pub fn read(text: &str) -> Result<Loaded, Mistakes> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let places = Places::of(text);
-    let mut reader = Reader { places: &places, loaded: Loaded::default(), mistakes: Vec::new() };
+    let mut reader = Reader { places: Lines::of(text), loaded: Loaded::default(), mistakes: Vec::new() };
     let mut lines = HashSet::new();
     for error in &errors {
         let place = error.span().map_or(0, |span| span.start);
         // What follows from one slip on the same line helps nobody.
-        if lines.insert(places.line(place)) {
+        if lines.insert(reader.places.line_of(place)) {
             reader.mistake(place, None, error.message().to_owned());
         }
     }
@@ -52,7 +50,7 @@ pub fn read(text: &str) -> Result<Loaded, Mistakes> {
 }
 
 struct Reader<'a> {
-    places: &'a Places<'a>,
+    places: Lines<'a>,
     loaded: Loaded,
     mistakes: Vec<Mistake>,
 }
@@ -123,7 +121,7 @@ impl Reader<'_> {
                 self.mistake(at, Some(&full), expected(&full));
                 continue;
             };
-            let line_of = |place| self.places.line(place);
+            let line_of = |place| self.places.line_of(place);
             defined.insert(name.to_owned(), Defined::of(fields, line_of(at), line_of));
         }
         defined
@@ -236,7 +234,7 @@ impl Reader<'_> {
     }
 
     fn note(&mut self, key: String, at: &Range<usize>) {
-        self.loaded.lines.insert(key, self.places.line(at.start));
+        self.loaded.lines.insert(key, self.places.line_of(at.start));
     }
 
     fn unknown(&mut self, at: Range<usize>, key: &str, names: &[&str], known: &str) {
@@ -254,7 +252,7 @@ impl Reader<'_> {
         if self.mistakes.len() >= MISTAKES_MAX {
             return;
         }
-        let (line, column) = self.places.of_place(place);
+        let (line, column) = self.places.place_of(place);
         self.mistakes.push(Mistake { line, column, key: key.map(str::to_owned), problem });
     }
 }
@@ -508,6 +506,12 @@ mod tests {
             let said = said(text);
             assert!(said.len() == 1 && said[0].starts_with(place), "{text:?}: {said:?}");
         }
+    }
+
+    #[test]
+    fn a_file_of_mistakes_is_some_other_file() {
+        let text: String = (0..20_000).map(|number| format!("k{number} = 1\n")).collect();
+        assert_eq!(said(&text).len(), MISTAKES_MAX);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
     state::Status, tables::Tables,
 };
 use head::HeadWire;
-use outline::{OutlineSeed, damage_at, position};
+use outline::{OutlineSeed, damage_at, damage_in_table, position};
 use serde::{Serialize, de::DeserializeSeed};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -65,14 +65,16 @@ pub struct Facts {
 impl Facts {
     /// Reads an index.
     pub fn parse(text: String) -> Result<Self, Unreadable> {
-        let mut newer = None;
+        let (mut newer, mut torn) = (None, None);
         let outline = {
             let mut deserializer = serde_json::Deserializer::from_str(&text);
-            let outline = OutlineSeed { newer: &mut newer }.deserialize(&mut deserializer);
-            match (outline, newer) {
-                (_, Some(version)) => return Err(Unreadable::Newer(version)),
-                (Err(error), None) => return Err(damage_at(&text, 0, &error).into()),
-                (Ok(outline), None) => {
+            let seed = OutlineSeed { newer: &mut newer, torn: &mut torn };
+            let outline = seed.deserialize(&mut deserializer);
+            match (outline, newer, torn) {
+                (_, Some(version), _) => return Err(Unreadable::Newer(version)),
+                (Err(_), None, Some(torn)) => return Err(damage_in_table(&text, &torn).into()),
+                (Err(error), None, None) => return Err(damage_at(&text, 0, &error).into()),
+                (Ok(outline), None, _) => {
                     deserializer.end().map_err(|error| damage_at(&text, 0, &error))?;
                     outline.into_ranges(&text)
                 }
@@ -410,6 +412,9 @@ mod tests {
         let broken = INDEX.replace("\"status\":\"queued\"", "\"status\":7");
         let Err(Unreadable::Damaged(damage)) = Facts::parse(broken) else { panic!() };
         assert_eq!(damage.line, 4, "{damage}");
+        let table = INDEX.replace(",\n\"jobs\"", ",\n\"names\":{\n\"one\":{\"runs\":-3}\n},\n\"jobs\"");
+        let Err(Unreadable::Damaged(damage)) = Facts::parse(table) else { panic!() };
+        assert_eq!((damage.line, damage.column), (3, 16), "{damage}");
         let cut = INDEX[..INDEX.len() - 20].to_owned();
         assert!(matches!(Facts::parse(cut), Err(Unreadable::Damaged(Damage { line: 4, .. }))));
     }

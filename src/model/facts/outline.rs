@@ -43,6 +43,9 @@ pub(super) struct Outline<'a> {
     jobs: Vec<&'a RawValue>,
 }
 
+/// A table that cannot be read: its text, and what is wrong in it.
+pub(super) type TornTable<'a> = (&'a RawValue, serde_json::Error);
+
 /// Where the parts of an index stand in its text.
 pub(super) struct Ranges {
     pub(super) requires: Vec<String>,
@@ -69,19 +72,20 @@ impl Outline<'_> {
     }
 }
 
-/// Reads the outline of an index, and tells a newer version apart from damage.
-pub(super) struct OutlineSeed<'s> {
+/// Reads the outline of an index, and tells a newer version and a torn table apart from other damage.
+pub(super) struct OutlineSeed<'s, 'de> {
     pub(super) newer: &'s mut Option<u64>,
+    pub(super) torn: &'s mut Option<TornTable<'de>>,
 }
 
-impl<'de> DeserializeSeed<'de> for OutlineSeed<'_> {
+impl<'de> DeserializeSeed<'de> for OutlineSeed<'_, 'de> {
     type Value = Outline<'de>;
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Outline<'de>, D::Error> {
         from.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for OutlineSeed<'_> {
+impl<'de> Visitor<'de> for OutlineSeed<'_, 'de> {
     type Value = Outline<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,10 +123,10 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
                     outline.requires = serde_json::from_str(raw.get())
                         .map_err(|_| A::Error::custom("requires: expected a list of strings"))?;
                 }
-                "groups" => outline.tables.groups = table(&name, map.next_value()?)?,
-                "schedules" => outline.tables.schedules = table(&name, map.next_value()?)?,
-                "names" => outline.tables.names = table(&name, map.next_value()?)?,
-                "totals" => outline.tables.totals = table(&name, map.next_value()?)?,
+                "groups" => outline.tables.groups = table(&name, map.next_value()?, self.torn)?,
+                "schedules" => outline.tables.schedules = table(&name, map.next_value()?, self.torn)?,
+                "names" => outline.tables.names = table(&name, map.next_value()?, self.torn)?,
+                "totals" => outline.tables.totals = table(&name, map.next_value()?, self.torn)?,
                 _ => outline.others.push((name, map.next_value()?)),
             }
         }
@@ -135,8 +139,22 @@ impl<'de> Visitor<'de> for OutlineSeed<'_> {
 }
 
 /// Reads one of the tables beside the jobs.
-fn table<T: serde::de::DeserializeOwned, E: serde::de::Error>(name: &str, raw: &RawValue) -> Result<T, E> {
-    serde_json::from_str(raw.get()).map_err(|error| E::custom(format!("{name}: {error}")))
+fn table<'de, T: serde::de::DeserializeOwned, E: serde::de::Error>(
+    name: &str,
+    raw: &'de RawValue,
+    torn: &mut Option<TornTable<'de>>,
+) -> Result<T, E> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        // The place in it counts from its own beginning.
+        *torn = Some((raw, error));
+        E::custom(format!("{name} cannot be read"))
+    })
+}
+
+/// The place of what is wrong in a table of this text.
+pub(super) fn damage_in_table(text: &str, (raw, error): &TornTable<'_>) -> Damage {
+    let offset = raw.get().as_ptr() as usize - text.as_ptr() as usize;
+    damage_at(text, offset, error)
 }
 
 /// The place of an error that was found in the part of the text that begins at `offset`.

@@ -7,8 +7,17 @@ use super::{Facts, Head, KNOWN_FEATURES, Unreadable, head::HeadWire};
 use crate::model::{group::Group, health::Totals, id::JobId, job::Job, tables::Tables};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+/// So many times the length of the text is looked at in search of entries: each bracket may be the beginning of one, and a text
+/// that nests them deeply would be looked at for days. What a crash or a slip leaves is looked at a few times.
+const LOOKS_MAX: usize = 16;
+
+/// The fields at the top that are ours. One that cannot be read is made anew: put back as it stands, it would damage the index
+/// again.
+const OWN_FIELDS: [&str; 9] =
+    ["version", "updated_at", "requires", "last_event", "groups", "schedules", "names", "totals", "jobs"];
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +39,7 @@ pub struct Salvaged {
 
 /// Reads what can be read. An error where it says that this program must not change it.
 pub fn salvage(text: &[u8]) -> Result<Salvaged, Unreadable> {
-    let mut reader = Reader { text, taken: Vec::new() };
+    let mut reader = Reader { text, entries: Vec::new(), taken: Vec::new() };
     let mut salvaged = Salvaged { entries: reader.entries(), ..Salvaged::default() };
     match reader.field::<u64>("version") {
         Field::Read(version) if version > super::VERSION => return Err(Unreadable::Newer(version)),
@@ -54,8 +63,8 @@ pub fn salvage(text: &[u8]) -> Result<Salvaged, Unreadable> {
     };
     reader.skip("updated_at");
     salvaged.others = reader.others();
-    let is_there = |id: &JobId| salvaged.entries.iter().any(|(job, _)| job.id == *id);
-    salvaged.torn = reader.named().into_iter().filter(|id| !is_there(id)).collect();
+    let there: BTreeSet<&JobId> = salvaged.entries.iter().map(|(job, _)| &job.id).collect();
+    salvaged.torn = reader.named().into_iter().filter(|id| !there.contains(id)).collect();
     Ok(salvaged)
 }
 
@@ -100,7 +109,9 @@ impl<T: Default> Field<T> {
 
 struct Reader<'a> {
     text: &'a [u8],
-    /// What has been read, or belongs to something that was looked at.
+    /// Where entries were read, in their order.
+    entries: Vec<Range<usize>>,
+    /// What else has been read, or belongs to something that was looked at.
     taken: Vec<Range<usize>>,
 }
 
@@ -110,15 +121,26 @@ impl Reader<'_> {
         let mut found: Vec<(Job, String)> = Vec::new();
         let mut places: BTreeMap<JobId, usize> = BTreeMap::new();
         let mut at = 0;
+        let mut looks = self.text.len().saturating_mul(LOOKS_MAX);
         while let Some(begin) = self.text[at..].iter().position(|byte| *byte == b'{').map(|place| at + place)
         {
             at = begin + 1;
             let name = self.text[at..].iter().find(|byte| !byte.is_ascii_whitespace());
-            let Some((raw, end)) = value_at(self.text, begin).filter(|_| name == Some(&b'"')) else {
+            if name != Some(&b'"') {
+                continue;
+            }
+            let (raw, end) = match look_at(self.text, begin) {
+                Ok((raw, end)) => (job(raw).map(|job| (job, raw)), end),
+                Err(end) => (None, end),
+            };
+            let Some((job, raw)) = raw else {
+                looks = looks.saturating_sub(end - begin);
+                if looks == 0 {
+                    break;
+                }
                 continue;
             };
-            let Some(job) = job(raw) else { continue };
-            self.taken.push(begin..end);
+            self.entries.push(begin..end);
             at = end;
             match places.get(&job.id) {
                 None => {
@@ -136,7 +158,9 @@ impl Reader<'_> {
     }
 
     fn is_taken(&self, place: usize) -> bool {
-        self.taken.iter().any(|range| range.contains(&place))
+        let before = self.entries.partition_point(|range| range.start <= place);
+        let entry = before.checked_sub(1).and_then(|last| self.entries.get(last));
+        entry.into_iter().chain(&self.taken).any(|range| range.contains(&place))
     }
 
     /// The places behind `"NAME":`, outside of what has been read.
@@ -215,8 +239,7 @@ impl Reader<'_> {
             if self.text[at] == b'"'
                 && !self.is_taken(at)
                 && let Some((name, raw, _)) = pair_at(self.text, at)
-                && name != "jobs"
-                && name != "version"
+                && !OWN_FIELDS.contains(&name.as_str())
             {
                 others.push((name, raw.to_owned()));
             }
@@ -229,11 +252,12 @@ impl Reader<'_> {
     fn named(&self) -> Vec<JobId> {
         const BEGINNING: &[u8] = b"{\"id\":\"";
         let mut ids = Vec::new();
+        let mut known = BTreeSet::new();
         let mut at = 0;
         while at < self.text.len() {
             if let Some(rest) = self.text[at..].strip_prefix(BEGINNING)
                 && let Ok(id) = JobId::parse(&String::from_utf8_lossy(&rest[..id_length(rest)]))
-                && !ids.contains(&id)
+                && known.insert(id.clone())
             {
                 ids.push(id);
             }
@@ -258,9 +282,21 @@ fn job(raw: &str) -> Option<Job> {
 
 /// The value that begins there, and where it ends.
 fn value_at(text: &[u8], at: usize) -> Option<(&str, usize)> {
-    let mut values = serde_json::Deserializer::from_slice(text.get(at..)?).into_iter::<&RawValue>();
-    let value = values.next()?.ok()?;
-    Some((value.get(), at + values.byte_offset()))
+    look_at(text, at).ok()
+}
+
+/// The same, or where it turns out that there is none.
+fn look_at(text: &[u8], at: usize) -> Result<(&str, usize), usize> {
+    let rest = text.get(at..).ok_or(at)?;
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<&RawValue>();
+    match values.next() {
+        Some(Ok(value)) => Ok((value.get(), at + values.byte_offset())),
+        Some(Err(error)) => {
+            let lines = rest.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+            Err((at + lines.map(<[u8]>::len).sum::<usize>() + error.column()).min(text.len()))
+        }
+        None => Err(text.len()),
+    }
 }
 
 /// The name and the value that begin there, and where they end.
@@ -346,6 +382,22 @@ mod tests {
     }
 
     #[test]
+    fn a_field_of_ours_that_cannot_be_read_is_not_put_back() {
+        for (field, torn) in [
+            ("\"totals\":{\"processed\":9}", "\"totals\":{\"succeeded\":-9}"),
+            ("\"last_event\":7", "\"last_event\":\"7\""),
+            ("\"last_event\":7", "\"requires\":7"),
+            ("\"last_event\":7", "\"last_event\":7,\n\"last_event\":-7"),
+        ] {
+            let damaged = INDEX.replace(field, torn);
+            assert!(Facts::parse(damaged.clone()).is_err(), "{torn}");
+            let facts = salvage(damaged.as_bytes()).unwrap().into_facts(Vec::new(), 0).unwrap();
+            let text = facts.to_text("2026-02-13T10:00:00Z".parse().unwrap());
+            Facts::parse(text.clone()).unwrap_or_else(|error| panic!("{error}: {text}")).check().unwrap();
+        }
+    }
+
+    #[test]
     fn a_newer_or_foreign_index_is_not_ours_to_rebuild() {
         let newer = INDEX.replace("\"version\":1", "\"version\":2");
         assert_eq!(salvage(newer.as_bytes()).unwrap_err(), Unreadable::Newer(2));
@@ -368,7 +420,9 @@ mod tests {
     fn whatever_the_bytes_nothing_is_made_up() {
         assert!(salvage(b"").unwrap().entries.is_empty());
         assert!(salvage(&[0; 4_096]).unwrap().entries.is_empty());
-        assert!(salvage("{\"a\":".repeat(2_000).as_bytes()).unwrap().entries.is_empty());
+        let deep = "{\"a\":".repeat(200_000);
+        assert!(salvage(deep.as_bytes()).unwrap().entries.is_empty());
+        assert!(salvage((deep + "1" + &"}".repeat(200_000)).as_bytes()).unwrap().entries.is_empty());
         let ends: Vec<usize> = [",\n{\"id\":\"bg_20260213_b", ",\n{\"id\":\"bg_20260213_c", "\n]}"]
             .iter()
             .map(|behind| INDEX.find(behind).unwrap())

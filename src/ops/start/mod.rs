@@ -1,7 +1,7 @@
 //! Submission: from a command line to an id that is on disk, and to a watcher where a slot is free.
 
 pub mod array;
-mod batch;
+pub mod batch;
 pub(super) mod command;
 pub(super) mod environment;
 pub mod fields;
@@ -10,7 +10,7 @@ pub mod given;
 pub(super) mod input;
 pub mod many;
 pub mod submit;
-mod variables;
+pub mod variables;
 
 pub use foresee::{Foreseen, foresee};
 pub use given::Request;
