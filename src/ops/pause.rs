@@ -241,8 +241,9 @@ fn wait_until_settled(
 
 /// Whether a running job's watcher has written down that its processes stand still, or go on.
 fn settled(home: &Home, job: &Job, wanted: Wanted) -> Result<bool, Fault> {
-    let Some(runs) = home.root.existing_runs()? else { return Ok(false) };
-    let Some(record) = Record::open(runs, &job.id)? else { return Ok(false) };
+    // What has not begun was never stopped.
+    let Some(runs) = home.root.existing_runs()? else { return Ok(wanted == Wanted::Resumed) };
+    let Some(record) = Record::open(runs, &job.id)? else { return Ok(wanted == Wanted::Resumed) };
     let attempt = record.attempt(job.execution())?;
     Ok(match wanted {
         Wanted::Paused => attempt.paused_since_ms.is_some(),

@@ -1,6 +1,6 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
-use super::trust::{no_file, no_folder, regular, trusted};
+use super::trust::{no_file, no_folder, own_user, regular, trusted};
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat, statat,
     unlinkat,
@@ -126,13 +126,13 @@ impl Folder {
     /// A folder that cannot even be opened, because it belongs to somebody else and is closed to others.
     fn foreign(path: &Path) -> Option<FolderError> {
         let owner = rustix::fs::lstat(path).ok()?.st_uid;
-        let you = rustix::process::geteuid().as_raw();
+        let you = own_user();
         (owner != you).then(|| FolderError::Foreign { path: path.to_owned(), owner, you })
     }
 
     fn checked(self) -> Result<Self, FolderError> {
         let stat = fstat(&self.fd).map_err(|error| system("look at", &self.path, error))?;
-        let you = rustix::process::geteuid().as_raw();
+        let you = own_user();
         if stat.st_uid != you {
             return Err(FolderError::Foreign { path: self.path, owner: stat.st_uid, you });
         }
@@ -438,7 +438,7 @@ fn make_name_durable(path: &Path) {
 pub fn close_folder_to_others(path: &Path) -> io::Result<()> {
     // O_PATH would not do: fchmod(2) refuses it.
     let fd = rustix::fs::open(path, FOLDER_FLAGS, Mode::empty())?;
-    if fstat(&fd)?.st_uid != rustix::process::geteuid().as_raw() {
+    if fstat(&fd)?.st_uid != own_user() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     Ok(fchmod(&fd, FOLDER_MODE)?)
@@ -467,7 +467,7 @@ impl Look {
 
     /// Whether it is ours.
     pub fn is_ours(&self) -> bool {
-        self.owner == rustix::process::geteuid().as_raw()
+        self.owner == own_user()
     }
 
     /// Whether it is a symbolic link.
@@ -538,7 +538,7 @@ fn usable_folder(at: BorrowedFd<'_>, name: &Path) {
     {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(fd) = openat(at, name, flags, Mode::empty()) else { return };
-        let is_ours = fstat(&fd).is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw());
+        let is_ours = fstat(&fd).is_ok_and(|stat| stat.st_uid == own_user());
         if is_ours {
             let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), FOLDER_MODE);
         }

@@ -3,11 +3,18 @@
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use std::io;
+use std::sync::OnceLock;
+
+/// The user as whom this process works, which it never changes.
+pub fn own_user() -> u32 {
+    static OWN: OnceLock<u32> = OnceLock::new();
+    *OWN.get_or_init(|| rustix::process::geteuid().as_raw())
+}
 
 /// What is in a folder of ours may have been put there by somebody else while the folder was open to him: it is neither
 /// believed nor written. The superuser is believed, who could do anything anyway.
 pub fn trusted(stat: &Stat) -> io::Result<()> {
-    let (owner, you) = (stat.st_uid, rustix::process::geteuid().as_raw());
+    let (owner, you) = (stat.st_uid, own_user());
     if owner == you || owner == 0 {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Longest line that is given.
-const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(super) const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Who reads on.
 #[derive(Debug)]
@@ -100,7 +100,14 @@ impl<'a> Follower<'a> {
                 self.begun.extend_from_slice(&block[..count.min(room)]);
                 continue;
             };
-            self.begun.extend_from_slice(&block[..end]);
+            // Without its middle it would be another line.
+            let from = if self.begun.len() < LINE_BYTES_MAX {
+                0
+            } else {
+                self.begun.clear();
+                block[..=end].iter().position(|byte| *byte == b'\n').map_or(end, |first| first + 1)
+            };
+            self.begun.extend_from_slice(block.get(from..end).unwrap_or_default());
             let rest = block[end + 1..count].to_vec();
             let whole = std::mem::replace(&mut self.begun, rest);
             for line in whole.split(|byte| *byte == b'\n').filter_map(Line::parse) {

@@ -97,9 +97,7 @@ impl<'a> JsonStore<'a> {
         for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
             environments::make_durable(self.root, &name)?;
         }
-        for id in records_to_keep(&facts, &events) {
-            self.root.make_record_durable(id)?;
-        }
+        self.root.make_records_durable(records_to_keep(&facts, &events))?;
         let mut telling = Telling::begin(self.root, facts.last_event(), now, self.hooks);
         for (event, step) in events.iter().zip(steps) {
             let job = event.job().and_then(|id| facts.parsed(id));

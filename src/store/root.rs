@@ -158,18 +158,27 @@ impl Root {
         runs.open_file(name).map_err(failed)
     }
 
-    /// Makes a job's run record durable, if there is one.
-    pub fn make_record_durable(&self, id: &JobId) -> Result<(), StoreError> {
+    /// Makes the run records of these jobs durable, where there are any.
+    pub fn make_records_durable<'a>(&self, ids: impl Iterator<Item = &'a JobId>) -> Result<(), StoreError> {
         let Some(runs) = self.existing_runs()? else { return Ok(()) };
-        let name = record_name(id);
-        let sync = || -> std::io::Result<()> {
-            let Some(record) = runs.open_file(&name)? else { return Ok(()) };
-            record.sync_all()?;
-            runs.sync()
+        let failed = |name: &str, error| StoreError::System {
+            doing: "make durable",
+            path: runs.path().join(name),
+            error,
         };
-        let failed =
-            |error| StoreError::System { doing: "make durable", path: runs.path().join(&name), error };
-        sync().map_err(failed)
+        let mut is_any = false;
+        for name in ids.map(record_name) {
+            match runs.open_file(&name) {
+                Ok(Some(record)) => record.sync_all().map_err(|error| failed(&name, error))?,
+                // What is no record of ours says nothing, and must not keep a job from its end.
+                Err(error) if error.kind() != std::io::ErrorKind::InvalidData => {
+                    return Err(failed(&name, error));
+                }
+                Ok(None) | Err(_) => continue,
+            }
+            is_any = true;
+        }
+        if is_any { runs.sync().map_err(|error| failed("", error)) } else { Ok(()) }
     }
 
     /// Where a run file is, or would be.

@@ -12,7 +12,7 @@
 //! its end; when the name stands for another file, it reads on to the end once more, since nothing is added to a file that
 //! was renamed, and opens the new one.
 
-use super::{StoreError, root::Root};
+use super::{StoreError, follower::LINE_BYTES_MAX, root::Root};
 use crate::model::{
     Timestamp,
     event::Event,
@@ -150,7 +150,8 @@ fn told_of(root: &Root, after: u64, is_wanted: impl Fn(&[u8]) -> bool) -> Result
         let text = end_of(&mut file).map_err(|error| failed(root, name, error))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
         let lines = text[..whole].split(|byte| *byte == b'\n');
-        for line in lines.filter(|line| is_wanted(line)).filter_map(Line::parse) {
+        let fit = |line: &&[u8]| line.len() <= LINE_BYTES_MAX && is_wanted(line);
+        for line in lines.filter(fit).filter_map(Line::parse) {
             if line.seq > told.last().map_or(after, |last| last.seq) {
                 told.push(line);
             }

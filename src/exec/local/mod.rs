@@ -278,8 +278,9 @@ impl<C: Clock> Local<'_, C> {
                 .outcome
                 .map_or(Sighting::Vanished, |outcome| Sighting::Ended { outcome, ending: attempt.ending }),
             (Relation::Earlier, false) => Sighting::Rebooted,
+            // That it lives is a sign of life, now.
             (Relation::Same, false) if is_held_elsewhere(&attempt, self.site) => {
-                Sighting::Unseen { last_sign }
+                Sighting::Unseen { last_sign: self.clock.now() }
             }
             (Relation::Same, false) if lost_its_record => self.without_record(job, last_sign)?,
             (Relation::Same, false) if !attempt.started => Sighting::NotStarted,

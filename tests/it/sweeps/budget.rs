@@ -39,9 +39,10 @@ impl Spent {
 
 #[test]
 fn a_start_writes_the_index_once_and_syncs_the_file_and_its_folder() {
-    /// Measured: 153, of which 14 write the environment down again, and 7 tell the stream: it is opened and looked at, its
-    /// end is read, the limit on the size of files is asked, and it is written and closed.
-    const CALLS_MAX: usize = 158;
+    /// Measured: 165, of which 14 write the environment down again, 8 look whose the files are that are opened, and 7 tell
+    /// the stream: it is opened and looked at, its end is read, the limit on the size of files is asked, and it is written
+    /// and closed.
+    const CALLS_MAX: usize = 170;
     if !can_trace() {
         return;
     }
@@ -53,8 +54,8 @@ fn a_start_writes_the_index_once_and_syncs_the_file_and_its_folder() {
 
 #[test]
 fn a_first_start_also_makes_its_folder_durable() {
-    /// Measured: 157, of which 7 tell the stream.
-    const CALLS_MAX: usize = 164;
+    /// Measured: 174, of which 7 tell the stream, and 8 look whose the files are that are opened.
+    const CALLS_MAX: usize = 179;
     if !can_trace() {
         return;
     }
@@ -87,8 +88,9 @@ fn a_start_that_has_to_wait_makes_a_new_environment_durable_and_the_next_one_fin
 
 #[test]
 fn a_watcher_of_one_job_writes_the_index_once_and_the_snapshot_once() {
-    /// Measured: 284, of which 18 raise the resource limits that it inherited.
-    const CALLS_MAX: usize = 295;
+    /// Measured: 297, of which 18 raise the resource limits that it inherited, and 18 look whose the files are that are
+    /// opened.
+    const CALLS_MAX: usize = 308;
     if !can_trace() {
         return;
     }
