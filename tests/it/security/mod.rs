@@ -14,6 +14,7 @@
 //! | `store/json.rs` reads an index of any size | `hostile` | "memory allocation of 1073741825 bytes failed" |
 //! | `store/stream.rs` reads events of any length | `hostile_files` | "memory allocation of 1258291200 bytes failed" |
 //! | `model/config` counts the lines anew for each key | `hostile_files` | "not over after …" |
+//! | `cli/complete.rs` looks through all candidates for each | `hostile` | "not over after …" |
 //! | `exec/local/cut.rs` believes every number | `hostile_files` | "attempt to add with overflow", code 101 |
 //! | `render/human/status.rs` prints the name of a schedule as it is | `escapes` | "'\u{1b}' before …" |
 
