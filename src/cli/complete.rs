@@ -21,6 +21,7 @@ use crate::render::{
 };
 use clap::{Arg, Command};
 use clap_complete::engine::{self, ArgValueCompleter, CompletionCandidate};
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 
@@ -239,6 +240,7 @@ fn begins(value: &str, word: &OsStr) -> bool {
 /// `changes`: the subcommand changes it, and knows the names of its own terminal's jobs only.
 fn jobs(word: &OsStr, wanted: fn(&Head) -> bool, changes: bool) -> Vec<CompletionCandidate> {
     let mut found: Vec<CompletionCandidate> = Vec::new();
+    let mut offered: HashSet<String> = HashSet::new();
     let session = changes.then(session::terminal);
     for job in known(wanted) {
         let random = Some(job.id.random_part()).filter(|_| !word.is_empty());
@@ -246,7 +248,7 @@ fn jobs(word: &OsStr, wanted: fn(&Head) -> bool, changes: bool) -> Vec<Completio
         let ways = [job.spec.name.as_deref().filter(|_| is_called), Some(job.id.as_str()), random];
         for way in ways.into_iter().flatten().filter(|way| begins(way, word)) {
             // A name means the newest of that name, which was offered first.
-            if !found.iter().any(|one| one.get_value() == way) {
+            if offered.insert(way.to_owned()) {
                 found.push(CompletionCandidate::new(way).help(Some(description(&job, way).into())));
             }
         }
@@ -263,9 +265,10 @@ fn description(job: &Job, way: &str) -> String {
 
 fn names(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
     let mut found: Vec<CompletionCandidate> = Vec::new();
+    let mut offered: HashSet<String> = HashSet::new();
     for job in known(wanted) {
         let Some(name) = job.spec.name.as_deref().filter(|name| begins(name, word)) else { continue };
-        if !found.iter().any(|one| one.get_value() == name) {
+        if offered.insert(name.to_owned()) {
             found.push(CompletionCandidate::new(name).help(Some(description(&job, name).into())));
         }
     }
@@ -275,9 +278,10 @@ fn names(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
 /// Keys, the one used last first.
 fn keys(word: &OsStr) -> Vec<CompletionCandidate> {
     let mut found: Vec<CompletionCandidate> = Vec::new();
+    let mut offered: HashSet<String> = HashSet::new();
     for job in known(|head| head.key.is_some()) {
         let Some(key) = job.spec.key.as_ref().map(|key| key.text.as_str()) else { continue };
-        if begins(key, word) && !found.iter().any(|one| one.get_value() == key) {
+        if begins(key, word) && offered.insert(key.to_owned()) {
             found.push(CompletionCandidate::new(key).help(Some(description(&job, key).into())));
         }
     }
@@ -286,10 +290,14 @@ fn keys(word: &OsStr) -> Vec<CompletionCandidate> {
 
 fn labels(word: &OsStr, wanted: fn(&Head) -> bool) -> Vec<CompletionCandidate> {
     let mut counted: Vec<(String, usize)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for label in known(wanted).into_iter().flat_map(|job| job.spec.labels) {
-        match counted.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, count)) => *count += 1,
-            None if begins(&label, word) => counted.push((label, 1)),
+        match places.get(&label) {
+            Some(place) => counted[*place].1 += 1,
+            None if begins(&label, word) => {
+                places.insert(label.clone(), counted.len());
+                counted.push((label, 1));
+            }
             None => {}
         }
     }

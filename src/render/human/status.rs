@@ -310,7 +310,7 @@ fn place(report: &Report) -> Option<String> {
 
 /// What ended processes used.
 fn used(usage: Usage) -> Vec<String> {
-    let total = cpu(usage.cpu_user_ms + usage.cpu_system_ms);
+    let total = cpu(usage.cpu_user_ms.saturating_add(usage.cpu_system_ms));
     let (user, system) = (cpu(usage.cpu_user_ms), cpu(usage.cpu_system_ms));
     vec![
         format!("{total} of processor time ({user} user, {system} system)"),

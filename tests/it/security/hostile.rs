@@ -406,7 +406,8 @@ fn an_index_made_to_harm_is_answered_in_bounded_time_and_memory() {
     for number in 0..count {
         chosen.push(&all[(seed as usize + number * all.len() / count) % all.len()]);
     }
-    let factor = if is_long() { 10 } else { 1_000 };
+    let turn = seed as usize / 1_000 % 3;
+    let factor = if is_long() { 100 } else { 1_000 };
     let large = large(factor);
     let mut tried = Tried::new();
     std::thread::scope(|threads| {
@@ -418,7 +419,7 @@ fn an_index_made_to_harm_is_answered_in_bounded_time_and_memory() {
                 let commands: Vec<&[&str]> = COMMANDS
                     .into_iter()
                     .enumerate()
-                    .filter(|(place, _)| is_long() || place % 3 == number % 3)
+                    .filter(|(place, _)| is_long() || place % 3 == (number + turn) % 3)
                     .map(|(_, command)| command)
                     .collect();
                 tried.look(name, &user, &victim, &commands);
@@ -446,6 +447,29 @@ fn an_index_made_to_harm_is_answered_in_bounded_time_and_memory() {
     let (cases, failures) = (tried.cases, tried.troubles.len());
     Proof { name: "security.hostile_index", cases, failures, remark }.tell();
     assert!(tried.troubles.is_empty(), "{}", tried.troubles.join("\n"));
+}
+
+/// In time that grows with their number, not with its square.
+#[test]
+fn a_shell_completes_among_very_many_jobs() {
+    let text = large(50).into_iter().find(|(name, _)| *name == "a million queued jobs").unwrap().1;
+    let (user, _victim) = scene(&text);
+    for (command, option) in [("status", ""), ("list", "--label="), ("list", "--name="), ("status", "--key=")]
+    {
+        let words = ["2", "bgctl", command, option];
+        let bounds = Bounds { time: Duration::from_secs(20), ..bounds() };
+        let measured = run_with(&user, &words, &[("BGCTL_COMPLETE", "fish")], bounds);
+        assert_eq!(measured.trouble(), None, "{words:?}");
+        assert!(measured.ran.out.lines().count() >= 20_000, "{words:?}");
+    }
+}
+
+#[test]
+fn numbers_that_cannot_be_added_are_shown() {
+    let usage = json!({ "memory_peak_kib": u64::MAX, "cpu_user_ms": u64::MAX, "cpu_system_ms": u64::MAX });
+    let (user, _victim) = scene(&with("completed", "usage", &usage));
+    let ran = user.run(["status", "aaaaaa"]);
+    assert!(ran.code == 0 && ran.out.contains("of processor time"), "{}{}", ran.out, ran.err);
 }
 
 #[test]
