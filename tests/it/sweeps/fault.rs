@@ -100,21 +100,21 @@ macro_rules! faults {
 faults! {
     the_first_start_that_meets_a_fault_answers_truly: FIRST_START, 2, [("write", 6), ("fsync", 6), ("renameat", 4), ("mkdirat", 2)];
     a_start_that_meets_a_fault_answers_truly: NEXT_START, 2, [("write", 4), ("fsync", 4), ("renameat", 2)];
-    a_start_that_waits_that_meets_a_fault_answers_truly: QUEUED_START, 5, [("fsync", 1)];
-    a_batch_that_meets_a_fault_answers_truly: BATCH, 5, [("fsync", 1)];
-    a_retry_that_meets_a_fault_answers_truly: RETRY, 5, [("fsync", 1)];
-    a_watcher_with_a_chain_that_meets_a_fault_answers_truly: WATCHER_OF_CHAIN, 5, [("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)];
-    a_watcher_with_a_leftover_that_meets_a_fault_answers_truly: WATCHER_OF_LEFTOVER, 7, [("write", 5), ("fsync", 2), ("renameat", 2)];
-    a_watcher_with_an_attempt_to_come_that_meets_a_fault_answers_truly: WATCHER_OF_RETRIED, 7, [("fsync", 1)];
-    a_cancel_that_meets_a_fault_answers_truly: CANCEL, 5, [("fsync", 1)];
-    a_cancel_of_a_queued_job_that_meets_a_fault_answers_truly: CANCEL_QUEUED, 5, [("fsync", 1)];
-    a_pause_that_meets_a_fault_answers_truly: PAUSE, 5, [("fsync", 1)];
-    a_resume_that_meets_a_fault_answers_truly: RESUME, 5, [("fsync", 1)];
-    a_prune_that_meets_a_fault_answers_truly: PRUNE, 5, [("fsync", 1)];
-    an_approval_that_meets_a_fault_answers_truly: APPROVE, 5, [("fsync", 1)];
-    a_decline_that_meets_a_fault_answers_truly: DECLINE, 7, [("fsync", 1)];
-    a_tick_that_meets_a_fault_answers_truly: TICK, 5, [("fsync", 1)];
-    a_tick_with_an_orphan_that_meets_a_fault_answers_truly: TICK_OF_ORPHAN, 5, [("fsync", 1)];
-    a_tick_with_a_schedule_that_meets_a_fault_answers_truly: TICK_OF_SCHEDULE, 5, [("fsync", 1)];
-    the_alarm_that_meets_a_fault_answers_truly: ALARM, 7, [("fsync", 1)];
+    a_start_that_waits_that_meets_a_fault_answers_truly: QUEUED_START, 9, [("fsync", 1)];
+    a_batch_that_meets_a_fault_answers_truly: BATCH, 9, [("fsync", 1)];
+    a_retry_that_meets_a_fault_answers_truly: RETRY, 9, [("fsync", 1)];
+    a_watcher_with_a_chain_that_meets_a_fault_answers_truly: WATCHER_OF_CHAIN, 9, [("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)];
+    a_watcher_with_a_leftover_that_meets_a_fault_answers_truly: WATCHER_OF_LEFTOVER, 13, [("write", 5), ("fsync", 2), ("renameat", 2)];
+    a_watcher_with_an_attempt_to_come_that_meets_a_fault_answers_truly: WATCHER_OF_RETRIED, 13, [("fsync", 1)];
+    a_cancel_that_meets_a_fault_answers_truly: CANCEL, 9, [("fsync", 1)];
+    a_cancel_of_a_queued_job_that_meets_a_fault_answers_truly: CANCEL_QUEUED, 9, [("fsync", 1)];
+    a_pause_that_meets_a_fault_answers_truly: PAUSE, 9, [("fsync", 1)];
+    a_resume_that_meets_a_fault_answers_truly: RESUME, 9, [("fsync", 1)];
+    a_prune_that_meets_a_fault_answers_truly: PRUNE, 9, [("fsync", 1)];
+    an_approval_that_meets_a_fault_answers_truly: APPROVE, 9, [("fsync", 1)];
+    a_decline_that_meets_a_fault_answers_truly: DECLINE, 13, [("fsync", 1)];
+    a_tick_that_meets_a_fault_answers_truly: TICK, 9, [("fsync", 1)];
+    a_tick_with_an_orphan_that_meets_a_fault_answers_truly: TICK_OF_ORPHAN, 9, [("fsync", 1)];
+    a_tick_with_a_schedule_that_meets_a_fault_answers_truly: TICK_OF_SCHEDULE, 9, [("fsync", 1)];
+    the_alarm_that_meets_a_fault_answers_truly: ALARM, 13, [("fsync", 1)];
 }

@@ -22,23 +22,23 @@ macro_rules! killed {
 }
 
 killed! {
-    the_first_start_that_is_killed_at_any_call_loses_nothing: FIRST_START, 3;
-    a_start_that_is_killed_at_any_call_loses_nothing: NEXT_START, 3;
-    a_start_that_waits_that_is_killed_at_any_call_loses_nothing: QUEUED_START, 5;
-    a_batch_that_is_killed_at_any_call_loses_nothing: BATCH, 5;
-    a_retry_that_is_killed_at_any_call_loses_nothing: RETRY, 5;
-    a_watcher_with_a_chain_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CHAIN, 5;
-    a_watcher_with_a_leftover_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_LEFTOVER, 7;
-    a_watcher_with_an_attempt_to_come_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_RETRIED, 7;
-    a_cancel_that_is_killed_at_any_call_loses_nothing: CANCEL, 5;
-    a_cancel_of_a_queued_job_that_is_killed_at_any_call_loses_nothing: CANCEL_QUEUED, 5;
-    a_pause_that_is_killed_at_any_call_loses_nothing: PAUSE, 5;
-    a_resume_that_is_killed_at_any_call_loses_nothing: RESUME, 5;
-    a_prune_that_is_killed_at_any_call_loses_nothing: PRUNE, 5;
-    an_approval_that_is_killed_at_any_call_loses_nothing: APPROVE, 5;
-    a_decline_that_is_killed_at_any_call_loses_nothing: DECLINE, 7;
-    a_tick_that_is_killed_at_any_call_loses_nothing: TICK, 5;
-    a_tick_with_an_orphan_that_is_killed_at_any_call_loses_nothing: TICK_OF_ORPHAN, 5;
-    a_tick_with_a_schedule_that_is_killed_at_any_call_loses_nothing: TICK_OF_SCHEDULE, 5;
-    the_alarm_that_is_killed_at_any_call_loses_nothing: ALARM, 7;
+    the_first_start_that_is_killed_at_any_call_loses_nothing: FIRST_START, 5;
+    a_start_that_is_killed_at_any_call_loses_nothing: NEXT_START, 5;
+    a_start_that_waits_that_is_killed_at_any_call_loses_nothing: QUEUED_START, 11;
+    a_batch_that_is_killed_at_any_call_loses_nothing: BATCH, 11;
+    a_retry_that_is_killed_at_any_call_loses_nothing: RETRY, 11;
+    a_watcher_with_a_chain_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CHAIN, 11;
+    a_watcher_with_a_leftover_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_LEFTOVER, 17;
+    a_watcher_with_an_attempt_to_come_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_RETRIED, 17;
+    a_cancel_that_is_killed_at_any_call_loses_nothing: CANCEL, 11;
+    a_cancel_of_a_queued_job_that_is_killed_at_any_call_loses_nothing: CANCEL_QUEUED, 11;
+    a_pause_that_is_killed_at_any_call_loses_nothing: PAUSE, 11;
+    a_resume_that_is_killed_at_any_call_loses_nothing: RESUME, 11;
+    a_prune_that_is_killed_at_any_call_loses_nothing: PRUNE, 11;
+    an_approval_that_is_killed_at_any_call_loses_nothing: APPROVE, 11;
+    a_decline_that_is_killed_at_any_call_loses_nothing: DECLINE, 17;
+    a_tick_that_is_killed_at_any_call_loses_nothing: TICK, 11;
+    a_tick_with_an_orphan_that_is_killed_at_any_call_loses_nothing: TICK_OF_ORPHAN, 11;
+    a_tick_with_a_schedule_that_is_killed_at_any_call_loses_nothing: TICK_OF_SCHEDULE, 11;
+    the_alarm_that_is_killed_at_any_call_loses_nothing: ALARM, 17;
 }

@@ -22,23 +22,23 @@ macro_rules! stopped {
 }
 
 stopped! {
-    the_first_start_that_is_stopped_at_any_call_does_nothing_twice: FIRST_START, 7;
-    a_start_that_is_stopped_at_any_call_does_nothing_twice: NEXT_START, 7;
-    a_start_that_waits_that_is_stopped_at_any_call_does_nothing_twice: QUEUED_START, 10;
-    a_batch_that_is_stopped_at_any_call_does_nothing_twice: BATCH, 10;
-    a_retry_that_is_stopped_at_any_call_does_nothing_twice: RETRY, 10;
-    a_watcher_with_a_chain_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_CHAIN, 10;
-    a_watcher_with_a_leftover_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_LEFTOVER, 13;
-    a_watcher_with_an_attempt_to_come_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_RETRIED, 13;
-    a_cancel_that_is_stopped_at_any_call_does_nothing_twice: CANCEL, 10;
-    a_cancel_of_a_queued_job_that_is_stopped_at_any_call_does_nothing_twice: CANCEL_QUEUED, 10;
-    a_pause_that_is_stopped_at_any_call_does_nothing_twice: PAUSE, 10;
-    a_resume_that_is_stopped_at_any_call_does_nothing_twice: RESUME, 10;
-    a_prune_that_is_stopped_at_any_call_does_nothing_twice: PRUNE, 10;
-    an_approval_that_is_stopped_at_any_call_does_nothing_twice: APPROVE, 10;
-    a_decline_that_is_stopped_at_any_call_does_nothing_twice: DECLINE, 13;
-    a_tick_that_is_stopped_at_any_call_does_nothing_twice: TICK, 10;
-    a_tick_with_an_orphan_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_ORPHAN, 10;
-    a_tick_with_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_SCHEDULE, 10;
-    the_alarm_that_is_stopped_at_any_call_does_nothing_twice: ALARM, 13;
+    the_first_start_that_is_stopped_at_any_call_does_nothing_twice: FIRST_START, 13;
+    a_start_that_is_stopped_at_any_call_does_nothing_twice: NEXT_START, 13;
+    a_start_that_waits_that_is_stopped_at_any_call_does_nothing_twice: QUEUED_START, 21;
+    a_batch_that_is_stopped_at_any_call_does_nothing_twice: BATCH, 21;
+    a_retry_that_is_stopped_at_any_call_does_nothing_twice: RETRY, 21;
+    a_watcher_with_a_chain_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_CHAIN, 21;
+    a_watcher_with_a_leftover_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_LEFTOVER, 29;
+    a_watcher_with_an_attempt_to_come_that_is_stopped_at_any_call_does_nothing_twice: WATCHER_OF_RETRIED, 29;
+    a_cancel_that_is_stopped_at_any_call_does_nothing_twice: CANCEL, 21;
+    a_cancel_of_a_queued_job_that_is_stopped_at_any_call_does_nothing_twice: CANCEL_QUEUED, 21;
+    a_pause_that_is_stopped_at_any_call_does_nothing_twice: PAUSE, 21;
+    a_resume_that_is_stopped_at_any_call_does_nothing_twice: RESUME, 21;
+    a_prune_that_is_stopped_at_any_call_does_nothing_twice: PRUNE, 21;
+    an_approval_that_is_stopped_at_any_call_does_nothing_twice: APPROVE, 21;
+    a_decline_that_is_stopped_at_any_call_does_nothing_twice: DECLINE, 29;
+    a_tick_that_is_stopped_at_any_call_does_nothing_twice: TICK, 21;
+    a_tick_with_an_orphan_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_ORPHAN, 21;
+    a_tick_with_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_SCHEDULE, 21;
+    the_alarm_that_is_stopped_at_any_call_does_nothing_twice: ALARM, 29;
 }

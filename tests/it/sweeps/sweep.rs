@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const WORKERS: usize = 4;
 
 /// How many points of one system call's name the quick form tries at most.
-const LANE_POINTS_MAX: usize = 24;
+const LANE_POINTS_MAX: usize = 16;
 
 /// What the quick form lets fail at every ordinal: what is kept, and what is started, hangs on these.
 const DECISIVE: [&str; 12] = [
