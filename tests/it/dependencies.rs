@@ -1,4 +1,5 @@
-//! The licences of what the program is made of, and of itself, from what is on this machine: no tool, no network.
+//! The licences of what the program is made of, and of itself, from what cargo has on this machine. Only where it never downloaded
+//! the packages of the other systems, it does that first.
 //!
 //! `cargo metadata` tells the dependencies and their licences; `deny.toml` says which licences are accepted. For the systems that
 //! the program is made for, everything that is linked into it has to be usable under one of them. `cargo deny check`, where it
@@ -30,7 +31,7 @@ fn accepted() -> BTreeSet<String> {
 }
 
 /// What cargo knows of the dependencies for these systems. A build gets those of its own system only, so that the others may
-/// still have to be downloaded.
+/// still have to be downloaded: then, and only then, the network is needed.
 fn metadata() -> Value {
     let known = |more: &[&str]| {
         let mut cargo = Command::new(env!("CARGO"));

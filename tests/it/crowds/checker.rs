@@ -3,7 +3,7 @@
 use super::{
     history::{Asked, Course, History},
     minute::{at_the_end, not_as_waited},
-    turmoil::{Looked, Submission},
+    turmoil::{Looked, Submission, Told},
     witness::Witness,
 };
 use serde_json::{Value, json};
@@ -120,6 +120,7 @@ fn an_attempt_that_began_twice_and_one_without_a_slot_are_seen() {
         &Witness::parse("begin a 1\ncrowded a 1\n").complaints(&ASKED),
         "attempt 1 of a ran beside 2 others",
     );
+    sees(&Witness::parse("begin a 1\nlockless a 1\n").complaints(&ASKED), "could not run flock(1)");
     let crowd = "begin a 1\nbegin b 1\nbegin c 1\nend a 1\nend b 1\nend c 1\n";
     sees(&Witness::parse(crowd).complaints(&ASKED), "3 ran at once");
 }
@@ -178,7 +179,15 @@ fn looked(job: &Value, witness: &str, victims: &[i32], started: bool) -> Vec<Str
     }
     let victims: BTreeSet<i32> = victims.iter().copied().collect();
     let (witness, other) = (Witness::parse(witness), json!({"status": "completed"}));
-    Looked { job, record: &record, other: Some(&other), witness: &witness, victims: &victims }.complaints()
+    Looked {
+        job,
+        record: &record,
+        other: Some(&other),
+        witness: &witness,
+        victims: &victims,
+        submitter_hit: false,
+    }
+    .complaints()
 }
 
 fn job(status: &str, more: &Value) -> Value {
@@ -221,6 +230,43 @@ fn an_end_for_which_nobody_was_killed_is_seen() {
     ] {
         sees(&looked(job, witness, victims, started), what);
     }
+}
+
+#[test]
+fn a_start_that_failed_needs_its_own_watcher_or_submitter_among_those_who_were_killed() {
+    let record = [json!({"line": "watcher", "attempt": 1, "pid": 10})];
+    let job = job("failed", &json!({"exit": {"not_started": "left"}}));
+    let complaints = |victim: i32, submitter_hit| {
+        let victims = BTreeSet::from([victim]);
+        let witness = Witness::default();
+        Looked {
+            job: &job,
+            record: &record,
+            other: None,
+            witness: &witness,
+            victims: &victims,
+            submitter_hit,
+        }
+        .complaints()
+    };
+    assert_eq!(complaints(10, false), [] as [String; 0]);
+    assert_eq!(complaints(99, true), [] as [String; 0]);
+    sees(&complaints(99, false), "no reason that is known");
+}
+
+#[test]
+fn a_disturber_that_hits_nobody_is_seen() {
+    let mut told = Told::default();
+    for what in ["nobody was hit", "nobody was ever seen to hold the lock", "no watcher was hit", "no wait"] {
+        sees(&told.unreached(), what);
+    }
+    told.hits(std::process::id().cast_signed(), true);
+    let left = told.unreached();
+    assert!(
+        !left.iter().any(|text| text.contains("to hold the lock") || text.contains("nobody was hit")),
+        "{left:?}"
+    );
+    sees(&left, "no watcher was hit");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the stream of events says, in its order: one decision after the other was made, each from what the one before left.
 
+use crate::support::User;
+use bgctl::store::stream::{EVENTS, EVENTS_BEFORE};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +45,12 @@ pub struct History {
 
 /// A job that waits for its first slot and for nothing else: what is smaller comes first.
 type Place = (usize, u64, String);
+
+/// The stream as it is on the disk, with the file that it was before it turned over.
+pub fn told(user: &User) -> String {
+    let text = |name: &str| std::fs::read_to_string(user.root().join(name)).unwrap_or_default();
+    text(EVENTS_BEFORE) + &text(EVENTS)
+}
 
 impl History {
     /// From the lines of the stream; those of `bgctl events --json-lines` are the same.

@@ -2,7 +2,7 @@
 
 use super::{
     draws::Draws,
-    history::History,
+    history::{self, History},
     ours, rest,
     turmoil::{ASKED, Disturber, Told, Turmoil},
     witness::Witness,
@@ -28,10 +28,11 @@ fn whoever_is_killed_at_random_one_tick_later_all_is_right() {
         turmoil.rage(&mut Killer { jobs_too });
         let mut told = turmoil.into_told();
         let mut wrong = std::mem::take(&mut told.complaints);
+        wrong.extend(told.unreached());
         wrong.extend(comes_to_rest(&user));
         let witness = Witness::of(&user);
         wrong.extend(told.against(&user, &witness));
-        let history = history(&user);
+        let history = whole_history(&user);
         // What comes behind an event that was never told is not judged.
         wrong.extend(history.complaints().iter().cloned());
         if history.missing == 0 {
@@ -39,6 +40,9 @@ fn whoever_is_killed_at_random_one_tick_later_all_is_right() {
         }
         wrong.extend(rest::goes_on(&user, &ASKED));
         wrong.extend(rest::files(&user));
+        if witness.most_at_once() < ASKED.slots {
+            wrong.push(format!("only {} jobs ever ran at once", witness.most_at_once()));
+        }
         let there = user.index()["jobs"].as_array().unwrap().len();
         cases += there;
         remarks.push(remark(&told, jobs_too, there, &history));
@@ -64,8 +68,7 @@ impl Disturber for Killer {
         if let Some(pid) = victim {
             let mut told = turmoil.told();
             told.victims.insert(pid);
-            told.hits += 1;
-            told.holders_hit += usize::from(ours::lock_holder(user) == Some(pid));
+            told.hits(pid, ours::lock_holder(user) == Some(pid));
             kill(pid, Signal::KILL);
         }
         std::thread::sleep(Duration::from_millis(draws.below(PAUSE_MS_MAX) as u64));
@@ -106,9 +109,8 @@ fn comes_to_rest(user: &User) -> Vec<String> {
 }
 
 /// The stream, without what was cut short.
-fn history(user: &User) -> History {
-    let text = std::fs::read_to_string(user.root().join("events.jsonl")).unwrap_or_default();
-    let whole: String = text
+fn whole_history(user: &User) -> History {
+    let whole: String = history::told(user)
         .split_inclusive('\n')
         .filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
         .collect();
@@ -118,10 +120,11 @@ fn history(user: &User) -> History {
 fn remark(told: &Told, jobs_too: bool, there: usize, history: &History) -> String {
     let (submissions, killed) = told.counts();
     format!(
-        "{there} jobs, {} kills of {}, {} of them of whoever held the lock; {killed} of {submissions} submissions killed, {} events untold",
+        "{there} jobs, {} kills of {}, {} of them of whoever held the lock and {} of watchers; {killed} of {submissions} submissions killed, {} events untold",
         told.hits,
         if jobs_too { "the program's and the jobs' processes" } else { "the program's processes" },
         told.holders_hit,
+        told.watchers_hit,
         history.missing,
     )
 }

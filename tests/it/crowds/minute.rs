@@ -30,7 +30,7 @@ const LISTERS: usize = 2;
 const SAMPLERS: usize = 2;
 
 const ASKED: Asked = Asked { slots: 3 };
-/// No wait for the lock is to be longer.
+/// No wait for the lock is to be longer, on a machine on which nothing else runs: held against it with `BG_TEST_LOCK_WAIT=1`.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Longest wait of the waiters, which must never come to its end.
 const WITHIN: &str = "300";
@@ -65,17 +65,19 @@ fn of_many_that_submit_cancel_prune_tick_wait_and_list_none_sees_or_leaves_anyth
     if history.missing > 0 {
         told.complaints.push(format!("{} events were never told", history.missing));
     }
-    let is_slow = told.gave_up > 0 || told.lock_waits.iter().any(|wait| *wait > LOCK_WAIT_MAX);
+    told.complaints.extend(told.unreached(&history, &witness));
+    // What else runs on a machine makes this measure worthless: it is always told, and counts where somebody says so.
+    let counts = std::env::var_os("BG_TEST_LOCK_WAIT").is_some_and(|value| value == "1");
+    let is_slow = counts && (told.gave_up > 0 || told.lock_waits.iter().any(|wait| *wait > LOCK_WAIT_MAX));
     let proof = Proof {
         name: "crowd.minute",
         cases: told.commands.values().map(|(count, _)| count).sum(),
-        failures: told.complaints.len() + usize::from(is_slow && proof::is_long()),
+        failures: told.complaints.len() + usize::from(is_slow),
         remark: told.remark(seconds, seed, &history, &witness),
     };
     proof.tell();
     assert!(told.complaints.is_empty(), "{}; {}", rest::shown(&told.complaints), proof.remark);
-    // What else runs on a machine makes a short measure worthless.
-    assert!(!(is_slow && proof::is_long()), "the lock was waited for too long: {}", proof.remark);
+    assert!(!is_slow, "the lock was waited for too long: {}", proof.remark);
 }
 
 /// `bgctl events -f` from the beginning, into a file.
@@ -366,6 +368,31 @@ impl Told {
         complaints
     }
 
+    /// What should have been reached and was not: a crowd in which nobody met anybody must not pass for a proof.
+    fn unreached(&self, history: &History, witness: &Witness) -> Vec<String> {
+        let of = |verb: &str| self.commands.get(verb).map_or(0, |(count, _)| *count);
+        let courses = || history.courses.values();
+        let floors = [
+            (of("start"), "nobody submitted"),
+            (of("cancel"), "nobody cancelled"),
+            (of("prune"), "nobody pruned"),
+            (of("tick"), "nobody ticked"),
+            (of("list"), "nobody listed"),
+            (self.waits.len(), "nobody waited to an end"),
+            (self.lock_waits.len(), "nobody measured the wait for the lock"),
+            (self.pruned.len(), "no prune removed a job"),
+            (courses().filter(|course| course.removed).count(), "no job was removed"),
+            (courses().filter(|course| course.status == "cancelled").count(), "no job was cancelled"),
+        ];
+        let mut unreached: Vec<String> =
+            floors.iter().filter(|(count, _)| *count == 0).map(|(_, text)| (*text).to_owned()).collect();
+        let at_once = (history.most_at_once, witness.most_at_once());
+        if at_once != (ASKED.slots, ASKED.slots) {
+            unreached.push(format!("so many ran at once by the events, and by the jobs: {at_once:?}"));
+        }
+        unreached
+    }
+
     fn remark(&self, seconds: usize, seed: u64, history: &History, witness: &Witness) -> String {
         let mut waits = self.lock_waits.clone();
         waits.sort_unstable();
@@ -377,11 +404,11 @@ impl Told {
             .iter()
             .map(|(verb, (count, longest))| format!("{count} {verb} (longest {} ms)", longest.as_millis()))
             .collect();
-        // It checks each index that it writes, under the lock, by reading it twice.
-        let build = if cfg!(debug_assertions) { " of a debug build" } else { "" };
+        // A debug build checks each index that it writes, under the lock, by reading it twice.
+        let build = if cfg!(debug_assertions) { "debug" } else { "release" };
         format!(
-            "{seconds} s{build}, seed {seed}; {} jobs, {} submissions of {} refused for lack of room, {} removed; at most {} at once by \
-             the index and {} by the jobs, of {} slots; longest of {} waits for the lock {} ms, half below {} ms, 99 of 100 below {} ms, {} \
+            "{seconds} s of a {build} build, seed {seed}; {} jobs, {} submissions of {} refused for lack of room, {} removed; at most {} at once by \
+             the index and {} by the jobs, of {} slots; measured beside all else that ran: longest of {} waits for the lock {} ms, half below {} ms, 99 of 100 below {} ms, {} \
              commands gave up on it; {}",
             history.courses.len(),
             self.refused,

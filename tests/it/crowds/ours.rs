@@ -5,6 +5,10 @@ use crate::support::{BGCTL, User};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+/// What to say where nobody was ever seen to hold the lock.
+pub const NEVER_A_HOLDER: &str = "nobody was ever seen to hold the lock: perhaps /proc/locks names another device than stat(2) does, \
+    as on btrfs and overlayfs; TMPDIR can name a folder elsewhere";
+
 /// How often it is looked who holds the lock, until somebody does.
 const LOOKS_MAX: usize = 500;
 
@@ -19,11 +23,13 @@ pub fn ours(user: &User) -> Vec<i32> {
 
 /// Those of them that were called for this.
 pub fn called_for(user: &User, verb: &str) -> Vec<i32> {
-    let is_called = |pid: &i32| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).nth(1) == Some(verb.as_bytes())
-    };
-    ours(user).into_iter().filter(is_called).collect()
+    ours(user).into_iter().filter(|pid| is_called_for(*pid, verb)).collect()
+}
+
+/// Whether this process of the program was called for this.
+pub fn is_called_for(pid: i32, verb: &str) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).nth(1) == Some(verb.as_bytes())
 }
 
 /// Somebody to hit: whoever holds the lock, a watcher, or anybody of `any`. Most of those that are there were called by a

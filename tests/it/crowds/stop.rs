@@ -2,7 +2,7 @@
 
 use super::{
     draws::Draws,
-    history::History,
+    history::{self, History},
     ours, rest,
     turmoil::{ASKED, Disturber, Turmoil},
     witness::Witness,
@@ -20,6 +20,8 @@ const STOPPED_MAX: usize = 6;
 const EVENTS_MAX: usize = 60;
 const STOP_MS_MAX: usize = 1_500;
 const HOLDER_STOP_MS_MAX: usize = 400;
+/// So many starts are tried until one is met while it holds the lock.
+const STARTS_MAX: usize = 200;
 /// Longest pause between two stops, in milliseconds.
 const PAUSE_MS_MAX: usize = 30;
 
@@ -32,13 +34,23 @@ fn whoever_stands_still_for_a_while_nothing_happens_twice_and_nothing_is_lost() 
     turmoil.rage(&mut Stopper::default());
     let mut told = turmoil.into_told();
     let mut complaints = std::mem::take(&mut told.complaints);
+    complaints.extend(told.unreached());
     complaints.extend(rest::settles(&user));
     let witness = Witness::of(&user);
     complaints.extend(told.against(&user, &witness));
-    let text = std::fs::read_to_string(user.root().join("events.jsonl")).unwrap();
-    let history = History::parse(&text, &ASKED);
+    let history = History::parse(&history::told(&user), &ASKED);
     complaints.extend(history.complaints().iter().cloned());
     complaints.extend(history.differs(&user.index()));
+    if history.missing > 0 {
+        complaints.push(format!(
+            "{} events are missing: the order and the slots were not looked at",
+            history.missing
+        ));
+    }
+    let at_once = (history.most_at_once, witness.most_at_once());
+    if at_once != (ASKED.slots, ASKED.slots) {
+        complaints.push(format!("so many ran at once by the events, and by the jobs: {at_once:?}"));
+    }
     complaints.extend(rest::goes_on(&user, &ASKED));
     complaints.extend(rest::files(&user));
     let refused = told.submissions.iter().filter(|one| one.code == 75).count();
@@ -47,9 +59,10 @@ fn whoever_stands_still_for_a_while_nothing_happens_twice_and_nothing_is_lost() 
         cases: history.courses.len(),
         failures: complaints.len(),
         remark: format!(
-            "seed {seed}; {} stops, {} of them of whoever held the lock; {refused} of {} submissions gave up on the lock and said so",
+            "seed {seed}; {} stops, {} of them of whoever held the lock and {} of watchers; {refused} of {} submissions gave up on the lock and said so",
             told.hits,
             told.holders_hit,
+            told.watchers_hit,
             told.submissions.len(),
         ),
     }
@@ -65,7 +78,7 @@ fn who_meets_a_holder_of_the_lock_that_stands_still_names_it_gives_up_and_leaves
     let first = user.start(["--", "true"]);
     assert_eq!(user.wait(&first), 0);
     // A start holds the lock for some milliseconds: one of many is met.
-    let mut held = loop {
+    let met = (0..STARTS_MAX).find_map(|_| {
         let mut start = user.bgctl(["start", "--", "true"]);
         let mut start = start.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let pid = i32::try_from(start.id()).unwrap();
@@ -73,11 +86,13 @@ fn who_meets_a_holder_of_the_lock_that_stands_still_names_it_gives_up_and_leaves
         kill(pid, Signal::STOP);
         until("it stands still or has left", || is_stopped(pid) || !is_alive(pid));
         if ours::lock_holder(&user) == Some(pid) {
-            break start;
+            return Some(start);
         }
         kill(pid, Signal::CONT);
         ended(&mut start);
-    };
+        None
+    });
+    let mut held = met.expect(ours::NEVER_A_HOLDER);
     let pid = i32::try_from(held.id()).unwrap();
     let jobs = || user.index()["jobs"].as_array().unwrap().len();
     let before = jobs();
@@ -139,9 +154,7 @@ fn stop_one(turmoil: &Turmoil<'_>, draws: &mut Draws) -> Option<Stopped> {
     let pid = ours::victim(user, draws, ours::ours)?;
     kill(pid, Signal::STOP);
     let holds = ours::lock_holder(user) == Some(pid);
-    let mut told = turmoil.told();
-    told.hits += 1;
-    told.holders_hit += usize::from(holds);
+    turmoil.told().hits(pid, holds);
     let longest = draws.below(if holds { HOLDER_STOP_MS_MAX } else { STOP_MS_MAX });
     let until = events(user) + draws.below(EVENTS_MAX);
     Some(Stopped { pid, since: Instant::now(), longest: Duration::from_millis(longest as u64), until })

@@ -3,7 +3,7 @@
 use super::{
     draws::Draws,
     history::{Asked, CHAINED, has_ended},
-    rest,
+    ours, rest,
     witness::Witness,
 };
 use crate::support::{Ran, User};
@@ -43,9 +43,10 @@ pub struct Told {
     waits: Vec<(String, i32, String)>,
     /// Processes that were killed.
     pub victims: BTreeSet<i32>,
-    /// How often somebody was hit, and how often he held the lock.
+    /// How often somebody was hit, and how often he held the lock, or was a watcher.
     pub hits: usize,
     pub holders_hit: usize,
+    pub watchers_hit: usize,
 }
 
 /// What was asked once, under a name of its own.
@@ -218,7 +219,10 @@ impl Told {
         for job in index["jobs"].as_array().into_iter().flatten() {
             let record = user.record(job["id"].as_str().unwrap_or_default());
             let other = job["after"][0].as_str().and_then(|other| entry(&index, other));
-            let looked = Looked { job, record: &record, other, witness, victims: &self.victims };
+            let is_submission = |one: &&Submission| job["name"] == *one.name;
+            let submitter_hit = self.submissions.iter().find(is_submission).is_some_and(|one| one.code == -1);
+            let looked =
+                Looked { job, record: &record, other, witness, victims: &self.victims, submitter_hit };
             complaints.extend(looked.complaints());
         }
         let strange = witness.ids().into_iter().filter(|id| entry(&index, id).is_none());
@@ -231,6 +235,25 @@ impl Told {
             }
         }
         complaints
+    }
+
+    /// What should have been reached and was not: who disturbs nobody must not pass for a proof.
+    pub fn unreached(&self) -> Vec<String> {
+        let floors = [
+            (self.hits, "nobody was hit"),
+            (self.holders_hit, ours::NEVER_A_HOLDER),
+            (self.watchers_hit, "no watcher was hit"),
+            (self.submissions.iter().filter(|one| one.code == 0).count(), "no submission went well"),
+            (self.waits.len(), "no wait came to its end"),
+        ];
+        floors.iter().filter(|(count, _)| *count == 0).map(|(_, text)| (*text).to_owned()).collect()
+    }
+
+    /// Somebody is about to be hit.
+    pub fn hits(&mut self, pid: i32, holds_lock: bool) {
+        self.hits += 1;
+        self.holders_hit += usize::from(holds_lock);
+        self.watchers_hit += usize::from(ours::is_called_for(pid, "__watch"));
     }
 
     /// How many submissions there were, and how many of them were killed.
@@ -282,6 +305,8 @@ pub struct Looked<'a> {
     pub other: Option<&'a Value>,
     pub witness: &'a Witness,
     pub victims: &'a BTreeSet<i32>,
+    /// Whether whoever submitted it was killed.
+    pub submitter_hit: bool,
 }
 
 /// What the record says of an attempt.
@@ -337,12 +362,10 @@ impl Looked<'_> {
                 (Some(code), ..) => to_its_end && self.planned(last) == code,
                 (_, Some(signal), _) => signal == 9 && self.is_hit(attempt.process),
                 (.., exit) if exit.get("not_started").is_some() => {
-                    !ran && (attempt.process.is_none() || self.is_hit(attempt.process))
-                        && !self.victims.is_empty()
+                    let starter_hit = self.is_one_hit(&attempt.watchers) || self.submitter_hit;
+                    !ran && if attempt.process.is_some() { self.is_hit(attempt.process) } else { starter_hit }
                 }
-                (.., exit) if exit.get("unknown").is_some() => {
-                    attempt.watchers.iter().any(|pid| self.is_hit(Some(*pid)))
-                }
+                (.., exit) if exit.get("unknown").is_some() => self.is_one_hit(&attempt.watchers),
                 _ => false,
             },
             "cancelled" => self.other.is_some_and(|other| other["status"] != "completed") && last == 0,
@@ -361,6 +384,10 @@ impl Looked<'_> {
 
     fn is_hit(&self, pid: Option<i32>) -> bool {
         pid.is_some_and(|pid| self.victims.contains(&pid))
+    }
+
+    fn is_one_hit(&self, pids: &[i32]) -> bool {
+        pids.iter().any(|pid| self.is_hit(Some(*pid)))
     }
 
     fn attempts(&self) -> BTreeMap<u32, Attempt> {

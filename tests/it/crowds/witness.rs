@@ -20,8 +20,10 @@ pub fn install(user: &User, slots: usize) {
          for place in {}; do
            exec 9> place-$place
            flock -n 9
+           got=$?
+           case $got in 126|127) echo lockless $BG_JOB_ID $BG_ATTEMPT >> {WITNESS} ;; esac
            # Only 1 says that it is taken: flock may have been killed.
-           [ $? = 1 ] || break
+           [ $got = 1 ] || break
            place=
          done
          [ -n \"$place\" ] || echo crowded $BG_JOB_ID $BG_ATTEMPT >> {WITNESS}
@@ -111,6 +113,10 @@ impl Witness {
                 format!("attempt {attempt} of {id} ran beside {} others", asked.slots)
             }),
         );
+        let lockless = self.lines.iter().filter(|(what, ..)| what == "lockless");
+        complaints.extend(lockless.map(|(_, id, attempt)| {
+            format!("attempt {attempt} of {id} could not run flock(1), and does not know who ran beside it")
+        }));
         if self.most_at_once() > asked.slots {
             complaints.push(format!(
                 "{} ran at once, and there are {} slots",
