@@ -5,13 +5,15 @@
 
 use super::terminal::{harm, on_terminal};
 use crate::proof::Proof;
-use crate::support::{BGCTL, User};
+use crate::support::{BGCTL, Ran, User};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
 /// A title, a cleared screen, a line of its own, C1, text turned around, and what overwrites what was there.
 const EVIL: &str = "\x1b]0;owned\x07\x1b[2J\r\nFORGED \u{9b}31m\u{202e}\u{2066}\x08\x7f";
 const FORGED: &str = "FORGED";
+/// The forms of its beginning that do no harm: as people are shown it, and in JSON.
+const HARMLESS: [&str; 2] = [r"\u{1b}]", r"\u001b]"];
 
 /// An id of the hand-made index.
 fn id(random: &str) -> String {
@@ -259,13 +261,19 @@ const SURFACES: &[&[&str]] = &[
 const JOBS: [&str; 9] =
     ["cmpltd", "faaled", "notrun", "unknwn", "cancld", "runnng", "queued", "asklcl", "askgit"];
 
+/// Surfaces that show nothing of what others chose.
+const SILENT: &[&[&str]] = &[];
+
 struct Tried {
     cases: usize,
+    /// How many of them showed the text, in a form that does no harm.
+    shown: usize,
     troubles: Vec<String>,
 }
 
 impl Tried {
-    fn look(&mut self, user: &User, arguments: &[&str], variables: &[(&str, &str)]) {
+    /// Complains where a terminal would obey something; tells whether the text was shown in a form that does no harm.
+    fn look(&mut self, user: &User, arguments: &[&str], variables: &[(&str, &str)]) -> bool {
         let mut command = user.bgctl(arguments);
         command.envs(variables.iter().copied());
         let shown = on_terminal(user, &command, "n\n");
@@ -274,26 +282,42 @@ impl Tried {
         let has_output = matches!(arguments, ["logs" | "wait", ..] | ["dead", "show", ..])
             || (arguments.contains(&"--wait") && arguments[0] == "start");
         let raw = harm(&shown.text, if has_output { "" } else { FORGED });
-        let broken = (!super::is_an_answer(shown.code)).then(|| format!("code {}", shown.code));
+        let broken = (!super::is_an_answer(arguments, shown.code)).then(|| format!("code {}", shown.code));
         if let Some(trouble) = raw.or(broken) {
             self.troubles.push(format!("{arguments:?} {variables:?}: {trouble}"));
+        }
+        let is_shown = HARMLESS.iter().any(|form| shown.text.contains(form));
+        self.shown += usize::from(is_shown);
+        is_shown
+    }
+
+    /// A surface, or all looks at a damage, must have shown the text at least once: what prints nothing obeys nothing.
+    fn must_show(&mut self, what: &str, is_shown: bool) {
+        if !is_shown {
+            self.troubles.push(format!("{what}: shows nothing of it"));
         }
     }
 }
 
 #[test]
 fn what_others_chose_is_shown_on_a_terminal_and_not_obeyed() {
-    let mut tried = Tried { cases: 0, troubles: Vec::new() };
+    let mut tried = Tried { cases: 0, shown: 0, troubles: Vec::new() };
     let user = user();
+    // All of them can be read: none of the surfaces is an error about the index.
+    let all = Ran::of(&user.bgctl(["list", "--all", "--json"]).output().unwrap());
+    assert_eq!((all.code, all.json()["jobs"].as_array().map(Vec::len)), (0, Some(JOBS.len())), "{}", all.err);
     for surface in SURFACES {
         let each = surface.contains(&"ID");
+        let mut is_shown = false;
         for job in &JOBS[..(if each { JOBS.len() } else { 1 })] {
             let arguments: Vec<&str> =
                 surface.iter().map(|word| if *word == "ID" { *job } else { *word }).collect();
-            tried.look(&user, &arguments, &[]);
+            is_shown |= tried.look(&user, &arguments, &[]);
         }
+        tried.must_show(&format!("{surface:?}"), is_shown || SILENT.contains(surface));
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let mut is_shown = false;
         for words in [
             ["status", ""],
             ["cancel", ""],
@@ -305,12 +329,14 @@ fn what_others_chose_is_shown_on_a_terminal_and_not_obeyed() {
             ["start", "--group="],
         ] {
             let line = ["2", "bgctl", words[0], words[1]];
-            tried.look(&user, &line, &[("BGCTL_COMPLETE", shell)]);
+            is_shown |= tried.look(&user, &line, &[("BGCTL_COMPLETE", shell)]);
         }
+        tried.must_show(&format!("completion in {shell}"), is_shown);
     }
     damaged(&mut tried);
     places(&mut tried);
-    let remark = "each on a pseudo-terminal of its own".to_owned();
+    let remark =
+        format!("each on a pseudo-terminal of its own; {} of them show the text, escaped", tried.shown);
     let (cases, failures) = (tried.cases, tried.troubles.len());
     Proof { name: "security.escapes", cases, failures, remark }.tell();
     assert!(tried.troubles.is_empty(), "{}", tried.troubles.join("\n"));
@@ -341,6 +367,7 @@ fn damaged(tried: &mut Tried) {
     for text in texts {
         let user = User::new();
         user.write_index(&text);
+        let mut is_shown = false;
         for arguments in [
             ["list", "--all"].as_slice(),
             &["status", "aaaaaa"],
@@ -351,8 +378,9 @@ fn damaged(tried: &mut Tried) {
             &["doctor", "--json"],
             &["store", "rebuild"],
         ] {
-            tried.look(&user, arguments, &[]);
+            is_shown |= tried.look(&user, arguments, &[]);
         }
+        tried.must_show(&text, is_shown);
     }
     let settings = [
         format!("{evil} = 3\n"),
@@ -371,7 +399,8 @@ fn damaged(tried: &mut Tried) {
         let text = text.replace("\\b", "\\u0008");
         let user = User::new();
         user.make_root();
-        std::fs::write(user.root().join("config.toml"), text).unwrap();
+        std::fs::write(user.root().join("config.toml"), &text).unwrap();
+        let mut is_shown = false;
         for arguments in [
             ["config"].as_slice(),
             &["config", "check"],
@@ -383,8 +412,9 @@ fn damaged(tried: &mut Tried) {
             &["doctor"],
             &["start", "--", "true"],
         ] {
-            tried.look(&user, arguments, &[]);
+            is_shown |= tried.look(&user, arguments, &[]);
         }
+        tried.must_show(&text, is_shown);
     }
 }
 
@@ -394,6 +424,7 @@ fn places(tried: &mut Tried) {
     let root = user.path(EVIL.replace('/', "_"));
     std::fs::create_dir(&root).unwrap();
     let text = root.to_str().unwrap().to_owned();
+    let mut is_shown = false;
     let mut looks = |user: &User| {
         for arguments in [
             ["list"].as_slice(),
@@ -410,13 +441,14 @@ fn places(tried: &mut Tried) {
             &["init", "systemd", "--install", "--dry-run"],
             &["init", "bash"],
         ] {
-            tried.look(user, arguments, &[("BG_HOME", &text)]);
+            is_shown |= tried.look(user, arguments, &[("BG_HOME", &text)]);
         }
     };
     // Open to others, and then closed.
     looks(&user);
     std::fs::set_permissions(&root, std::fs::Permissions::from_mode(0o700)).unwrap();
     looks(&user);
+    tried.must_show("an evil folder", is_shown);
     let mut command = user.command("sh");
     command.args([
         "-c",
