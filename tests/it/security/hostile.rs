@@ -408,8 +408,8 @@ fn an_index_made_to_harm_is_answered_in_bounded_time_and_memory() {
     for number in 0..count {
         chosen.push(&all[(seed as usize + number * all.len() / count) % all.len()]);
     }
-    // Without optimisations a million jobs take a minute.
-    let (entries, jobs) = if is_long() { (1_000_000, 100_000) } else { (1_000_000, 1_000) };
+    // Without optimisations a million take a minute.
+    let (entries, jobs) = if is_long() { (1_000_000, 100_000) } else { (1_000, 1_000) };
     let large = large(entries, jobs);
     let mut tried = Tried::new();
     std::thread::scope(|threads| {
