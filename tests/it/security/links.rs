@@ -162,7 +162,7 @@ impl Scene {
         running["claim"]["boot"] = "another".into();
         let mut queued = job(QUEUED, "queued");
         queued["argv"] = json!(["sh", "-c", format!("test -p /dev/stdin && echo {SAID}")]);
-        queued["stdin"] = "pipe".into();
+        queued["stdin_pipe"] = true.into();
         let mut index = json!({ "version": 1, "jobs": [ended, queued, running] });
         index["updated_at"] = "2026-02-13T10:00:05Z".into();
         user.write_index(&index.to_string());
