@@ -8,6 +8,7 @@ use super::{
 use crate::proof;
 use crate::support::{User, is_alive, until};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::process::Stdio;
 
 const OTHER: usize = 1;
@@ -144,18 +145,13 @@ fn machines_that_share_a_root_start_each_job_once() {
     let places: Vec<Place> = (1..=3).map(Place::machine).collect();
     user.ok(["group", "add", "held", "--slots", "2"]);
     user.ok(["pause", "--group", "held"]);
-    let script = witness("true");
+    // The first jobs hold their slots until several machines have some; then all of them compete for the rest.
+    let script = witness("until [ -e open ]; do sleep 0.02; done");
     for _ in 0..count {
         user.start(["--quiet", "--group", "held", "--", "sh", "-c", &script]);
     }
     user.ok(["resume", "--group", "held"]);
-    // Passes on all of them, until all is done.
-    let ended = || {
-        let index = user.index();
-        index["jobs"].as_array().unwrap().iter().all(|job| job["status"] == "completed")
-    };
-    let mut wrong = Vec::new();
-    wrong.extend(missing("all have ended", || {
+    let tick_everywhere = || {
         let ticks: Vec<_> = places
             .iter()
             .map(|place| place.bgctl(&user, ["tick"]).stdout(Stdio::null()).spawn().unwrap())
@@ -163,16 +159,27 @@ fn machines_that_share_a_root_start_each_job_once() {
         for mut tick in ticks {
             tick.wait().unwrap();
         }
-        ended()
+    };
+    // Each of them, and this one, which resumed the group.
+    let hosts = || {
+        let index = user.index();
+        let jobs = index["jobs"].as_array().unwrap().iter();
+        jobs.filter_map(|job| Some(job["claim"]["host"].as_str()?.to_owned())).collect::<BTreeSet<_>>()
+    };
+    let mut wrong = Vec::new();
+    wrong.extend(missing("every machine has started some", || {
+        tick_everywhere();
+        places.iter().all(|place| hosts().contains(place.host.as_ref().unwrap()))
     }));
-    let mut hosts: Vec<String> = user.index()["jobs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|job| Some(job["claim"]["host"].as_str()?.to_owned()))
-        .collect();
-    hosts.sort();
-    hosts.dedup();
+    std::fs::write(user.path("open"), "").unwrap();
+    // Passes on all of them, until all is done.
+    wrong.extend(missing("all have ended", || {
+        tick_everywhere();
+        let index = user.index();
+        index["jobs"].as_array().unwrap().iter().all(|job| job["status"] == "completed")
+    }));
+    let hosts = hosts();
+    wrong.extend((hosts.len() < 2).then(|| format!("only these started jobs: {hosts:?}")));
     wrong.extend(differs("executions", executions(&user).len(), count));
     wrong.extend(broken_rules(&user));
     let failures = usize::from(!wrong.is_empty());

@@ -95,9 +95,9 @@ fn is_answered(name: &str, what: &str, write: &dyn Fn(&mut dyn Write)) {
     assert!(troubles.is_empty(), "{}", troubles.join("\n"));
 }
 
-/// How much of a long file there is: a gibibyte in the long form.
+/// How much of a long file there is: more than a reader may have of memory, and in the long form more yet.
 fn length() -> u64 {
-    if is_long() { 1 << 30 } else { 1_200 << 20 }
+    if is_long() { 1_200 << 20 } else { 1 << 30 }
 }
 
 /// A line without end: sparse, so that only who reads it pays.

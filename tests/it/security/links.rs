@@ -8,22 +8,26 @@ use crate::proof::{Proof, cases, seed};
 use crate::support::User;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
+use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
 /// An ended job with all its files.
 const ENDED: &str = "bg_20260213_aaaaaa";
-/// A queued job with an environment.
+/// A queued job with an environment and a pipe, which starts at the first pass and says [`SAID`].
 const QUEUED: &str = "bg_20260213_bbbbbb";
-/// A job that seems to run, though its machine was started again since.
+/// A job that seems to run, though this machine was started again since: the first pass judges it.
 const RUNNING: &str = "bg_20260213_cccccc";
+
+/// What the queued job puts into its log.
+const SAID: &str = "SAID-by-the-queued-job";
 
 /// Each command has to be over by then, however busy the machine is.
 const BOUNDS: Bounds = Bounds { time: Duration::from_secs(20), bytes: 1 << 30 };
 
 /// The places in the root, those of the jobs among them.
-const PLACES: [&str; 40] = [
+const PLACES: [&str; 43] = [
     "jobs.json",
     "jobs.json.tmp",
     "jobs.lock",
@@ -61,10 +65,17 @@ const PLACES: [&str; 40] = [
     "runs/QUEUED.log",
     "runs/QUEUED.lock",
     "runs/QUEUED.meta.json",
+    "runs/QUEUED.meta.json.tmp",
+    "runs/QUEUED.cut",
     "runs/QUEUED.in",
+    "runs/QUEUED.stdin",
     "runs/RUNNING.log",
     "runs/RUNNING.lock",
 ];
+
+/// Those that a starting job opens to write. A link to a file in one of them is tried in every run.
+const STARTED: [&str; 4] =
+    ["runs/QUEUED.log", "runs/QUEUED.lock", "runs/QUEUED.meta.json.tmp", "runs/QUEUED.stdin"];
 
 /// What stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +103,7 @@ const STRANGERS: [Stranger; 8] = [
 ];
 
 /// What is tried on it, in this order. What removes files comes last.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &["list", "--all"],
     &["status", ENDED],
     &["status", QUEUED],
@@ -108,10 +119,11 @@ const COMMANDS: [&[&str]; 24] = [
     &["approval"],
     &["dead"],
     &["tick", "--dry-run"],
+    &["send", RUNNING, "text"],
     &["start", "--stdin", "pipe", "--on-end", "true", "--", "true"],
     &["tick"],
-    &["wait", "--within", "0", QUEUED],
-    &["send", RUNNING, "text"],
+    &["wait", "--within", "5", QUEUED],
+    &["logs", QUEUED],
     &["cancel", QUEUED, RUNNING],
     &["retry", ENDED],
     &["doctor", "--fix"],
@@ -128,15 +140,13 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let user = User::new();
-        // A captured environment, with the name of its content.
-        let blocker = user.start(["--delay", "1h", "--", "true"]);
+        // A captured environment: a job of the index that is written below needs it, so that it stays.
+        user.ok(["group", "add", "held", "--slots", "1"]);
+        user.ok(["pause", "--group", "held"]);
+        user.start(["--quiet", "--group", "held", "--", "true"]);
         let env = user.index()["jobs"][0]["env"].as_str().unwrap().to_owned();
-        user.ok(["cancel", "--quiet", &blocker]);
-        let saved = user.root().join("env").join(format!("{env}.json"));
+        assert!(user.root().join("env").join(format!("{env}.json")).exists());
         let _ = std::fs::create_dir(user.root().join("runs"));
-        if !saved.exists() {
-            std::fs::write(&saved, "{}").unwrap();
-        }
         let job = |id: &str, status: &str| {
             json!({ "id": id, "status": status, "command": "true", "argv": ["true"], "cwd": "/",
                 "created_at": "2026-02-13T10:00:00Z", "env": env })
@@ -148,13 +158,20 @@ impl Scene {
         let mut running = job(RUNNING, "running");
         running["attempt"] = 1.into();
         running["started_at"] = "2026-02-13T10:00:05Z".into();
-        running["claim"] = json!({ "host": "there", "boot": "b", "pid_namespace": 1 });
-        let mut index = json!({ "version": 1, "jobs": [ended, job(QUEUED, "queued"), running] });
+        running["claim"] = serde_json::to_value(bgctl::os::site::here().unwrap()).unwrap();
+        running["claim"]["boot"] = "another".into();
+        let mut queued = job(QUEUED, "queued");
+        queued["argv"] = json!(["sh", "-c", format!("test -p /dev/stdin && echo {SAID}")]);
+        queued["stdin_pipe"] = true.into();
+        let mut index = json!({ "version": 1, "jobs": [ended, queued, running] });
         index["updated_at"] = "2026-02-13T10:00:05Z".into();
         user.write_index(&index.to_string());
         for (id, text) in [(ENDED, "its output\n"), (RUNNING, "so far\n")] {
             std::fs::write(user.root().join(format!("runs/{id}.log")), text).unwrap();
         }
+        let begun = json!({ "line": "watcher", "attempt": 1, "pid": 1, "start": 1, "boot": "another",
+            "at": "2026-02-13T10:00:05Z", "monotonic_ms": 1 });
+        std::fs::write(user.root().join(format!("runs/{RUNNING}.lock")), format!("{begun}\n")).unwrap();
         let victim = Victim::new(user.path("victim"));
         Self { user, victim, environment: env }
     }
@@ -186,12 +203,12 @@ impl Scene {
     }
 }
 
-/// What is wrong after all commands, a line each.
-fn troubles(place: &str, stranger: Stranger) -> Vec<String> {
+/// What is wrong after all commands, a line each; `None` where that cannot stand there on this machine.
+fn troubles(place: &str, stranger: Stranger) -> Option<Vec<String>> {
     let scene = Scene::new();
     let path = scene.place(place);
     if !scene.put(&path, stranger) {
-        return Vec::new();
+        return None;
     }
     let mut troubles = Vec::new();
     for command in COMMANDS {
@@ -207,43 +224,97 @@ fn troubles(place: &str, stranger: Stranger) -> Vec<String> {
             troubles.extend(scene.victim.changes().into_iter().map(|change| said(&change)));
         }
         if !troubles.is_empty() {
-            return troubles;
+            return Some(troubles);
         }
     }
-    assert!(
-        stranger == Stranger::SecondName || std::fs::read_to_string(scene.victim.file()).unwrap() == CONTENT
-    );
-    troubles
+    // What was started goes on for a moment, and may still write.
+    scene.user.all_gone();
+    if stranger != Stranger::SecondName {
+        let late = scene.victim.changes().into_iter();
+        troubles.extend(late.map(|change| format!("{stranger:?} as {place}: afterwards: {change}")));
+        assert_eq!(std::fs::read_to_string(scene.victim.file()).unwrap(), CONTENT);
+    }
+    Some(troubles)
+}
+
+/// All combinations in an order of this seed: first those that are tried in every run.
+fn combinations(seed: usize) -> Vec<(&'static str, Stranger)> {
+    let mut all: Vec<_> = PLACES
+        .iter()
+        .flat_map(|place| STRANGERS.iter().map(move |one| (*place, *one)))
+        .filter(|(place, one)| !(STARTED.contains(place) && *one == Stranger::LinkToFile))
+        .collect();
+    let total = all.len();
+    all.rotate_left(seed % total);
+    // A stride without a common divisor with their number takes each once; so many numbers on end have such a one.
+    let least = seed % 1_000 + 1;
+    let stride = (least..least + total).find(|stride| common_divisor(*stride, total) == 1).unwrap();
+    let always = STARTED.iter().map(|place| (*place, Stranger::LinkToFile));
+    always.chain((0..total).map(|number| all[number * stride % total])).collect()
+}
+
+fn common_divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { common_divisor(other, one % other) }
+}
+
+#[test]
+fn with_no_stranger_the_queued_job_starts_and_the_running_one_is_judged() {
+    let scene = Scene::new();
+    for command in COMMANDS.iter().take_while(|command| command[0] != "cancel") {
+        assert_eq!(run(&scene.user, command, BOUNDS).trouble(), None, "{command:?}");
+    }
+    let state = |id: &str| scene.user.status(id);
+    assert_eq!([state(QUEUED), state(RUNNING)], ["completed", "failed"]);
+    // It had its environment, its pipe, its record and its log.
+    assert_eq!(scene.user.ok(["logs", QUEUED]), format!("{SAID}\n"));
+    let record = scene.user.record(QUEUED);
+    assert!(record.iter().any(|line| line["line"] == "process"), "{record:?}");
+    let summary = scene.user.job(RUNNING)["summary"].clone();
+    assert!(summary.as_str().unwrap().contains("the machine was started again"), "{summary}");
+}
+
+#[test]
+fn each_combination_comes_once() {
+    for seed in [0, 1, 7, 20, 999, usize::MAX / 2] {
+        let all = combinations(seed);
+        let names: std::collections::BTreeSet<String> = all.iter().map(|one| format!("{one:?}")).collect();
+        assert_eq!((all.len(), names.len()), (PLACES.len() * STRANGERS.len(), all.len()), "{seed}");
+    }
 }
 
 #[test]
 fn whatever_stands_where_a_file_of_ours_belongs_nothing_of_a_victim_is_read_or_touched() {
-    let mut all: Vec<(&str, Stranger)> =
-        PLACES.iter().flat_map(|place| STRANGERS.iter().map(move |one| (*place, *one))).collect();
     let seed = seed();
-    // A stride without a common divisor with their number takes each once.
-    let (count, total) = (cases(24, usize::MAX).min(all.len()), all.len());
-    let stride = 2 * (seed as usize % 1_000) + 1;
-    let stride = if stride.is_multiple_of(5) { stride + 2 } else { stride };
-    all = (0..count).map(|number| all[(seed as usize % total + number * stride) % total]).collect();
+    let mut all = combinations(seed as usize);
+    let total = all.len();
+    all.truncate(cases(24, usize::MAX));
     let found = std::sync::Mutex::new(Vec::new());
+    let untried = std::sync::Mutex::new(Vec::new());
     let (odd, even): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(number, _)| number % 2 == 1);
     std::thread::scope(|threads| {
         for half in [odd, even] {
-            let found = &found;
+            let (found, untried) = (&found, &untried);
             threads.spawn(move || {
                 for (_, (place, stranger)) in half {
-                    let troubles = troubles(place, *stranger);
-                    if !troubles.is_empty() {
-                        found.lock().unwrap().push(troubles.join("\n"));
+                    match troubles(place, *stranger) {
+                        None => untried.lock().unwrap().push(*stranger),
+                        Some(troubles) if troubles.is_empty() => {}
+                        Some(troubles) => found.lock().unwrap().push(troubles.join("\n")),
                     }
                 }
             });
         }
     });
-    let found = found.into_inner().unwrap();
-    let remark = format!("{} commands each, of {total} combinations; seed {seed}", COMMANDS.len());
-    Proof { name: "security.links", cases: count, failures: found.len(), remark }.tell();
+    let (found, untried) = (found.into_inner().unwrap(), untried.into_inner().unwrap());
+    let tried = all.len() - untried.len();
+    let mut remark = format!("{} commands each, of {total} combinations; seed {seed}", COMMANDS.len());
+    if !untried.is_empty() {
+        let kinds = STRANGERS.iter().filter(|one| untried.contains(one));
+        let kinds: Vec<String> = kinds.map(|one| format!("{one:?}")).collect();
+        let _ = write!(remark, "; {} could not be made here: {}", untried.len(), kinds.join(", "));
+    }
+    Proof { name: "security.links", cases: tried, failures: found.len(), remark }.tell();
+    assert!(tried > 0, "nothing was tried");
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

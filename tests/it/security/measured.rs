@@ -13,6 +13,8 @@ const KEPT_BYTES: u64 = 4 * 1024 * 1024;
 /// What a command came to.
 pub struct Measured {
     pub ran: Ran,
+    /// Whether its code is one that the command is documented to end with.
+    pub is_answered: bool,
     pub took: Duration,
     /// The most memory it had at one time, as far as looking every few milliseconds shows it.
     pub peak_bytes: u64,
@@ -35,7 +37,7 @@ impl Measured {
         if self.late {
             return Some(format!("not over after {:?}", self.took));
         }
-        if said.contains("panicked") || !super::is_an_answer(self.ran.code) {
+        if said.contains("panicked") || !self.is_answered {
             let err: String = self.ran.err.chars().take(400).collect();
             return Some(format!("code {} with {} MiB: {err}", self.ran.code, self.peak_bytes >> 20));
         }
@@ -75,7 +77,8 @@ pub fn run_with(user: &User, arguments: &[&str], variables: &[(&str, &str)], bou
     };
     let took = began.elapsed();
     let ran = Ran { code, out: out.join().unwrap(), err: err.join().unwrap() };
-    Measured { ran, took, peak_bytes, late }
+    let is_answered = super::is_an_answer(arguments, code);
+    Measured { ran, is_answered, took, peak_bytes, late }
 }
 
 /// Reads all, and keeps the beginning.

@@ -29,7 +29,33 @@ mod swaps;
 mod terminal;
 mod victim;
 
-/// Whether a code is one that a command of ours can end with: neither a panic's nor, as -1, a signal.
-fn is_an_answer(code: i32) -> bool {
-    code >= 0 && code != 101
+/// The exit codes of every command (`docs/cli.md`).
+const CODES: [i32; 8] = [0, 1, 2, 3, 4, 5, 75, 78];
+
+/// Those of a command that cannot be executed, or is not found: of what starts one.
+const NOT_EXECUTED: [i32; 2] = [126, 127];
+
+/// Those of a wait, beside the job's own.
+const OF_WAITS: [i32; 5] = [121, 122, 124, 125, 130];
+
+/// Whether a code is one that this command is documented to end with: neither a panic's nor, as -1, a signal.
+fn is_an_answer(arguments: &[&str], code: i32) -> bool {
+    let words = || arguments.iter().take_while(|word| **word != "--");
+    let verb = words().next().copied();
+    let waits = verb == Some("wait") || words().any(|word| ["--wait", "--follow"].contains(word));
+    let starts = waits || matches!(verb, Some("start" | "retry"));
+    CODES.contains(&code) || (starts && NOT_EXECUTED.contains(&code)) || (waits && OF_WAITS.contains(&code))
+}
+
+#[test]
+fn only_documented_codes_are_answers() {
+    for (arguments, answers, others) in [
+        (["list"].as_slice(), [0, 5].as_slice(), [-1, 6, 101, 121, 127].as_slice()),
+        (&["start", "--", "wait", "--wait"], &[2, 127], &[-1, 101, 121]),
+        (&["start", "--wait", "--", "true"], &[0, 125, 127], &[-1, 101, 134]),
+        (&["wait", "ID"], &[0, 121, 122], &[-1, 101, 134]),
+    ] {
+        assert!(answers.iter().all(|code| is_an_answer(arguments, *code)), "{arguments:?}");
+        assert!(!others.iter().any(|code| is_an_answer(arguments, *code)), "{arguments:?}");
+    }
 }

@@ -112,7 +112,7 @@ fn files_of_somebody_else_in_the_root_are_neither_read_nor_written() {
             &["start", "--", "true"],
         ] {
             let ran = user.run(arguments);
-            assert!(super::is_an_answer(ran.code), "{name}: {arguments:?}: {}", ran.err);
+            assert!(super::is_an_answer(arguments, ran.code), "{name}: {arguments:?}: {}", ran.err);
             assert!(!format!("{}{}", ran.out, ran.err).contains("VICTIM"), "{name}: {arguments:?}");
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "VICTIM\n", "{name}");

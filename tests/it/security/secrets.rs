@@ -98,7 +98,7 @@ impl Scene {
         if self.secret.is_in(&output.stdout) || self.secret.is_in(&output.stderr) {
             self.troubles.push(format!("{arguments:?} prints it"));
         }
-        if output.status.code().is_none_or(|code| !super::is_an_answer(code)) {
+        if output.status.code().is_none_or(|code| !super::is_an_answer(arguments, code)) {
             self.troubles.push(format!("{arguments:?} ends with {:?}", output.status));
         }
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
