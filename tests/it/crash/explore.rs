@@ -13,6 +13,7 @@ use crate::proof::{Proof, cases, seed};
 use crate::support::User;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -129,6 +130,8 @@ impl Tally {
             if is_new && self.complaints.len() < SHOWN_MAX {
                 let mut place = place();
                 place.truncate(place.floor_char_boundary(300));
+                // Past the runner: a recording is another each time, so that what was found may not come again.
+                let _ = writeln!(std::io::stderr(), "{complaint} ({place})");
                 self.complaints.push(format!("{complaint} ({place})"));
             }
         }
