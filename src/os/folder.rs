@@ -1,8 +1,9 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
 use super::trust::{no_file, no_folder, own_user, regular, trusted};
+use super::uninterrupted::{fsync, open, openat};
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, openat, renameat, statat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, renameat, statat,
     unlinkat,
 };
 use rustix::io::Errno;
@@ -88,7 +89,7 @@ pub struct Space {
 impl Folder {
     /// Opens a folder and checks that it is private to this user. `None`: there is none.
     pub fn open(path: &Path) -> Result<Option<Self>, FolderError> {
-        match rustix::fs::open(path, FOLDER_FLAGS, Mode::empty()) {
+        match open(path, FOLDER_FLAGS, Mode::empty()) {
             Ok(fd) => Self { fd, path: path.to_owned(), is_new: false }.checked().map(Some),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP) => Err(FolderError::Link(path.to_owned())),
@@ -342,12 +343,7 @@ impl Folder {
 
     /// Makes the names in this folder durable (`fsync(2)` of the folder).
     pub fn sync(&self) -> io::Result<()> {
-        // There, fsync(2) alone does not reach the disk; the standard library knows that for files.
-        #[cfg(target_vendor = "apple")]
-        rustix::fs::fcntl_fullfsync(&self.fd)?;
-        #[cfg(not(target_vendor = "apple"))]
-        rustix::fs::fsync(&self.fd)?;
-        Ok(())
+        Ok(fsync(&self.fd)?)
     }
 
     /// Removes a file; `false` where it was not there.
@@ -393,7 +389,7 @@ impl Folder {
     /// The names in this folder.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for entry in Dir::read_from(&self.fd)? {
+        for entry in Dir::new(openat(&self.fd, ".", FOLDER_FLAGS, Mode::empty())?)? {
             let name = entry?.file_name().to_bytes().to_owned();
             if name != b"." && name != b".." {
                 names.push(std::ffi::OsStr::from_bytes(&name).to_owned());
@@ -437,7 +433,7 @@ fn make_name_durable(path: &Path) {
 /// Takes from others what they may do with a folder of ours, and gives us what we need. Not for a link.
 pub fn close_folder_to_others(path: &Path) -> io::Result<()> {
     // O_PATH would not do: fchmod(2) refuses it.
-    let fd = rustix::fs::open(path, FOLDER_FLAGS, Mode::empty())?;
+    let fd = open(path, FOLDER_FLAGS, Mode::empty())?;
     if fstat(&fd)?.st_uid != own_user() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }

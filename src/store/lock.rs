@@ -24,7 +24,7 @@ pub fn locked<T>(folder: &Folder, wait_max: Duration, critical: impl FnOnce() ->
     let mut lock = RwLock::new(&file);
     match lock.try_write() {
         Ok(_guard) => return Ok(critical()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
         Err(error) => return Err(failed(error)),
     }
     if !wait_for(&file, wait_max).map_err(failed)? {
