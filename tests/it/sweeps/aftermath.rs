@@ -17,6 +17,8 @@ pub struct Known {
     pub jobs_before: Option<usize>,
     /// Whether a job may have ended otherwise than by itself.
     pub may_fail: bool,
+    /// Whether the same befell all jobs.
+    pub hits_all: bool,
     /// How jobs may have ended, beside `completed`.
     pub ends: &'static [&'static str],
     /// What the user does so that all comes to rest.
@@ -24,6 +26,9 @@ pub struct Known {
     /// What is wrong in the very end.
     pub at_last: Option<fn(&User) -> Vec<String>>,
 }
+
+/// How many jobs may run at once, where the settings say nothing.
+const SLOTS: usize = 2;
 
 /// What may be left in the root.
 const ROOT_FILES: [&str; 9] = [
@@ -154,20 +159,13 @@ impl<'a> Aftermath<'a> {
         }
     }
 
-    /// All jobs end, and with them all processes.
+    /// All jobs end, and with them all processes, though nobody does anything but look: `wait` would make passes of its own.
     fn at_rest(&mut self) {
-        let active: Vec<String> = self
-            .list()
-            .iter()
-            .filter(|job| job["ended_at"].is_null())
-            .filter_map(|job| job["id"].as_str().map(str::to_owned))
-            .collect();
-        if !active.is_empty() {
-            let seconds = self.patience.as_secs().max(1).to_string();
-            let mut arguments = vec!["wait".to_owned(), "--quiet".into(), "--within".into(), seconds];
-            arguments.extend(active);
-            self.user.run(arguments);
-        }
+        let index = self.user.root().join("jobs.json");
+        self.comes(|| {
+            let Ok(text) = std::fs::read_to_string(&index) else { return true };
+            Facts::parse(text).is_ok_and(|facts| facts.heads().all(|head| head.status.has_ended()))
+        });
         for job in self.list() {
             if ["queued", "running", "waiting_approval"].contains(&job["status"].as_str().unwrap_or_default())
             {
@@ -203,14 +201,24 @@ impl<'a> Aftermath<'a> {
                 self.complain(format!("{id} ran and is not in the index"));
             }
         }
+        let failed = jobs.iter().filter(|job| job["status"] == "failed").count();
+        if failed > 1 && !self.known.hits_all && !self.known.ends.contains(&"failed") {
+            self.complain(format!("{failed} jobs failed, and one thing was hit"));
+        }
         for job in &jobs {
             let id = job["id"].as_str().unwrap_or_default();
+            let attempt = job["attempt"].as_u64().unwrap_or(0);
+            let beyond = times.keys().filter_map(|key| key.strip_prefix(id)?.trim().parse::<u64>().ok());
+            if beyond.max().is_some_and(|last| last > attempt) {
+                self.complain(format!("{id} ran more often than its {attempt} attempts say: {ran}"));
+            }
             let is_witness = job["command"].as_str().is_some_and(|line| line.contains(">> ran"));
             let executed = ran.lines().any(|line| line.starts_with(id));
+            let last_executed = ran.lines().any(|line| line == format!("{id} {attempt}"));
             let said = job["summary"].as_str().unwrap_or_default();
             let never_began = job["exit"].get("not_started").is_some();
             match job["status"].as_str().unwrap_or_default() {
-                "completed" if is_witness && !executed => {
+                "completed" if is_witness && !last_executed => {
                     self.complain(format!("{id} is completed and never ran"));
                 }
                 "completed" | "queued" | "running" => {}
@@ -227,16 +235,31 @@ impl<'a> Aftermath<'a> {
         }
     }
 
-    /// No slot is leaked: as many jobs as there are slots start at once.
+    /// No slot is leaked: as many jobs as there are slots run at once.
     fn goes_on(&mut self) {
-        for _ in 0..2 {
-            let ran = self.user.run(["start", "--json", "--", "true"]);
+        // Somebody may have looked before.
+        let gate = |number: usize| {
+            let _ = std::fs::remove_file(self.user.path(format!("slot-{number}")));
+            self.user.fifo(&format!("slot-{number}"))
+        };
+        let gates: Vec<_> = (0..SLOTS).map(gate).collect();
+        let mut ids = Vec::new();
+        for gate in &gates {
+            let script = format!("read word < '{}'", gate.display());
+            let ran = self.user.run(["start", "--json", "--", "sh", "-c", &script]);
             let value: Value = serde_json::from_str(&ran.out).unwrap_or_default();
             if ran.code != 0 || value["status"] != "running" || !ran.err.is_empty() {
                 self.complain(format!("a further job does not start: {}{}", ran.out, ran.err));
                 return;
             }
-            if self.user.run(["wait", value["id"].as_str().unwrap_or_default()]).code != 0 {
+            ids.push(value["id"].as_str().unwrap_or_default().to_owned());
+        }
+        for (gate, id) in gates.iter().zip(ids) {
+            if !self.comes(|| super::scenes::told_to_go(gate)) {
+                self.complain("a further job does not begin");
+                return;
+            }
+            if self.user.run(["wait", &id]).code != 0 {
                 self.complain("a further job does not succeed");
             }
         }
@@ -280,7 +303,7 @@ impl<'a> Aftermath<'a> {
         );
         strange.extend(names("runs").into_iter().filter(|name| {
             !name.split_once('.').is_some_and(|(id, kind)| {
-                ids.iter().any(|known| known == id) && ["log", "lock", "meta.json"].contains(&kind)
+                ids.iter().any(|known| known == id) && ["log", "cut", "lock", "meta.json"].contains(&kind)
             })
         }));
         for name in strange {

@@ -118,7 +118,6 @@ fn a_process_that_is_left_is_reported() {
 #[test]
 fn a_leaked_slot_is_reported() {
     let user = with_an_entry(r#""status":"running","stale_after_seconds":null"#);
-    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 1\n").unwrap();
     assert_reported(&user, Known::default(), "a further job does not start");
 }
 

@@ -3,7 +3,7 @@
 use super::scenes::{
     changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
     submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
-    watching::{WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
+    watching::{WATCHER_OF_CAPPED_LOG, WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
     working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
 };
 use super::strace::{Blow, can_trace};
@@ -105,6 +105,7 @@ faults! {
     a_retry_that_meets_a_fault_answers_truly: RETRY, 9, [("fsync", 1)];
     a_watcher_with_a_chain_that_meets_a_fault_answers_truly: WATCHER_OF_CHAIN, 9, [("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)];
     a_watcher_with_a_leftover_that_meets_a_fault_answers_truly: WATCHER_OF_LEFTOVER, 13, [("write", 5), ("fsync", 2), ("renameat", 2)];
+    a_watcher_with_a_capped_log_that_meets_a_fault_answers_truly: WATCHER_OF_CAPPED_LOG, 13, [("fallocate", 1)];
     a_watcher_with_an_attempt_to_come_that_meets_a_fault_answers_truly: WATCHER_OF_RETRIED, 13, [("fsync", 1)];
     a_cancel_that_meets_a_fault_answers_truly: CANCEL, 9, [("fsync", 1)];
     a_cancel_of_a_queued_job_that_meets_a_fault_answers_truly: CANCEL_QUEUED, 9, [("fsync", 1)];

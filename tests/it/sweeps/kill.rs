@@ -3,7 +3,7 @@
 use super::scenes::{
     changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
     submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
-    watching::{WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
+    watching::{WATCHER_OF_CAPPED_LOG, WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
     working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
 };
 use super::strace::{Blow, can_trace};
@@ -29,6 +29,7 @@ killed! {
     a_retry_that_is_killed_at_any_call_loses_nothing: RETRY, 11;
     a_watcher_with_a_chain_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CHAIN, 11;
     a_watcher_with_a_leftover_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_LEFTOVER, 17;
+    a_watcher_with_a_capped_log_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_CAPPED_LOG, 17;
     a_watcher_with_an_attempt_to_come_that_is_killed_at_any_call_loses_nothing: WATCHER_OF_RETRIED, 17;
     a_cancel_that_is_killed_at_any_call_loses_nothing: CANCEL, 11;
     a_cancel_of_a_queued_job_that_is_killed_at_any_call_loses_nothing: CANCEL_QUEUED, 11;

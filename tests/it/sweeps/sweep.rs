@@ -152,7 +152,9 @@ fn hit(scene: &Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
         complaints.push(format!("a tick beside the stopped process exits {}: {}", tick.code, tick.err));
     }
     complaints.extend((scene.answered)(&set.user, &traced));
-    complaints.extend(Aftermath::new(&set.user, known(scene, &traced, jobs_before), EVENT_MAX).complaints());
+    // What a process executes is hit in all that it starts, too.
+    let known = Known { hits_all: point.call == "execve", ..known(scene, &traced, jobs_before) };
+    complaints.extend(Aftermath::new(&set.user, known, EVENT_MAX).complaints());
     let mut tally = tally.lock().unwrap();
     tally.points += 1;
     if was_met {
@@ -194,6 +196,7 @@ fn known(scene: &Scene, traced: &Traced, jobs_before: usize) -> Known {
         jobs_before: refused.then_some(jobs_before),
         printed,
         may_fail: scene.may_fail(),
+        hits_all: false,
         ends: scene.ends,
         then: Some(scene.then),
         at_last: Some(scene.at_last),
@@ -216,7 +219,16 @@ fn answer_complaints(scene: &Scene, point: &Point, traced: &Traced) -> Vec<Strin
     let (code, out, err) = (traced.ran.code, &traced.ran.out, &traced.ran.err);
     let submits = scene.role == Role::Submitter;
     let documented = [0, 1, 5, 75, 78].contains(&code);
+    // What is interrupted is done again; what is stopped knows nothing of it. Nothing interrupts an `fcntl` that does not
+    // wait (`fcntl(2)`), and none of ours does.
+    let must_succeed = match point.blow {
+        Blow::Stop => true,
+        Blow::Fail("EINTR") => point.call != "fcntl",
+        Blow::Fail("EAGAIN") => point.call == "flock",
+        _ => false,
+    };
     let untrue = [
+        (must_succeed && code != 0, "although nothing was in its way"),
         (!documented, "is not in the table of exit codes for a fault of the system"),
         (submits && code == 0 && out.is_empty(), "and no id was printed"),
         (code != 0 && err.is_empty(), "and no word why"),

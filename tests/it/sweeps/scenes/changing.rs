@@ -1,10 +1,8 @@
 //! What changes jobs that are there.
 
 use super::super::scene::{Role, Scene, Set, WITNESS, configure};
-use super::{again, first, runs, states};
+use super::{again, first, runs, states, told_to_go};
 use crate::support::{User, until};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 /// A running job is ended, with what it started.
@@ -58,12 +56,18 @@ pub const PAUSE: Scene = Scene {
         if traced.ran.code == 0 && !is_paused {
             return vec!["it said that it is done, and the job is not paused".to_owned()];
         }
+        if traced.ran.out.ends_with(" paused\n") && !stands_still(user) {
+            return vec!["it said that it is done, and the job does not stand still".to_owned()];
+        }
         Vec::new()
     },
     then: |user| {
         let id = first(user);
         // Where it was committed, the tick has had it done.
         let is_paused = !user.job(&id)["paused_at"].is_null();
+        if is_paused {
+            until("the tick has had it stopped", || stands_still(user));
+        }
         let wrong = if is_paused { again(user, &["resume", &id]) } else { Vec::new() };
         let went_on = let_go(user);
         wrong.into_iter().chain(went_on).collect()
@@ -166,6 +170,13 @@ pub const DECLINE: Scene = Scene {
     })
 };
 
+/// Whether the first job's main process is stopped (`proc_pid_stat(5)`, state `T`).
+fn stands_still(user: &User) -> bool {
+    let pid = user.recorded_pid(&first(user), "process");
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+}
+
 /// A job that has begun and waits until the test lets it go.
 pub fn held() -> (User, String) {
     let user = User::new();
@@ -182,13 +193,8 @@ const TOLD_MAX: Duration = Duration::from_secs(30);
 /// it should not.
 pub fn let_go(user: &User) -> Option<String> {
     let began = Instant::now();
-    let mut writer = std::fs::OpenOptions::new();
-    writer.write(true).custom_flags(libc::O_NONBLOCK);
-    until("the job reads, or has ended", || {
-        let opened = writer.open(user.path("go"));
-        let told = opened.is_ok_and(|mut file| file.write_all(b"go\n").is_ok());
-        told || states(user)[0].1 != "running"
-    });
+    let gate = user.path("go");
+    until("the job reads, or has ended", || told_to_go(&gate) || states(user)[0].1 != "running");
     // What stands still reads nothing.
     until("it has ended, or long stood still", || {
         states(user)[0].1 != "running" || began.elapsed() > TOLD_MAX

@@ -6,6 +6,10 @@ pub mod watching;
 pub mod working;
 
 use crate::support::User;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 /// Runs a command again, as its user does when it was refused or killed; it has to succeed.
 fn again(user: &User, arguments: &[&str]) -> Vec<String> {
@@ -26,6 +30,12 @@ fn states(user: &User) -> Vec<(String, String)> {
 /// The id of the only job, or of the first.
 fn first(user: &User) -> String {
     states(user)[0].0.clone()
+}
+
+/// Writes a word to whoever waits at the other end of a named pipe. Gives whether somebody did.
+pub fn told_to_go(gate: &Path) -> bool {
+    let opened = OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(gate);
+    opened.is_ok_and(|mut file| file.write_all(b"go\n").is_ok())
 }
 
 /// Whether the program that ran is one that a job runs, by its name.

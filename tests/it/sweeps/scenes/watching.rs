@@ -9,6 +9,9 @@ const WITNESS_WITH_LEFTOVER: &str = "echo \"$BG_JOB_ID $BG_ATTEMPT\" >> ran; sle
 /// Its first attempt fails.
 const WITNESS_THAT_FAILS_FIRST: &str = "echo \"$BG_JOB_ID $BG_ATTEMPT\" >> ran; test $BG_ATTEMPT -gt 1";
 
+/// It writes some blocks more than the smallest limit of a log.
+const WITNESS_THAT_WRITES: &str = "echo \"$BG_JOB_ID $BG_ATTEMPT\" >> ran; head -c 300000 /dev/zero";
+
 /// The watcher of a claimed job, and nothing else.
 pub const WATCHER_OF_ONE: Scene = Scene::new("a watcher", Role::Watcher, || watched(&[WITNESS], |_| {}));
 
@@ -26,6 +29,13 @@ pub const WATCHER_OF_RETRIED: Scene = Scene::new("a watcher with an attempt to c
     watched(&[WITNESS_THAT_FAILS_FIRST], |spec| {
         spec.retry.attempts_max = 3;
         spec.retry.delay_seconds = 0;
+    })
+});
+
+/// The watcher of a job that writes more than its log may have.
+pub const WATCHER_OF_CAPPED_LOG: Scene = Scene::new("a watcher with a capped log", Role::Watcher, || {
+    watched(&[WITNESS_THAT_WRITES], |spec| {
+        spec.limits.log.bytes = Some(64 * 1024);
     })
 });
 
