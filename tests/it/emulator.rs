@@ -354,7 +354,7 @@ fn can_start() -> bool {
     });
     if let Some(lacks) = lacks {
         // Past the test runner, which keeps what print! prints.
-        let _ = writeln!(std::io::stderr(), "skipped: {lacks}");
+        crate::support::skipped(lacks);
     }
     lacks.is_none()
 }

@@ -75,7 +75,7 @@ fn a_small_build_is_followed_to_its_end() {
 #[test]
 fn a_release_build_of_this_project_gives_a_program_that_runs_a_first_job() {
     if std::env::var_os("BG_TEST_LONG").is_none() {
-        eprintln!("skipped: a whole release build takes minutes; BG_TEST_LONG=1 runs it");
+        crate::support::skipped("a whole release build takes minutes; BG_TEST_LONG=1 runs it");
         return;
     }
     let user = User::new();

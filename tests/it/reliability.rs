@@ -3,7 +3,7 @@
 //! `tests/run --long` has it written of what its own run said: of the numbers that the proofs told (`proof`), and of the lines
 //! of the test runner. Nothing in it is typed but the promises and how they are tested, which stand here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 struct Promise {
     says: &'static str,
     how: &'static str,
-    /// The beginnings of the names of proofs.
+    /// The beginnings of the names of its proofs.
     proofs: &'static [&'static str],
     /// The beginnings of the names of tests, without those of the proofs.
     tests: &'static [&'static str],
@@ -119,8 +119,8 @@ fn the_page_is_written_of_what_the_run_said() {
     let given =
         |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set")));
     let told = told(&given("BG_TEST_PROOFS"));
-    let said = said(&std::fs::read_to_string(given("BG_TEST_SAID")).unwrap());
-    let page = page(&told, &said);
+    let said = std::fs::read_to_string(given("BG_TEST_SAID")).unwrap();
+    let page = page(&told, &named(), &said);
     std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md"), page).unwrap();
 }
 
@@ -137,21 +137,78 @@ fn each_promise_is_tested_by_what_is_there() {
 }
 
 #[test]
+fn each_proof_stands_for_a_promise() {
+    let named = named();
+    for name in &named {
+        let promises = PROMISES.iter().filter(|promise| promise.has(name)).count();
+        assert_eq!(promises, 1, "{name}");
+    }
+    for begin in PROMISES.iter().flat_map(|promise| promise.proofs) {
+        assert!(named.iter().any(|name| name.starts_with(begin)), "no test tells of {begin}");
+    }
+    assert!(
+        named.len() > 100 && named.contains("crash.start") && named.contains("kill: a start"),
+        "{named:?}"
+    );
+}
+
+#[test]
 fn a_failure_and_a_proof_that_told_nothing_are_not_hidden() {
-    let told = |name: &str, failures| Told {
+    let told = |name: &str, cases, failures| Told {
         name: name.to_owned(),
-        cases: 7,
+        cases,
         failures,
         remark: String::new(),
-        long: true,
+        long: cases != 8,
     };
-    let said =
-        said("test crash::one ... ok\ntest crash::two ... FAILED\ntest fuzz::three ... ignored, why\n");
-    let page = page(&[told("crash.start", 0), told("fault: a start", 2)], &said);
-    assert!(page.contains("| 7 | **2 failures** |"), "{page}");
-    assert!(page.contains("**1 of 2 tests failed**"), "{page}");
-    assert!(page.contains("**not run**"), "{page}");
-    assert!(page.contains("1 test left out"), "{page}");
+    let named = ["crash.start", "crash.end", "fault: a start", "fuzz.words", "model.json"];
+    let named = named.map(str::to_owned).into();
+    let said = "test crash::one ... ok\ntest crash::two ... FAILED\ntest fuzz::three ... ignored, why\n\
+        skipped: no strace\ntest result: FAILED. 1 passed\n";
+    let all = [
+        told("crash.start", 7, 0),
+        told("fault: a start", 7, 2),
+        told("fuzz.words", 8, 0),
+        told("model.json", 0, 0),
+    ];
+    let page = page(&all, &named, said);
+    for words in [
+        "| 7 | **2 failures** |",
+        "**1 of 2 tests failed**",
+        "**not run: crash.end**",
+        "**not run: model.json**",
+        "1 test left out",
+        "| fuzz.words | 8 | held | quick form;",
+        "not all of them in the long form",
+        "- skipped: no strace",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "did not come to its end")]
+fn a_run_that_was_broken_off_makes_no_page() {
+    page(&[], &BTreeSet::new(), "test crash::one ... ok\n");
+}
+
+/// The names of all proofs: those of the sweeps, and what stands in the sources of the other harnesses.
+fn named() -> BTreeSet<String> {
+    fn read(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                read(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("it/reliability.rs")
+            {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.extend(text.split('"').filter(|part| is_proof(part)).map(str::to_owned));
+            }
+        }
+    }
+    let mut found: BTreeSet<String> = crate::sweeps::proofs().into_iter().collect();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), &mut found);
+    found
 }
 
 /// The proofs of a run, by name.
@@ -164,8 +221,16 @@ fn told(folder: &Path) -> Vec<Told> {
     told
 }
 
+/// Whether this is the name of a proof: a harness, a point, and a word.
+fn is_proof(literal: &str) -> bool {
+    const HARNESSES: [&str; 8] = ["adoption", "crash", "crowd", "fuzz", "kill", "model", "security", "stop"];
+    let is_word =
+        |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    literal.split_once('.').is_some_and(|(harness, rest)| HARNESSES.contains(&harness) && is_word(rest))
+}
+
 /// How each test went. What a test itself prints may stand between its name and its end.
-fn said(text: &str) -> BTreeMap<String, Went> {
+fn went(text: &str) -> BTreeMap<String, Went> {
     let mut went = BTreeMap::new();
     let mut last = None;
     for line in text.lines() {
@@ -191,18 +256,25 @@ fn said(text: &str) -> BTreeMap<String, Went> {
     went
 }
 
-fn page(told: &[Told], said: &BTreeMap<String, Went>) -> String {
+/// The page, of what the proofs told, of those that there are, and of what the test runner said.
+fn page(told: &[Told], named: &BTreeSet<String>, said: &str) -> String {
+    assert!(
+        said.lines().any(|line| line.starts_with("test result: ")),
+        "the run of the tests did not come to its end"
+    );
+    let went = went(said);
+    let form = match told.iter().filter(|one| !one.long).count() {
+        0 => "",
+        _ => " Some cases are those of the quick form, not all of them in the long form.",
+    };
     let mut page = format!(
         "# Reliability\n\nThis page was written by `tests/run --long`, of what that run tried and found; only the promises and how they are \
-         tested are\ntyped, in `tests/it/reliability.rs`. Anyone can run it again.\n\n{}\n\n\
+         tested are\ntyped, in `tests/it/reliability.rs`. Anyone can run it again.{form}\n\n{}\n\n\
          | promise | how it is tested | cases | result |\n|---|---|---|---|\n",
         machine()
     );
     for promise in &PROMISES {
-        let of = |name: &str| promise.proofs.iter().any(|begin| name.starts_with(begin));
-        let proofs: Vec<&Told> = told.iter().filter(|one| of(&one.name)).collect();
-        let below = |name: &str| promise.tests.iter().any(|module| name.starts_with(&format!("{module}::")));
-        let tests: Vec<Went> = said.iter().filter(|(name, _)| below(name)).map(|(_, went)| *went).collect();
+        let proofs: Vec<&Told> = told.iter().filter(|one| promise.has(&one.name)).collect();
         let cases: u64 = proofs.iter().map(|one| one.cases).sum();
         let _ = writeln!(
             page,
@@ -210,46 +282,66 @@ fn page(told: &[Told], said: &BTreeMap<String, Went>) -> String {
             promise.says,
             promise.how,
             if promise.proofs.is_empty() { "–".to_owned() } else { cases.to_string() },
-            result(promise, &proofs, &tests)
+            promise.result(&proofs, named, &went)
         );
     }
     page += "\n## Cases\n\nA seed or an offset does a run again (`BG_TEST_SEED`, `BG_TEST_OFFSET`). What each harness would report was tried with \
-             planted faults: tests of\nits own, or a table at the head of its module (`tests/it/{sweeps,crash,crowds,machine,fuzz}/mod.rs`).\n\n\
+             planted faults: tests of\nits own, or a table at the head of its module (`tests/it/{sweeps,crash,crowds,machine,fuzz}/mod.rs`). In the \
+             sweeps, a case is a call that was hit.\n\n\
              | proof | cases | result | remark |\n|---|---|---|---|\n";
     for one in told {
-        let failures = match one.failures {
+        let result = match one.failures {
+            0 if one.cases == 0 => "**not run**".to_owned(),
             0 => "held".to_owned(),
             count => format!("**{count} failures**"),
         };
         let form = if one.long { "" } else { "quick form; " };
-        let _ = writeln!(page, "| {} | {} | {failures} | {form}{} |", one.name, one.cases, one.remark);
+        let _ = writeln!(page, "| {} | {} | {result} | {form}{} |", one.name, one.cases, one.remark);
+    }
+    let skips: BTreeSet<&str> = said.lines().filter(|line| line.starts_with("skipped")).collect();
+    if !skips.is_empty() {
+        page += "\n## Left out\n\n";
+    }
+    for skip in skips {
+        let _ = writeln!(page, "- {skip}");
     }
     page
 }
 
-/// What came of one promise.
-fn result(promise: &Promise, proofs: &[&Told], tests: &[Went]) -> String {
-    let mut parts = Vec::new();
-    let failures: u64 = proofs.iter().map(|one| one.failures).sum();
-    let missing = promise.proofs.iter().any(|begin| !proofs.iter().any(|one| one.name.starts_with(begin)));
-    if missing || tests.is_empty() {
-        parts.push("**not run**".to_owned());
+impl Promise {
+    /// Whether a proof of this name is one of its own.
+    fn has(&self, name: &str) -> bool {
+        self.proofs.iter().any(|begin| name.starts_with(begin))
     }
-    if failures > 0 {
-        parts.push(format!("**{failures} failures**"));
+
+    /// What came of it.
+    fn result(&self, proofs: &[&Told], named: &BTreeSet<String>, went: &BTreeMap<String, Went>) -> String {
+        let below = |name: &str| self.tests.iter().any(|module| name.starts_with(&format!("{module}::")));
+        let tests: Vec<Went> = went.iter().filter(|(name, _)| below(name)).map(|(_, went)| *went).collect();
+        let mut parts = Vec::new();
+        let failures: u64 = proofs.iter().map(|one| one.failures).sum();
+        let ran = |name: &str| proofs.iter().any(|one| one.name == name && one.cases > 0);
+        let missing = named.iter().filter(|name| self.has(name) && !ran(name));
+        parts.extend(missing.map(|name| format!("**not run: {name}**")));
+        if tests.is_empty() {
+            parts.push("**no test was run**".to_owned());
+        }
+        if failures > 0 {
+            parts.push(format!("**{failures} failures**"));
+        }
+        let count = |wanted: Went| tests.iter().filter(|went| **went == wanted).count();
+        let (well, wrong, left) = (count(Went::Well), count(Went::Wrong), count(Went::Left));
+        if wrong > 0 {
+            parts.push(format!("**{wrong} of {} tests failed**", well + wrong));
+        }
+        if parts.is_empty() {
+            parts.push(format!("held; {well} tests passed"));
+        }
+        if left > 0 {
+            parts.push(format!("{left} test{} left out", if left == 1 { "" } else { "s" }));
+        }
+        parts.join(", ")
     }
-    let count = |wanted: Went| tests.iter().filter(|went| **went == wanted).count();
-    let (well, wrong, left) = (count(Went::Well), count(Went::Wrong), count(Went::Left));
-    if wrong > 0 {
-        parts.push(format!("**{wrong} of {} tests failed**", well + wrong));
-    }
-    if parts.is_empty() {
-        parts.push(format!("held; {well} tests passed"));
-    }
-    if left > 0 {
-        parts.push(format!("{left} test{} left out", if left == 1 { "" } else { "s" }));
-    }
-    parts.join(", ")
 }
 
 /// On what, and when.

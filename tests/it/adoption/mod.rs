@@ -261,6 +261,5 @@ impl Drawn {
 
 /// Says past the test runner, which keeps what `print!` prints, that something was left out.
 fn skipped(why: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    crate::support::skipped(why);
 }

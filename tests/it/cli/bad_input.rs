@@ -305,7 +305,7 @@ const NOBODY: u32 = 65_534;
 #[test]
 fn somebody_elses_root_that_cannot_even_be_opened_is_refused_with_the_mend() {
     if !is_root() {
-        eprintln!("skipped: needs the superuser, to become somebody else");
+        crate::support::skipped("needs the superuser, to become somebody else");
         return;
     }
     let user = user_with(&["abcdef"]);
@@ -456,7 +456,7 @@ fn a_full_disk_refuses_a_start_and_leaves_the_index_as_it_was() {
     command.arg(if is_root() { "-m" } else { "-rm" }).args(["sh", "-c", SCRIPT]).env("BGCTL", BGCTL);
     let ran = bounded(command);
     if ran.out == "cannot mount\n" || ran.err.starts_with("unshare") {
-        eprintln!("skipped: needs to mount a small disk");
+        crate::support::skipped("needs to mount a small disk");
         return;
     }
     let lines: Vec<&str> = ran.out.lines().collect();

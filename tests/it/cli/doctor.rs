@@ -160,7 +160,7 @@ fn the_shell_that_calls_counts_before_that_of_the_login() {
     let mut command = user.command("dash");
     command.args(["-c", "\"$0\" doctor --json; true", BGCTL]).env("SHELL", "/bin/bash");
     let Ok(output) = command.output() else {
-        eprintln!("skipped: needs dash");
+        crate::support::skipped("needs dash");
         return;
     };
     let object = Ran::of(&output).json();
@@ -258,7 +258,7 @@ fn links_are_found_and_left_alone() {
 #[test]
 fn somebody_elses_root_is_a_problem_that_is_told_and_not_touched() {
     if !is_root() {
-        eprintln!("skipped: needs the superuser, to become somebody else");
+        crate::support::skipped("needs the superuser, to become somebody else");
         return;
     }
     let user = User::new();
@@ -281,7 +281,7 @@ fn somebody_elses_root_is_a_problem_that_is_told_and_not_touched() {
 #[test]
 fn files_of_somebody_else_are_a_problem() {
     if !is_root() {
-        eprintln!("skipped: needs the superuser, to give a file away");
+        crate::support::skipped("needs the superuser, to give a file away");
         return;
     }
     let user = User::new();
@@ -530,7 +530,7 @@ fn the_file_system_and_the_kernel_are_told_of() {
     assert!(["ok", "warning"].contains(&result.as_str()), "{finding}");
     let memory = Path::new("/dev/shm");
     if !memory.is_dir() {
-        eprintln!("skipped: needs a file system in memory");
+        crate::support::skipped("needs a file system in memory");
         return;
     }
     let user = User::on(memory);
@@ -546,7 +546,7 @@ fn in_changed_world(user: &User, script: &str, check: &str) -> Option<Vec<(Strin
     let output = command.args(["-rm", "sh", "-c", &script, BGCTL]).output().ok()?;
     let ran = Ran::of(&output);
     if ran.code == 77 || ran.err.starts_with("unshare") {
-        eprintln!("skipped: needs a namespace of its own: {}", ran.err);
+        crate::support::skipped(&format!("needs a namespace of its own: {}", ran.err));
         return None;
     }
     Some(of_check(&ran.json(), check))

@@ -298,7 +298,7 @@ fn a_job_whose_end_cannot_be_written_for_a_full_disk_is_failing_and_the_overview
     command.arg(if is_root() { "-m" } else { "-rm" }).args(["sh", "-c", SCRIPT]).env("BGCTL", BGCTL);
     let ran = bounded(command);
     if ran.out == "cannot mount\n" || ran.err.starts_with("unshare") {
-        eprintln!("skipped: needs to mount a small disk");
+        crate::support::skipped("needs to mount a small disk");
         return;
     }
     let lines: Vec<&str> = ran.out.lines().collect();
@@ -401,7 +401,7 @@ fn check_metrics(ran: &Ran) {
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut checker) = promtool.stderr(Stdio::piped()).spawn() else {
-        eprintln!("skipped: needs promtool");
+        crate::support::skipped("needs promtool");
         return;
     };
     checker.stdin.take().unwrap().write_all(ran.out.as_bytes()).unwrap();

@@ -167,7 +167,7 @@ fn colours_stay_away_from_pipes() {
 #[track_caller]
 fn on_a_terminal(user: &User, columns: u16, arguments: &str, variables: &[(&str, &str)]) -> Option<String> {
     if !std::path::Path::new("/usr/bin/script").exists() {
-        eprintln!("skipped: needs script(1) for a terminal");
+        crate::support::skipped("needs script(1) for a terminal");
         return None;
     }
     let line = format!("stty cols {columns}; {} list --quiet {arguments}", crate::support::BGCTL);

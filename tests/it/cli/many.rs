@@ -43,7 +43,7 @@ fn next(lines: &Receiver<String>) -> Value {
 fn in_shells(user: &User, script: &str, check: impl Fn(&Ran)) {
     for name in ["sh", "bash"] {
         if !["/bin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(name).exists()) {
-            eprintln!("skipped: {name} is not installed");
+            crate::support::skipped(&format!("{name} is not installed"));
             continue;
         }
         let mut command = user.command(name);
@@ -56,7 +56,7 @@ fn has_jq() -> bool {
     let is_here =
         ["/bin", "/usr/bin", "/usr/local/bin"].iter().any(|folder| Path::new(folder).join("jq").exists());
     if !is_here {
-        eprintln!("skipped: jq is not installed");
+        crate::support::skipped("jq is not installed");
     }
     is_here
 }

@@ -263,7 +263,7 @@ fn as_nobody(user: &User, arguments: &[&str]) -> Option<Command> {
         return Some(user.bgctl(arguments));
     }
     if !Path::new("/usr/bin/setpriv").exists() {
-        eprintln!("skipped: needs setpriv to become somebody else");
+        crate::support::skipped("needs setpriv to become somebody else");
         return None;
     }
     // The build's own folder may be closed to others.

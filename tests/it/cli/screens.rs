@@ -16,7 +16,7 @@ impl<'a> Terminal<'a> {
     /// So many columns and lines. `None`: there is no tmux.
     fn open(user: &'a User, columns: u16, lines: u16) -> Option<Self> {
         if user.command("tmux").arg("-V").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: tmux is not installed");
+            crate::support::skipped("tmux is not installed");
             return None;
         }
         let terminal = Self { user, socket: user.path(format!("tmux{columns}")) };

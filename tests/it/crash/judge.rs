@@ -2,6 +2,7 @@
 
 use super::disk::Tree;
 use super::truth::{Promise, Truth};
+use crate::support::EVENT_MAX;
 use bgctl::exec::Executor;
 use bgctl::model::{
     event::Event,
@@ -17,6 +18,7 @@ use bgctl::store::{Store, environments};
 use sha2::{Digest, Sha256};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What is wrong with a state as it lies on the disk.
 pub fn complaints(truth: &Truth, promise: &Promise, tree: &Tree) -> Vec<String> {
@@ -158,7 +160,13 @@ fn reboot(truth: &Truth, promise: &Promise, tree: &Tree, root: &Path) -> Result<
         if promise.started.contains(&key) {
             complaints.push(format!("attempt {} of {} would run a second time", key.1, key.0));
         }
-        let seen = executor.look(job);
+        // A process that another test starts at this instant has our descriptors until it executes: the record's lock, too.
+        let deadline = Instant::now() + EVENT_MAX;
+        let mut seen = executor.look(job);
+        while matches!(seen, Ok(Sighting::Watched { .. })) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+            seen = executor.look(job);
+        }
         if !matches!(seen, Ok(Sighting::NotStarted)) {
             complaints.push(format!("{} got a slot, and its watcher would not start it: {seen:?}", job.id));
         }

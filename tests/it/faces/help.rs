@@ -230,7 +230,7 @@ fn run_examples(name: &str, lines: Vec<String>) {
                 command.env("PATH", path).env("SSH_AUTH_SOCK", user.path("agent")).env("DEBUG", "1");
                 command.env("LINE", &line);
                 let Ok(output) = command.args(["-c", &bounded(&line)]).output() else {
-                    eprintln!("skipped: {shell} is not installed: {line}");
+                    crate::support::skipped(&format!("{shell} is not installed: {line}"));
                     return;
                 };
                 let ran = Ran::of(&output);

@@ -73,7 +73,7 @@ fn program(name: &str) -> Option<PathBuf> {
     let folders = std::iter::once(project(TOOLS)).chain(std::env::split_paths(&path));
     let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        eprintln!("skipped: {name} is not installed");
+        crate::support::skipped(&format!("{name} is not installed"));
     }
     found
 }

@@ -33,9 +33,8 @@ fn words(name: &str, accepts: impl Fn(&str) -> bool) {
 
 #[track_caller]
 fn words_in(name: &str, cases: usize, accepts: impl Fn(&str) -> bool) {
-    let corpus = Corpus::of_lines(&format!("words/{name}.txt"));
-    let target = format!("fuzz.{name}");
-    let target = Target { name: &target, corpus: &corpus, cases };
+    let corpus = Corpus::of_lines(&format!("words/{}.txt", name.trim_start_matches("fuzz.")));
+    let target = Target { name, corpus: &corpus, cases };
     target.run(|bytes| std::str::from_utf8(bytes).is_ok_and(&accepts));
 }
 
@@ -45,7 +44,7 @@ fn now() -> Timestamp {
 
 #[test]
 fn a_duration_comes_back_from_how_it_is_shown() {
-    words("durations", |text| {
+    words("fuzz.durations", |text| {
         let Ok(seconds) = parse_limit(text) else { return false };
         let shown = seconds.map_or_else(|| "none".to_owned(), format_seconds);
         assert_eq!(parse_limit(&shown), Ok(seconds), "{shown}");
@@ -57,7 +56,7 @@ fn a_duration_comes_back_from_how_it_is_shown() {
 
 #[test]
 fn a_size_comes_back_from_how_it_is_shown() {
-    words("sizes", |text| {
+    words("fuzz.sizes", |text| {
         let Ok(bytes) = parse_bytes_limit(text) else { return false };
         let shown = Value::Bytes(bytes).to_string();
         assert_eq!(parse_bytes_limit(&shown), Ok(bytes), "{shown}");
@@ -68,7 +67,7 @@ fn a_size_comes_back_from_how_it_is_shown() {
 
 #[test]
 fn an_id_is_never_a_path() {
-    words("ids", |text| {
+    words("fuzz.ids", |text| {
         let Ok(id) = JobId::parse(text) else { return false };
         is_a_file_name(id.as_str());
         assert_eq!(id.to_string(), text);
@@ -82,7 +81,7 @@ fn an_id_is_never_a_path() {
 
 #[test]
 fn a_reference_to_github_comes_back_as_it_was_typed() {
-    words("references", |text| {
+    words("fuzz.references", |text| {
         let Ok(on) = On::parse(text) else { return false };
         assert_eq!(on.to_string(), text);
         if let Some(place) = on.github() {
@@ -98,7 +97,7 @@ fn a_reference_to_github_comes_back_as_it_was_typed() {
 #[test]
 fn an_array_has_so_many_numbers_as_it_says() {
     const MOST: usize = 1_000;
-    words("arrays", |text| {
+    words("fuzz.arrays", |text| {
         let Ok(array) = Array::parse(text) else { return false };
         if let Some(numbers) = array.numbers(MOST) {
             assert!((1..=MOST).contains(&numbers.len()));
@@ -112,7 +111,7 @@ fn an_array_has_so_many_numbers_as_it_says() {
 
 #[test]
 fn a_set_of_exit_codes_comes_back_from_how_it_is_shown() {
-    words("codes", |text| {
+    words("fuzz.codes", |text| {
         let Ok(codes) = Codes::parse(text) else { return false };
         assert_eq!(Codes::parse(&codes.to_string()).as_ref(), Ok(&codes));
         assert!((1..=255).any(|code| codes.contains(code)));
@@ -124,7 +123,7 @@ fn a_set_of_exit_codes_comes_back_from_how_it_is_shown() {
 #[test]
 fn a_calendar_goes_forward_at_any_time_that_an_index_can_have() {
     // Going through the years takes a while.
-    words_in("crons", proof::cases(600, 30_000), |text| {
+    words_in("fuzz.crons", proof::cases(600, 30_000), |text| {
         let Ok(calendar) = Calendar::parse(text, "Europe/Berlin") else { return false };
         assert_eq!(calendar.expression(), text.trim());
         let written = serde_json::to_string(&calendar).unwrap();
@@ -161,7 +160,7 @@ fn goes_forward(rhythm: &Rhythm) {
 
 #[test]
 fn a_zone_is_a_known_one() {
-    words("zones", |text| {
+    words("fuzz.zones", |text| {
         let Ok(calendar) = Calendar::parse("0 0 * * *", text) else { return false };
         assert!(calendar.zone().eq_ignore_ascii_case(text));
         true
@@ -170,7 +169,7 @@ fn a_zone_is_a_known_one() {
 
 #[test]
 fn a_time_is_read_as_what_it_is_written_as() {
-    words("times", is_a_time);
+    words("fuzz.times", is_a_time);
 }
 
 #[test]
@@ -202,7 +201,7 @@ fn is_a_time(text: &str) -> bool {
 
 #[test]
 fn a_beginning_of_a_list_is_a_time_or_a_duration() {
-    words("sinces", |text| {
+    words("fuzz.sinces", |text| {
         let Ok(since) = Since::parse(text) else { return false };
         assert!(matches!(since, Since::At(_)) || since.at(now()) <= now());
         true
@@ -211,7 +210,7 @@ fn a_beginning_of_a_list_is_a_time_or_a_duration() {
 
 #[test]
 fn a_place_in_the_stream_is_a_number_or_a_time() {
-    words("cursors", |text| {
+    words("fuzz.cursors", |text| {
         let Ok(since) = events::Since::parse(text) else { return false };
         if let events::Since::Seq(number) = since {
             assert_eq!(events::Since::parse(&number.to_string()), Ok(since));
@@ -222,7 +221,7 @@ fn a_place_in_the_stream_is_a_number_or_a_time() {
 
 #[test]
 fn a_template_is_refused_in_words_that_are_safe_to_print() {
-    words("templates", |text| match Template::parse(text) {
+    words("fuzz.templates", |text| match Template::parse(text) {
         Ok(template) => {
             template.is_live();
             true
@@ -236,7 +235,7 @@ fn a_template_is_refused_in_words_that_are_safe_to_print() {
 
 #[test]
 fn a_name_of_a_group_is_a_plain_word() {
-    words("groups", |text| {
+    words("fuzz.groups", |text| {
         assert_eq!(given::group(text).is_ok(), group::check_name(text).is_ok());
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let is_good = group::check_name(text).is_ok();
@@ -252,7 +251,7 @@ fn a_name_of_a_group_is_a_plain_word() {
 
 #[test]
 fn a_name_of_a_job_cannot_be_taken_for_a_place_in_the_list() {
-    words("names", |text| {
+    words("fuzz.names", |text| {
         let named = given::name(text);
         assert_eq!(given::label(text).is_ok(), (1..=200).contains(&text.len()));
         assert_eq!(given::key(text).is_ok(), (1..=200).contains(&text.len()));
@@ -263,7 +262,7 @@ fn a_name_of_a_job_cannot_be_taken_for_a_place_in_the_list() {
 
 #[test]
 fn a_pattern_of_names_is_refused_with_its_place() {
-    words("patterns", |text| match NamePattern::parse(text) {
+    words("fuzz.patterns", |text| match NamePattern::parse(text) {
         Ok(_) => true,
         Err(why) => {
             assert!(why.contains(" at character "), "{why}");
@@ -274,7 +273,7 @@ fn a_pattern_of_names_is_refused_with_its_place() {
 
 #[test]
 fn a_signal_has_a_name_that_is_read_as_it() {
-    words("signals", |text| {
+    words("fuzz.signals", |text| {
         let Some(number) = signal_number(text) else { return false };
         assert_eq!(signal_number(&signal_name(number)), Some(number));
         true

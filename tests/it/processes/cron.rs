@@ -44,7 +44,7 @@ fn has_cron(user: &User) -> bool {
 fn a_real_cron_runs_schedules_and_mails_what_failed_for_good_and_nothing_else() {
     let user = User::new();
     if !rustix::process::geteuid().is_root() || !has_cron(&user) {
-        eprintln!("skipped: needs cron, and root");
+        crate::support::skipped("needs cron, and root");
         return;
     }
     let mails = user.path("mails");
@@ -72,7 +72,7 @@ fn a_real_cron_runs_schedules_and_mails_what_failed_for_good_and_nothing_else() 
     until("cron is there, or cannot be", || ready() || cron.try_wait().unwrap().is_some());
     if !ready() {
         assert!(said().contains("cannot mount"), "{}", said());
-        eprintln!("skipped: needs to mount folders of its own");
+        crate::support::skipped("needs to mount folders of its own");
         return;
     }
     let text = |name: &str| std::fs::read_to_string(user.path(name)).unwrap();

@@ -135,7 +135,7 @@ const EXPIRES: &str = "#!/bin/sh\nwhen=$(klist | awk '/krbtgt/ { print $3, $4; e
 fn a_kerberos_ticket_is_renewed_before_it_runs_out_again_and_again() {
     let missing: Vec<&str> = PROGRAMS.into_iter().filter(|program| !is_installed(program)).collect();
     if !missing.is_empty() {
-        eprintln!("skipped: {} is not installed", missing.join(", "));
+        crate::support::skipped(&format!("{} is not installed", missing.join(", ")));
         return;
     }
     let user = User::new();

@@ -222,7 +222,7 @@ fn in_own_namespace(user: &User, script: &str) -> Option<Ran> {
         output.ok().map(|output| Ran::of(&output))
     };
     if unshare("true").is_none_or(|ran| ran.code != 0) {
-        eprintln!("skipped: no pid namespace can be made here");
+        crate::support::skipped("no pid namespace can be made here");
         return None;
     }
     unshare(script)

@@ -303,7 +303,7 @@ fn as_first_process(user: &User) -> Option<(Child, i32)> {
         command
     };
     if unshare(&["true"]).output().map_or(true, |output| !output.status.success()) {
-        eprintln!("skipped: no pid namespace can be made here");
+        crate::support::skipped("no pid namespace can be made here");
         return None;
     }
     let child = unshare(&[BGCTL, "tick", "--loop"]).spawn().unwrap();

@@ -59,13 +59,12 @@ struct Headless<'u> {
 impl<'u> Headless<'u> {
     /// `None`: there is no C compiler here, and that was said.
     fn new(user: &'u User) -> Option<Self> {
-        use std::io::Write;
         let (source, program) = (user.path("headless.c"), user.path("headless"));
         std::fs::write(&source, HEADLESS).unwrap();
         let compiled = Command::new("cc").arg("-pthread").arg("-o").args([&program, &source]).output();
         let Ok(compiled) = compiled else {
             // Past the test runner, which keeps what print! prints.
-            let _ = writeln!(std::io::stderr(), "skipped: there is no C compiler");
+            crate::support::skipped("there is no C compiler");
             return None;
         };
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));

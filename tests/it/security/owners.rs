@@ -11,10 +11,9 @@ const NOBODY: u32 = 65_534;
 
 /// Whether this test can make somebody else's files; says it where not.
 fn can_give_away() -> bool {
-    use std::io::Write;
     let can = rustix::process::geteuid().is_root();
     if !can {
-        let _ = writeln!(std::io::stderr(), "skipped: only the superuser can give a file away");
+        crate::support::skipped("only the superuser can give a file away");
     }
     can
 }
@@ -170,8 +169,7 @@ fn a_root_that_an_access_list_opens_to_somebody_is_refused() {
     }
     let set = rustix::fs::setxattr(user.root(), "system.posix_acl_access", &list, XattrFlags::empty());
     if let Err(error) = set {
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "skipped: this file system has no access lists ({error})");
+        crate::support::skipped(&format!("this file system has no access lists ({error})"));
         return;
     }
     let ran = user.run(["list"]);

@@ -286,7 +286,7 @@ fn start_build(user: &User, terminal: &Terminal) {
 #[test]
 fn a_tab_completes_a_job_in_elvish() {
     if !is_installed("elvish") {
-        eprintln!("skipped: elvish is not installed");
+        crate::support::skipped("elvish is not installed");
         return;
     }
     let committed = std::fs::read_to_string(project("completions/bgctl.elv")).unwrap();
@@ -370,7 +370,7 @@ fn a_tab_after_start_and_two_dashes_completes_a_command() {
 #[test]
 fn in_bash_what_stands_together_is_one_word() {
     if !is_installed("bash") {
-        eprintln!("skipped: bash is not installed");
+        crate::support::skipped("bash is not installed");
         return;
     }
     let user = User::new();
@@ -401,7 +401,7 @@ fn in_bash_what_stands_together_is_one_word() {
 #[test]
 fn shellcheck_has_nothing_to_say_about_the_committed_file() {
     if !is_installed("shellcheck") {
-        eprintln!("skipped: shellcheck is not installed");
+        crate::support::skipped("shellcheck is not installed");
         return;
     }
     let user = User::new();

@@ -237,7 +237,7 @@ fn a_failure_ends_a_strict_script() {
 fn the_posix_text_works_in_every_posix_shell() {
     for name in ["sh", "bash", "zsh", "ksh", "mksh", "busybox", "yash"] {
         if !is_installed(name) {
-            eprintln!("skipped: {name} is not installed");
+            crate::support::skipped(&format!("{name} is not installed"));
             continue;
         }
         let user = User::new();
@@ -255,7 +255,7 @@ fn the_posix_text_works_in_every_posix_shell() {
 #[test]
 fn shellcheck_has_nothing_to_say() {
     if !is_installed("shellcheck") {
-        eprintln!("skipped: shellcheck is not installed");
+        crate::support::skipped("shellcheck is not installed");
         return;
     }
     let user = User::new();

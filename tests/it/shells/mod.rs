@@ -49,7 +49,7 @@ fn shells() -> Vec<Shell> {
     let (here, missing): (Vec<Shell>, Vec<Shell>) =
         [BASH, ZSH, DASH, FISH].into_iter().partition(|shell| is_installed(shell.name));
     for shell in missing {
-        eprintln!("skipped: {} is not installed", shell.name);
+        crate::support::skipped(&format!("{} is not installed", shell.name));
     }
     here
 }

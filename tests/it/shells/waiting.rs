@@ -14,7 +14,7 @@ const CLEAR_LINE: &str = "\x1b[2K";
 /// A user in a terminal, with a job that runs until it is let go.
 fn terminal_with_job() -> Option<(User, Terminal)> {
     if !is_installed("bash") {
-        eprintln!("skipped: bash is not installed");
+        crate::support::skipped("bash is not installed");
         return None;
     }
     let user = User::new();

@@ -28,42 +28,27 @@ fn cannot_execute(scene: &Scene) {
     assert_eq!(tally.hits, ERRORS.len());
 }
 
-#[test]
-fn a_start_whose_watcher_cannot_be_executed_answers_truly() {
-    cannot_execute(&NEXT_START);
+/// One test a scene.
+macro_rules! unexecuted {
+    ($($name:ident: $scene:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                cannot_execute(&$scene);
+            }
+        )*
+        /// The names of these scenes.
+        pub const SCENES: &[&str] = &[$($scene.name),*];
+    };
 }
 
-#[test]
-fn a_batch_whose_watchers_cannot_be_executed_answers_truly() {
-    cannot_execute(&BATCH);
-}
-
-#[test]
-fn a_retry_whose_watcher_cannot_be_executed_answers_truly() {
-    cannot_execute(&RETRY);
-}
-
-#[test]
-fn an_approval_whose_watcher_cannot_be_executed_answers_truly() {
-    cannot_execute(&APPROVE);
-}
-
-#[test]
-fn a_tick_whose_watchers_cannot_be_executed_answers_truly() {
-    cannot_execute(&TICK);
-}
-
-#[test]
-fn a_tick_with_a_schedule_whose_watcher_cannot_be_executed_answers_truly() {
-    cannot_execute(&TICK_OF_SCHEDULE);
-}
-
-#[test]
-fn a_watcher_whose_command_and_next_watchers_cannot_be_executed_loses_none() {
-    cannot_execute(&WATCHER_OF_CHAIN);
-}
-
-#[test]
-fn a_watcher_whose_command_cannot_be_executed_tries_it_again_or_says_why_not() {
-    cannot_execute(&WATCHER_OF_RETRIED);
+unexecuted! {
+    a_start_whose_watcher_cannot_be_executed_answers_truly: NEXT_START;
+    a_batch_whose_watchers_cannot_be_executed_answers_truly: BATCH;
+    a_retry_whose_watcher_cannot_be_executed_answers_truly: RETRY;
+    an_approval_whose_watcher_cannot_be_executed_answers_truly: APPROVE;
+    a_tick_whose_watchers_cannot_be_executed_answers_truly: TICK;
+    a_tick_with_a_schedule_whose_watcher_cannot_be_executed_answers_truly: TICK_OF_SCHEDULE;
+    a_watcher_whose_command_and_next_watchers_cannot_be_executed_loses_none: WATCHER_OF_CHAIN;
+    a_watcher_whose_command_cannot_be_executed_tries_it_again_or_says_why_not: WATCHER_OF_RETRIED;
 }

@@ -94,7 +94,10 @@ macro_rules! faults {
                 }
             }
         }
-    )*};
+    )*
+        /// The names of these scenes.
+        pub const SCENES: &[&str] = &[$($scene.name),*];
+    };
 }
 
 faults! {

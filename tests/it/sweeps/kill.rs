@@ -18,7 +18,10 @@ macro_rules! killed {
                 sweep(&$scene, &[(EVERY_CALL, Blow::Kill)], $stride).assert_well();
             }
         }
-    )*};
+    )*
+        /// The names of these scenes.
+        pub const SCENES: &[&str] = &[$($scene.name),*];
+    };
 }
 
 killed! {

@@ -44,3 +44,11 @@ pub mod strace;
 mod sweep;
 
 pub use strace::can_trace;
+
+/// The names of all proofs that the sweeps tell.
+pub fn proofs() -> Vec<String> {
+    let all = [("fault", fault::SCENES), ("kill", kill::SCENES), ("stop", stop::SCENES)];
+    let named =
+        all.into_iter().flat_map(|(blow, scenes)| scenes.iter().map(move |scene| format!("{blow}: {scene}")));
+    named.chain(exec::SCENES.iter().map(|scene| format!("fault: {scene} (execve)"))).collect()
+}

@@ -18,7 +18,10 @@ macro_rules! stopped {
                 sweep(&$scene, &[(EVERY_CALL, Blow::Stop)], $stride).assert_well();
             }
         }
-    )*};
+    )*
+        /// The names of these scenes.
+        pub const SCENES: &[&str] = &[$($scene.name),*];
+    };
 }
 
 stopped! {

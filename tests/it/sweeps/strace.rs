@@ -72,7 +72,6 @@ impl std::fmt::Display for Point {
 
 /// Whether strace is here and may trace; says it where not.
 pub fn can_trace() -> bool {
-    use std::io::Write;
     let can = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .stderr(Stdio::null())
@@ -80,7 +79,7 @@ pub fn can_trace() -> bool {
         .is_ok_and(|status| status.success());
     if !can {
         // Past the test runner, which keeps what print! prints.
-        let _ = writeln!(std::io::stderr(), "skipped: strace is not there, or may not trace");
+        crate::support::skipped("strace is not there, or may not trace");
     }
     can
 }

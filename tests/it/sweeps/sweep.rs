@@ -96,11 +96,11 @@ pub fn sweep(scene: &Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
         .map_or_else(String::new, |(took, point)| format!("; slowest {:.1} s, {point}", took.as_secs_f32()));
     let proof = Proof {
         name: &format!("{}: {}", described(blows), scene.name),
-        cases: tally.points,
+        cases: tally.hits,
         failures: tally.complaints.len(),
         remark: format!(
-            "{} hit, of {} calls; {}, BG_TEST_OFFSET={offset}, {:.1} s{slowest}",
-            tally.hits,
+            "hits in {} runs, of {} calls; {}, BG_TEST_OFFSET={offset}, {:.1} s{slowest}",
+            tally.points,
             calls.values().sum::<usize>(),
             if is_long() { "all".to_owned() } else { format!("stride {stride} or more") },
             began.elapsed().as_secs_f32(),
@@ -120,9 +120,9 @@ pub fn at_points(scene: &Scene, points: &[Point]) -> Tally {
     let call = &points[0].call;
     Proof {
         name: &format!("{}: {} ({call})", described(&[(call, points[0].blow)]), scene.name),
-        cases: tally.points,
+        cases: tally.hits,
         failures: tally.complaints.len(),
-        remark: format!("{} hit", tally.hits),
+        remark: format!("hits in {} runs", tally.points),
     }
     .tell();
     tally
