@@ -174,7 +174,7 @@ fn whatever_is_done_to_a_job_that_died_the_strangers_with_its_pids_are_left_alon
             arguments.insert(1, &id);
         }
         if action[0] == "signal" {
-            arguments = vec!["signal", "TERM", &id];
+            arguments = vec!["signal", &id, "TERM"];
         }
         inside.run(arguments);
         wrong.extend([watcher, main].into_iter().filter_map(|pid| inside.harmed(pid)));
@@ -220,7 +220,7 @@ fn a_new_job_whose_watcher_and_process_have_the_pids_of_a_lost_ones_is_not_taken
     let next = ran.out.trim_end().to_owned();
     assert_eq!(super::running(&user, &next), (watcher, main), "the pids are theirs now");
     assert_eq!(inside.seen(&lost)["observed"], "lost");
-    inside.run(["signal", "TERM", &lost]);
+    inside.run(["signal", &lost, "TERM"]);
     inside.ok(["tick"]);
     assert_eq!(inside.seen(&lost)["status"], "failed");
     let job = inside.seen(&next);
