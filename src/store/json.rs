@@ -125,7 +125,8 @@ impl<'a> JsonStore<'a> {
             .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
             .map_err(|error| self.system("write", error))?;
         let untold = telling.finish();
-        Ok(Written { unneeded: environments_let_go(&facts, &events), events, text, untold })
+        let unneeded = environments_let_go(&facts, &events);
+        Ok(Written { events, text, last_event: facts.last_event(), unneeded, untold })
     }
 
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
@@ -139,11 +140,15 @@ impl<'a> JsonStore<'a> {
         });
     }
 
-    /// Removes environments that were needed until a moment ago, unless somebody needs them again. What cannot be removed
-    /// now goes with the next sweep.
-    fn let_go(&self, names: &[String]) {
+    /// Removes environments that were needed until a moment ago, unless somebody needs them again: by this index, which is
+    /// durable, and by the one that there is now. What cannot be removed now goes with the next sweep.
+    fn let_go(&self, names: &[String], last_event: u64) {
         let _ = lock::locked(self.root.folder(), self.waiting.lock_max, || -> Result<(), StoreError> {
             let facts = self.read()?;
+            if facts.last_event() != last_event {
+                // One in between may have needed them, and a power cut may bring that one back.
+                self.make_durable()?;
+            }
             facts.writable().map_err(|reason| self.unreadable(reason))?;
             for name in names.iter().filter(|name| !environments::is_needed(&facts, name)) {
                 environments::remove(self.root, name)?;
@@ -204,7 +209,7 @@ impl Store for JsonStore<'_> {
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
-        let Written { events, text, unneeded, untold } =
+        let Written { events, text, last_event, unneeded, untold } =
             lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
         if events.is_empty() {
             return Ok(Commit::default());
@@ -214,7 +219,7 @@ impl Store for JsonStore<'_> {
         }
         // Only now: after a power cut, an index that still names them must find them.
         if !unneeded.is_empty() {
-            self.let_go(&unneeded);
+            self.let_go(&unneeded, last_event);
         }
         Ok(Commit { events, warning: untold })
     }
@@ -249,6 +254,8 @@ impl Store for JsonStore<'_> {
 struct Written {
     events: Vec<Event>,
     text: String,
+    /// The number of the last event that the index counts.
+    last_event: u64,
     /// Environments that no job needs any more.
     unneeded: Vec<String>,
     /// What the user should be told where the stream does not tell of it.
