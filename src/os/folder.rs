@@ -2,9 +2,10 @@
 
 use super::trust::{no_file, no_folder, own_user, regular, trusted};
 use super::uninterrupted::{fsync, open, openat};
+#[cfg(not(target_os = "linux"))]
+use rustix::fs::chmodat;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, chmodat, fchmod, fstat, mkdirat, renameat, statat,
-    unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, fchmod, fstat, mkdirat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -256,7 +257,7 @@ impl Folder {
         self.remove(name)?;
         named_pipe::make(&self.fd, &self.path, name, FILE_MODE)?;
         // An odd umask must not make a pipe that its owner cannot use.
-        chmodat(&self.fd, name, FILE_MODE, AtFlags::empty())?;
+        change_mode(self.as_fd(), Path::new(name), FILE_MODE)?;
         // Opened first, and without waiting for a writer: a writing end is only to be had where there is a reader.
         let flags = FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK;
         let reader = openat(&self.fd, name, flags, Mode::empty())?;
@@ -380,10 +381,11 @@ impl Folder {
         Ok(looks)
     }
 
-    /// Takes from others what they may do with a file or folder in here, and gives its owner what he needs.
+    /// Takes from others what they may do with a file or folder in here, and gives its owner what he needs. No link is
+    /// followed, and what has become somebody else's meanwhile is left alone.
     pub fn close_to_others(&self, look: &Look) -> io::Result<()> {
         let mode = if look.kind == FileType::Directory { FOLDER_MODE } else { FILE_MODE };
-        Ok(chmodat(&self.fd, &look.name, mode, AtFlags::empty())?)
+        change_mode(self.as_fd(), Path::new(&look.name), mode)
     }
 
     /// The names in this folder.
@@ -526,21 +528,26 @@ impl AsFd for Folder {
     }
 }
 
-/// An odd umask must not make a folder that its owner cannot use. The name may have become another's since the folder was
-/// made: only a folder of ours gets another mode, and no link is followed.
+/// An odd umask must not make a folder that its owner cannot use. It may have become another's since it was made.
 fn usable_folder(at: BorrowedFd<'_>, name: &Path) {
-    // The folder itself may not be opened without its owner's rights, but a handle of its place may be had.
+    let _ = change_mode(at, name, FOLDER_MODE);
+}
+
+/// Gives what is ours another mode. The name may have become another's since it was looked at: no link is followed, and what
+/// belongs to somebody else is left alone.
+fn change_mode(at: BorrowedFd<'_>, name: &Path, mode: Mode) -> io::Result<()> {
+    // The file itself may not be opened without its owner's rights, but a handle of its place may be had.
     #[cfg(target_os = "linux")]
     {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Ok(fd) = openat(at, name, flags, Mode::empty()) else { return };
-        let is_ours = fstat(&fd).is_ok_and(|stat| stat.st_uid == own_user());
-        if is_ours {
-            let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), FOLDER_MODE);
+        let fd = openat(at, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let stat = fstat(&fd)?;
+        if stat.st_uid == own_user() && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), mode)?;
         }
+        Ok(())
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = chmodat(at, name, FOLDER_MODE, AtFlags::SYMLINK_NOFOLLOW);
+    Ok(chmodat(at, name, mode, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 /// An odd umask must not make a file that its owner cannot use.
