@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::os::clock::Clock;
 use crate::pass::Pass;
-use crate::plan::{Scope, due, pick::would_start_any};
+use crate::plan::{Scope, census::Sighting, due, pick::would_start_any};
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -101,7 +101,7 @@ impl<'a> Attendance<'a> {
         self.watchers.retain(|id, _| running.iter().any(|job| job.id == *id));
         self.unwatched.retain(|id, _| running.iter().any(|job| job.id == *id));
         let local = self.home.local();
-        let mut lost = false;
+        let (mut lost, mut unclear) = (false, false);
         for job in &running {
             if self.watchers.contains_key(&job.id) {
                 continue;
@@ -109,6 +109,11 @@ impl<'a> Attendance<'a> {
             if let Some(handle) = local.attend(&job.id)? {
                 self.watchers.insert(job.id.clone(), handle);
                 self.unwatched.remove(&job.id);
+                continue;
+            }
+            // Another root's watcher has it, of which nothing is heard here: no pass would change that.
+            if matches!(local.look(job)?, Sighting::Unseen { .. }) {
+                unclear = true;
                 continue;
             }
             let since = *self.unwatched.entry(job.id.clone()).or_insert_with(Instant::now);
@@ -135,7 +140,7 @@ impl<'a> Attendance<'a> {
         let due = due::next(facts, &self.home.config, self.home.polled_at(), now)
             .filter(|_| for_answer)
             .and_then(|at| (at - now).to_std().ok());
-        let limit = if lost || idle { UNWATCHED_MAX } else { LOOK_INTERVAL };
+        let limit = if lost || idle || unclear { UNWATCHED_MAX } else { LOOK_INTERVAL };
         Ok(due.map_or(limit, |due| limit.min(due)))
     }
 

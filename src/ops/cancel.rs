@@ -3,7 +3,7 @@
 use super::{
     attend::Attendance,
     called::{Called, called},
-    fault::{Code, Fault},
+    fault::Fault,
     find::Among,
     home::Home,
     select::Selection,
@@ -65,6 +65,8 @@ pub struct Cancelled {
 pub struct Outcome {
     /// Each job that it means.
     pub jobs: Vec<Cancelled>,
+    /// Those that were removed since they were looked up, as only what has ended is.
+    pub gone: Vec<JobId>,
     /// The jobs that waited for their completion, and were cancelled with them.
     pub dependants: Vec<JobId>,
     /// What was decided, with what the user should be told.
@@ -110,11 +112,11 @@ pub fn cancel(request: &Request) -> Result<Outcome, Fault> {
     let had_ended: HashSet<JobId> =
         facts.heads().filter(|head| head.status.has_ended()).map(|head| head.id.clone()).collect();
     let mut told = Decided { warnings: home.warnings.clone(), ..Decided::default() };
-    let mut results: Vec<Cancelled> = Vec::new();
+    let (mut results, mut gone): (Vec<Cancelled>, Vec<JobId>) = Default::default();
     // All are asked before one is waited for, so that their graces run at the same time.
-    let mut wave = commit(&home, &ids, request, &mut told)?;
+    let mut wave = commit(&home, &ids, request, &mut told, &mut gone)?;
     for waves in 1.. {
-        follow_all(&home, &wave, request.no_wait, &mut results)?;
+        follow_all(&home, &wave, request.no_wait, &mut results, &mut gone)?;
         if !request.nested || request.no_wait {
             break;
         }
@@ -129,10 +131,10 @@ pub fn cancel(request: &Request) -> Result<Outcome, Fault> {
             told.warnings.push("jobs inside go on starting others; cancel again".to_owned());
             break;
         }
-        wave = commit(&home, &more, &Request { nested: false, ..request.clone() }, &mut told)?;
+        wave = commit(&home, &more, &Request { nested: false, ..request.clone() }, &mut told, &mut gone)?;
     }
     let dependants = dependants(&home.store().read()?, &results, had_ended)?;
-    Ok(Outcome { jobs: results, dependants, told })
+    Ok(Outcome { jobs: results, gone, dependants, told })
 }
 
 /// The jobs that a request means by itself.
@@ -194,23 +196,30 @@ struct Asked {
 }
 
 /// Commits the intents in one write, so that no slot that one of them frees goes to another, and pokes.
-fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> Result<Vec<Asked>, Fault> {
+fn commit(
+    home: &Home,
+    ids: &[JobId],
+    request: &Request,
+    told: &mut Decided,
+    gone: &mut Vec<JobId>,
+) -> Result<Vec<Asked>, Fault> {
     let store = home.store();
     let executor = home.local();
     let pass = home.pass(&store, &executor);
     let ending = Ending { why: Why::Cancel, at: home.clock.now(), signal: request.signal, note: None };
     let mut asked = Vec::new();
-    let mut gone = None;
+    let mut missing = Vec::new();
     // A queued job's end may be another's beginning: this is a pass, not a write of its own.
     let decided = pass.decide(Scope::Slots, &mut |draft| {
         asked.clear();
+        missing.clear();
         let mut all = ids.to_vec();
         if request.nested {
             all.extend(inside(draft.facts(), ids)?);
         }
         for id in all {
             let Some(job) = draft.facts().job(&id)? else {
-                gone.get_or_insert(id);
+                missing.push(id);
                 continue;
             };
             let change = Change::Decide { ending: ending.clone() };
@@ -226,16 +235,26 @@ fn commit(home: &Home, ids: &[JobId], request: &Request, told: &mut Decided) -> 
         // The intent stands: a watcher that was not reached finds it by itself, within a minute.
         told.warnings.extend(executor.poke(&one.id).err().map(|error| error.to_string()));
     }
-    gone.map_or(Ok(asked), |id| Err(is_gone(&id)))
+    gone.append(&mut missing);
+    Ok(asked)
 }
 
 /// Follows jobs to their ends. Most of many were queued and have ended at once: one look at the index tells them, and
 /// only the others are attended.
-fn follow_all(home: &Home, wave: &[Asked], no_wait: bool, results: &mut Vec<Cancelled>) -> Result<(), Fault> {
+fn follow_all(
+    home: &Home,
+    wave: &[Asked],
+    no_wait: bool,
+    results: &mut Vec<Cancelled>,
+    gone: &mut Vec<JobId>,
+) -> Result<(), Fault> {
     let facts = home.store().read()?;
     let mut attendance = None;
     for asked in wave {
-        let job = facts.job(&asked.id)?.ok_or_else(|| is_gone(&asked.id))?;
+        let Some(job) = facts.job(&asked.id)? else {
+            gone.push(asked.id.clone());
+            continue;
+        };
         if let Some(result) = result(home, &job, asked.had_ended, no_wait) {
             results.push(Cancelled { job, result });
             continue;
@@ -244,14 +263,12 @@ fn follow_all(home: &Home, wave: &[Asked], no_wait: bool, results: &mut Vec<Canc
             Some(attendance) => attendance,
             none => none.insert(Attendance::new(home)?),
         };
-        results.push(follow(home, attendance, &asked.id)?);
+        match follow(home, attendance, &asked.id)? {
+            Some(result) => results.push(result),
+            None => gone.push(asked.id.clone()),
+        }
     }
     Ok(())
-}
-
-/// It was removed since it was looked up, as only what has ended is.
-fn is_gone(id: &JobId) -> Fault {
-    Fault::new(Code::NotFound, format!("{id} has ended, and was removed meanwhile"))
 }
 
 /// How the cancel of a job went, as far as that can be told now.
@@ -268,13 +285,14 @@ fn result(home: &Home, job: &Job, had_ended: bool, no_wait: bool) -> Option<Canc
     }
 }
 
-fn follow(home: &Home, attendance: &mut Attendance<'_>, id: &JobId) -> Result<Cancelled, Fault> {
+/// `None`: it was removed meanwhile.
+fn follow(home: &Home, attendance: &mut Attendance<'_>, id: &JobId) -> Result<Option<Cancelled>, Fault> {
     let mut patience: Option<Patience> = None;
     loop {
         let facts = attendance.read()?;
-        let job = facts.job(id)?.ok_or_else(|| is_gone(id))?;
+        let Some(job) = facts.job(id)? else { return Ok(None) };
         if let Some(result) = result(home, &job, false, false) {
-            return Ok(Cancelled { job, result });
+            return Ok(Some(Cancelled { job, result }));
         }
         let patience = patience.get_or_insert_with(|| Patience::new(job.spec.limits.grace.seconds));
         match patience.judge(home, &job)? {
@@ -285,7 +303,7 @@ fn follow(home: &Home, attendance: &mut Attendance<'_>, id: &JobId) -> Result<Ca
                 local.launch(id)?;
             }
             Judgement::Stuck(processes) => {
-                return Ok(Cancelled { job, result: CancelResult::Stuck(processes) });
+                return Ok(Some(Cancelled { job, result: CancelResult::Stuck(processes) }));
             }
         }
         attendance.wait(&facts, std::slice::from_ref(id), &[], Some(Duration::from_secs(1)))?;

@@ -12,6 +12,7 @@ use super::{
 use crate::exec::{Executor, Signalled, Whom, local::record::Record};
 use crate::model::{id::JobId, job::Job, state::Status};
 use crate::os::{process::Identity, session};
+use crate::plan::census::Sighting;
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,8 @@ pub enum SignalResult {
     Gone,
     /// It does not run.
     NotRunning,
+    /// It has another watcher than its record here tells of: the root is a copy.
+    Unclear,
     /// It would go on although it is paused.
     Paused,
     /// It runs where nobody here can reach it.
@@ -92,6 +95,9 @@ fn tell(home: &Home, id: &JobId, mut job: Job, request: &Request) -> Result<Told
             if !main.is_alive() {
                 return Ok(Told { job, result: SignalResult::Gone });
             }
+        }
+        if main.is_some() && matches!(home.local().look(&job)?, Sighting::Unseen { .. }) {
+            return Ok(Told { job, result: SignalResult::Unclear });
         }
         if Instant::now() >= deadline {
             return Ok(Told { job, result: SignalResult::Starting });

@@ -328,7 +328,7 @@ pub fn cancelled(outcome: &cancel::Outcome) -> Value {
     let jobs = outcome.jobs.iter().map(|one| {
         json!({ "id": one.job.id, "status": one.job.status(), "result": result(one), "stuck": stuck(one) })
     });
-    json!({ "jobs": jobs.collect::<Vec<_>>(), "dependants": outcome.dependants })
+    json!({ "jobs": jobs.collect::<Vec<_>>(), "removed": outcome.gone, "dependants": outcome.dependants })
 }
 
 /// Pauses or resumes.
@@ -437,6 +437,7 @@ pub fn signalled(told: &[Told], signal: i32) -> Value {
                 SignalResult::Gone => ("gone", &nobody),
                 SignalResult::NotRunning => ("not_running", &nobody),
                 SignalResult::Paused => ("paused", &nobody),
+                SignalResult::Unclear => ("unclear", &nobody),
                 SignalResult::OutOfReach(_) => ("out_of_reach", &nobody),
             };
             json!({

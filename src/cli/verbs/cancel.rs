@@ -45,8 +45,12 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
             text.push('\n');
         }
     }
+    for id in &outcome.gone {
+        code = Code::NotFound as i32;
+        voice.fail(&human::removed_meanwhile(id));
+    }
     voice.result("cancel", &text, &json::cancelled(&outcome), &told.warnings)?;
-    if results.is_empty() && args.chosen.jobs.is_empty() {
+    if results.is_empty() && outcome.gone.is_empty() && args.chosen.jobs.is_empty() {
         voice.say(human::NONE_ACTIVE);
     } else if results.len() > 1 {
         voice.say(&human::cancelled_in_all(results));

@@ -27,7 +27,9 @@ pub fn run(args: &SignalArgs, voice: Voice) -> Result<i32, Fault> {
         let line = human::signalled(one, request.signal);
         let own = match &one.result {
             SignalResult::Sent(sent) if sent.refused.is_empty() => 0,
-            SignalResult::Sent(_) | SignalResult::OutOfReach(_) => Code::Failed as i32,
+            SignalResult::Sent(_) | SignalResult::OutOfReach(_) | SignalResult::Unclear => {
+                Code::Failed as i32
+            }
             SignalResult::Gone | SignalResult::NotRunning | SignalResult::Paused => Code::WrongState as i32,
             SignalResult::Starting => Code::NotNow as i32,
         };

@@ -224,7 +224,7 @@ impl<C: Clock> Local<'_, C> {
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
         let members = match watcher {
             Some(watcher) if record.is_held()? => tree.below(watcher.pid, all),
-            _ if is_held_elsewhere(&attempt, self.site) => Vec::new(),
+            _ if is_copied(&attempt, &record)? || is_held_elsewhere(&attempt, self.site) => Vec::new(),
             _ => tree.by_mark(attempt.process, all),
         };
         Ok((members, attempt.process))
@@ -252,11 +252,14 @@ impl<C: Clock> Local<'_, C> {
             None => Attempt::default(),
         };
         let last_sign = attempt.last_sign.map_or(started_at, |(at, _)| at.max(started_at));
-        let lost_its_record = !held
-            && self
-                .root
-                .existing_runs()?
-                .map_or(Ok(false), |runs| has_lost_its_record(runs, &job.id, record))?;
+        let is_without_record = !held
+            && (record
+                .map_or(Ok(false), |record| is_copied(&attempt, record))
+                .map_err(|error| failed("look at the record", &job.id, error))?
+                || self
+                    .root
+                    .existing_runs()?
+                    .map_or(Ok(false), |runs| has_lost_its_record(runs, &job.id, record))?);
         let Some(claim) = job.run().and_then(|run| run.claim.as_ref()) else {
             return Ok(Sighting::Unseen { last_sign });
         };
@@ -282,7 +285,7 @@ impl<C: Clock> Local<'_, C> {
             (Relation::Same, false) if is_held_elsewhere(&attempt, self.site) => {
                 Sighting::Unseen { last_sign: self.clock.now() }
             }
-            (Relation::Same, false) if lost_its_record => self.without_record(job, last_sign)?,
+            (Relation::Same, false) if is_without_record => self.without_record(job, last_sign)?,
             (Relation::Same, false) if !attempt.started => Sighting::NotStarted,
             (Relation::Same, false) => {
                 let lives = attempt.process.is_some_and(process::Identity::is_alive)
@@ -304,8 +307,8 @@ impl<C: Clock> Local<'_, C> {
             .map_err(|error| failed("look for the processes", id, error))
     }
 
-    /// Somebody removed the record. What lives is left to the watcher that may still be there, or to the stale guard:
-    /// without a record nobody can tell whose it is to end, and nothing is started a second time.
+    /// Somebody removed the record, or copied the root. What lives is left to whoever has the true one, to the watcher that
+    /// may still be there, or to the stale guard: without a record nobody can tell whose it is to end, and nothing is started a second time.
     fn without_record(&self, job: &Job, last_sign: Timestamp) -> Result<Sighting, ExecError> {
         let lives = !self.marked(&job.id, None)?.is_empty();
         Ok(if lives { Sighting::Unseen { last_sign } } else { Sighting::Vanished })
@@ -336,6 +339,11 @@ fn is_held_elsewhere(attempt: &Attempt, site: &Site) -> bool {
     let lives =
         |watcher: process::Identity| watcher.pid != std::process::id().cast_signed() && watcher.is_alive();
     attempt.outcome.is_none() && attempt.boot == site.boot && attempt.watcher.is_some_and(lives)
+}
+
+/// Whether this record is a copy of the one into which the attempt's watcher wrote.
+fn is_copied(attempt: &Attempt, record: &Record) -> io::Result<bool> {
+    attempt.file.map_or(Ok(false), |file| Ok(file != record.place()?))
 }
 
 /// Whether a job's record was removed although an attempt had begun: a watcher makes the record before the log, so a log

@@ -18,6 +18,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 
 /// Longest record that is read. A watcher adds a line a minute; ten years of them fit.
 const BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -49,6 +50,9 @@ pub enum Line {
         at: Timestamp,
         /// The same in time since boot without suspended time.
         monotonic_ms: u64,
+        /// Which file this is: where the root was copied, the line says of which record this is a copy.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<Place>,
     },
     /// The job as the index has it, should that be lost.
     Entry {
@@ -110,6 +114,13 @@ pub enum Line {
     },
 }
 
+/// Where a file lies: no two files that there are have the same (`stat(2)`, `st_dev` and `st_ino`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    device: u64,
+    inode: u64,
+}
+
 /// What the record says of one attempt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attempt {
@@ -121,6 +132,8 @@ pub struct Attempt {
     pub taken_at: Option<Timestamp>,
     /// The boot in which that watcher lived.
     pub boot: String,
+    /// The file into which it wrote.
+    pub file: Option<Place>,
     /// The line with the job as the index had it when its watcher looked last. It is long, and hardly ever read.
     pub entry_line: Option<String>,
     /// The job's process.
@@ -214,6 +227,12 @@ impl Record {
         self.file.metadata()?.modified()
     }
 
+    /// Which file it is.
+    pub fn place(&self) -> io::Result<Place> {
+        let data = self.file.metadata()?;
+        Ok(Place { device: data.dev(), inode: data.ino() })
+    }
+
     /// The record's size, which grows with every sign of life.
     pub fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
@@ -301,10 +320,11 @@ impl Attempt {
 
     fn add(&mut self, line: Line) {
         match line {
-            Line::Watcher { identity, boot, at, monotonic_ms, .. } => {
+            Line::Watcher { identity, boot, at, monotonic_ms, file, .. } => {
                 self.watcher = Some(identity);
                 self.taken_at = self.taken_at.or(Some(at));
                 self.boot = boot;
+                self.file = file;
                 self.last_sign = Some((at, monotonic_ms));
             }
             Line::Entry { .. } => {}
@@ -347,6 +367,7 @@ mod tests {
             boot: "b".into(),
             at: at(),
             monotonic_ms: 5,
+            file: None,
         }
     }
 

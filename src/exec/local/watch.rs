@@ -82,7 +82,9 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
     let Some(claimed) = claimed_job(context, id)? else { return Ok(None) };
     let attempt =
         record.attempt(claimed.execution()).map_err(|error| failed("read the record", id, error))?;
-    if super::is_held_elsewhere(&attempt, context.site) {
+    let is_copied =
+        super::is_copied(&attempt, &record).map_err(|error| failed("look at the record", id, error))?;
+    if is_copied || super::is_held_elsewhere(&attempt, context.site) {
         return Ok(None);
     }
     // Before anybody can see that there is a watcher again: who waits for that may then let go of the pipe.
@@ -96,6 +98,7 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         boot: context.site.boot.clone(),
         at: context.clock.now(),
         monotonic_ms: milliseconds(context.clock.monotonic()),
+        file: Some(record.place().map_err(|error| failed("look at the record", id, error))?),
     })?;
     let Some(job) = claimed_job(context, id)?.filter(|job| job.execution() == claimed.execution()) else {
         return Ok(None);

@@ -1,6 +1,7 @@
 //! How a cancel went.
 
 use super::words::{called, end_status, jobs, listed, named};
+use crate::model::id::JobId;
 use crate::ops::{
     called::Called,
     cancel::{CancelResult, Cancelled},
@@ -34,6 +35,11 @@ pub fn cancelled(one: &Cancelled) -> String {
             format!("{id} runs on {}; it ends when bgctl tick runs there", safe::line(host))
         }
     }
+}
+
+/// A job that was there, and is no more.
+pub fn removed_meanwhile(id: &JobId) -> String {
+    format!("{id} has ended, and was removed meanwhile")
 }
 
 /// What ended with them. `of` so many jobs it had waited for one.

@@ -32,7 +32,7 @@ mod wait;
 pub mod words;
 
 pub use approval::{answered, approval_asked, approval_question, approvals, polled, waits_for};
-pub use cancel::{cancelled, cancelled_in_all, cancelled_too, to_cancel};
+pub use cancel::{cancelled, cancelled_in_all, cancelled_too, removed_meanwhile, to_cancel};
 pub use candidates::candidates;
 pub use config::{mistake, no_mistakes, note, settings};
 pub use dead::{dead_cleared, dead_list, dead_shown};

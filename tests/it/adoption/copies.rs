@@ -53,7 +53,7 @@ impl<'u> Copy<'u> {
 const ASKED: [&[&str]; 9] = [
     &["tick"],
     &["tick"],
-    &["signal", "KILL", "ID"],
+    &["signal", "ID", "KILL"],
     &["pause", "ID"],
     &["resume", "ID"],
     &["health"],
@@ -132,6 +132,35 @@ fn a_job_of_a_copy_whose_watcher_died_is_lost_in_the_copy_once_nothing_of_it_liv
     assert_eq!(copy.job(&id)["status"], "failed");
     assert!(copy.job(&id)["summary"].as_str().unwrap().starts_with("outcome unknown: "));
     user.ok(["tick"]);
+    user.all_gone();
+}
+
+#[test]
+fn a_job_whose_watcher_died_is_adopted_in_its_own_root_and_in_no_copy() {
+    let user = User::new();
+    let go = user.fifo("go");
+    let id = user.start_sh(&witness("cat go"));
+    let (watcher, main) = running(&user, &id);
+    let copy = Copy::of(&user);
+    end_by_force(watcher);
+    copy.run(["tick"]);
+    assert_eq!(copy.job(&id)["observed"], "unclear");
+    assert_eq!(copy.watchers(&id), 1);
+    let signalled = copy.run(["signal", "--json", &id, "TERM"]);
+    assert_eq!((signalled.code, &signalled.json()["jobs"][0]["result"]), (1, &"unclear".into()));
+    assert!(signalled.err.contains("under a watcher that does not use this folder"), "{}", signalled.err);
+    user.ok(["tick"]);
+    until("it is adopted", || observed(&user, &id) == "alive");
+    copy.run(["tick"]);
+    assert!(is_alive(main));
+    let_go(&go);
+    // Newer kernels tell its adopter the exit code, too; in the copy nobody saw it.
+    until("it has ended", || !entry(&user, &id)["ended_at"].is_null());
+    until("it has in the copy, too", || {
+        copy.run(["tick"]);
+        copy.job(&id)["status"] == "failed"
+    });
+    assert_eq!(attempts(&user, &id), [1]);
     user.all_gone();
 }
 

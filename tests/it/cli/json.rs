@@ -261,7 +261,7 @@ fn cancel() {
     let user = User::new();
     let [one, two] = hold_both_slots(&user);
     let asked = object(&user, 0, &["cancel", &one.id]);
-    assert_eq!(names(&asked), ["command", "dependants", "jobs", "version", "warnings"]);
+    assert_eq!(names(&asked), ["command", "dependants", "jobs", "removed", "version", "warnings"]);
     assert_eq!(
         asked["jobs"],
         json!([{ "id": one.id, "status": "cancelled", "result": "cancelled", "stuck": [] }])

@@ -18,6 +18,31 @@ fn a_job_that_is_removed_while_its_cancel_waits_for_the_lock_is_said_to_be_gone(
 }
 
 #[test]
+fn a_cancel_of_several_jobs_follows_the_others_where_one_is_removed() {
+    let user = User::new();
+    let first = user.start(["--", "sleep", "1000"]);
+    let gone = user.start(["--delay", "1h", "--", "true"]);
+    let last = user.start(["--", "sleep", "1000"]);
+    let ran = raced(&user, &["cancel", "--json", &first, &gone, &last], |jobs| {
+        jobs.retain(|job| job["id"] != *gone);
+    });
+    assert_eq!(
+        (ran.code, ran.err),
+        (3, format!("bgctl: {gone} has ended, and was removed meanwhile\n2 jobs: 2 cancelled\n"))
+    );
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["removed"], json!([gone]));
+    let ended: Vec<(&str, &str)> = told["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| (job["id"].as_str().unwrap(), job["result"].as_str().unwrap()))
+        .collect();
+    assert_eq!(ended, [(first.as_str(), "cancelled"), (last.as_str(), "cancelled")]);
+    user.all_gone();
+}
+
+#[test]
 fn prune_tells_of_those_jobs_that_it_removed_itself() {
     let user = User::new();
     let id = user.start(["--wait", "--", "true"]);

@@ -206,6 +206,7 @@ fn record_of(process: Identity) -> Vec<Line> {
             boot: bgctl::os::site::here().unwrap().boot,
             at: now(),
             monotonic_ms: monotonic_ms(),
+            file: None,
         },
         Line::Process { identity: process, log_from: 0, monotonic_ms: monotonic_ms() },
         Line::Started,
