@@ -272,7 +272,9 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
     standing(&store.read()?, &home, name)?;
     // What the settings file says of it now is what runs.
     let warnings = if file::is_of_file(&home, name) { taken_over(&home, name)?.1 } else { Vec::new() };
+    let from_file = file::read(&home.config, home.root.path());
     let mut fate = None;
+    let mut after = None;
     let mut is_a_job = true;
     let mut decided = decide(&home, &mut |draft, inputs| {
         if let Some((_, definition)) =
@@ -288,12 +290,16 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
         if schedule.definition.task == Task::IdempotencyCleanup {
             recur::forget_keys(draft, name, inputs.now)?;
         }
+        after = standings(draft.facts(), &from_file, &home).into_iter().find(|one| one.name == name);
         Ok(actions)
     })?;
     decided.warnings.extend(warnings);
     let fate = fate.ok_or_else(none)?;
-    if !is_a_job && decided.actions.contains(&Action::Retain) {
-        super::tick::retain(&home, &mut decided)?;
+    if !is_a_job {
+        if decided.actions.contains(&Action::Retain) {
+            super::tick::retain(&home, &mut decided)?;
+        }
+        after = Some(standing(&store.read()?, &home, name)?);
     }
     match &fate {
         Fate::Overlapped { id } => Err(has_not_ended(name, id)),
@@ -301,7 +307,8 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
             Code::WrongState,
             format!("{id} has the key that the runs of {name} have; nothing was started"),
         )),
-        _ => Ok(Ran { standing: standing(&store.read()?, &home, name)?, fate, decided }),
+        // A job that was submitted is told of, whatever goes wrong from here on.
+        _ => Ok(Ran { standing: after.ok_or_else(none)?, fate, decided }),
     }
 }
 
@@ -319,7 +326,9 @@ fn decide(home: &Home, first: &mut DecideOfSchedules<'_>) -> Result<Decided, Fau
     let local = home.local();
     let pass = home.pass(&store, &local);
     let mut decided = pass.decide_with(Scope::Slots, first)?;
-    decided.warnings.extend(pass.act(&decided.actions.clone())?);
+    // What was decided stands.
+    let acted = pass.act(&decided.actions).unwrap_or_else(|error| vec![error.to_string()]);
+    decided.warnings.extend(acted);
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
     Ok(decided)
 }

@@ -4,10 +4,11 @@ use super::scenes::{
     changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
     submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
     watching::{WATCHER_OF_CAPPED_LOG, WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
-    working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
+    working::{ALARM, SCHEDULE_RUN, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
 };
-use super::strace::{Blow, can_trace};
-use super::sweep::sweep;
+use super::strace::{Blow, can_trace, counts};
+use super::sweep::{sweep, undisturbed};
+use std::collections::BTreeSet;
 
 /// What can fail, and how: a full or broken disk, no more descriptors, no more processes.
 ///
@@ -78,6 +79,10 @@ const FAULTS: [(&str, Blow); 60] = [
     ("fcntl", Blow::Fail("EMFILE")),
 ];
 
+/// What other libraries, and later versions of these, call in place of what is called here.
+const UNMADE: [&str; 8] =
+    ["eventfd2", "fdatasync", "fork", "mkdir", "rename", "renameat2", "vfork", "writev"];
+
 /// One test a scene: how many ordinals of a call's name the quick form goes on by, and how often these calls were hit at
 /// least.
 macro_rules! faults {
@@ -97,6 +102,20 @@ macro_rules! faults {
     )*
         /// The names of these scenes.
         pub const SCENES: &[&str] = &[$($scene.name),*];
+
+        #[test]
+        fn every_call_that_is_to_fail_is_made_in_some_scene() {
+            if !can_trace() {
+                return;
+            }
+            let mut made = BTreeSet::new();
+            for scene in [$($scene),*] {
+                made.extend(counts(&undisturbed(&scene).log).into_keys());
+            }
+            let unmade: BTreeSet<&str> =
+                FAULTS.iter().map(|(call, _)| *call).filter(|call| !made.contains(*call)).collect();
+            assert_eq!(unmade, UNMADE.into(), "all that are made: {made:?}");
+        }
     };
 }
 
@@ -120,5 +139,6 @@ faults! {
     a_tick_that_meets_a_fault_answers_truly: TICK, 9, [("fsync", 1)];
     a_tick_with_an_orphan_that_meets_a_fault_answers_truly: TICK_OF_ORPHAN, 9, [("fsync", 1)];
     a_tick_with_a_schedule_that_meets_a_fault_answers_truly: TICK_OF_SCHEDULE, 9, [("fsync", 1)];
+    a_run_of_a_schedule_that_meets_a_fault_answers_truly: SCHEDULE_RUN, 9, [("fsync", 1)];
     the_alarm_that_meets_a_fault_answers_truly: ALARM, 13, [("fsync", 1)];
 }

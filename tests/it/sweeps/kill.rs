@@ -4,7 +4,7 @@ use super::scenes::{
     changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
     submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
     watching::{WATCHER_OF_CAPPED_LOG, WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
-    working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
+    working::{ALARM, SCHEDULE_RUN, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
 };
 use super::strace::{Blow, can_trace};
 use super::sweep::{EVERY_CALL, sweep};
@@ -44,5 +44,6 @@ killed! {
     a_tick_that_is_killed_at_any_call_loses_nothing: TICK, 11;
     a_tick_with_an_orphan_that_is_killed_at_any_call_loses_nothing: TICK_OF_ORPHAN, 11;
     a_tick_with_a_schedule_that_is_killed_at_any_call_loses_nothing: TICK_OF_SCHEDULE, 11;
+    a_run_of_a_schedule_that_is_killed_at_any_call_loses_nothing: SCHEDULE_RUN, 11;
     the_alarm_that_is_killed_at_any_call_loses_nothing: ALARM, 17;
 }

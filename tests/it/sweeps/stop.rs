@@ -4,7 +4,7 @@ use super::scenes::{
     changing::{APPROVE, CANCEL, CANCEL_QUEUED, DECLINE, PAUSE, PRUNE, RESUME},
     submitting::{BATCH, FIRST_START, NEXT_START, QUEUED_START, RETRY},
     watching::{WATCHER_OF_CAPPED_LOG, WATCHER_OF_CHAIN, WATCHER_OF_LEFTOVER, WATCHER_OF_RETRIED},
-    working::{ALARM, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
+    working::{ALARM, SCHEDULE_RUN, TICK, TICK_OF_ORPHAN, TICK_OF_SCHEDULE},
 };
 use super::strace::{Blow, can_trace};
 use super::sweep::{EVERY_CALL, sweep};
@@ -44,5 +44,6 @@ stopped! {
     a_tick_that_is_stopped_at_any_call_does_nothing_twice: TICK, 21;
     a_tick_with_an_orphan_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_ORPHAN, 21;
     a_tick_with_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: TICK_OF_SCHEDULE, 21;
+    a_run_of_a_schedule_that_is_stopped_at_any_call_does_nothing_twice: SCHEDULE_RUN, 21;
     the_alarm_that_is_stopped_at_any_call_does_nothing_twice: ALARM, 29;
 }

@@ -2,6 +2,7 @@
 
 use super::super::scene::{Planted, Role, Scene, Set, WITNESS};
 use super::{
+    again,
     changing::{held, let_go},
     states,
 };
@@ -47,24 +48,41 @@ pub const TICK_OF_SCHEDULE: Scene = Scene {
         vec![format!("what was due once ran {} times: {:?}", ran.lines().count(), states(user))]
     },
     ..Scene::new("a tick with a schedule", Role::Changer, || {
-        let user = User::new();
-        let planted = Planted::of(&user);
-        let definition = Definition {
-            rhythm: Rhythm::Every { seconds: 24 * 3_600 },
-            task: Task::Run(Box::new(planted.spec(WITNESS))),
-            overlap: Overlap::Skip,
-            missed: Missed::Once,
-            jitter_seconds: 0,
-            restarts: true,
-            source: DefinedBy::Command,
-        };
-        let defined_at = planted.now - TimeDelta::hours(25);
-        planted.commit(&[], |draft| {
-            recur::put(draft, "daily", &definition, defined_at).unwrap();
-        });
+        let user = scheduled(TimeDelta::hours(25));
         Set::new(user, &["tick"])
     })
 };
+
+/// A schedule is run out of turn.
+pub const SCHEDULE_RUN: Scene = Scene {
+    then: |user| {
+        if states(user).is_empty() { again(user, &["schedule", "run", "daily"]) } else { Vec::new() }
+    },
+    at_last: TICK_OF_SCHEDULE.at_last,
+    ..Scene::new("a run of a schedule", Role::Submitter, || {
+        Set::new(scheduled(TimeDelta::hours(1)), &["schedule", "run", "daily"])
+    })
+};
+
+/// A user with a daily schedule that was set up that long ago.
+fn scheduled(ago: TimeDelta) -> User {
+    let user = User::new();
+    let planted = Planted::of(&user);
+    let definition = Definition {
+        rhythm: Rhythm::Every { seconds: 24 * 3_600 },
+        task: Task::Run(Box::new(planted.spec(WITNESS))),
+        overlap: Overlap::Skip,
+        missed: Missed::Once,
+        jitter_seconds: 0,
+        restarts: true,
+        source: DefinedBy::Command,
+    };
+    let defined_at = planted.now - ago;
+    planted.commit(&[], |draft| {
+        recur::put(draft, "daily", &definition, defined_at).unwrap();
+    });
+    user
+}
 
 /// The alarm starts what comes due while it is there, and leaves.
 pub const ALARM: Scene = Scene::new("the alarm", Role::Worker, || {
