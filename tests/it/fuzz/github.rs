@@ -128,7 +128,7 @@ fn nothing_approves_that_does_not_say_by_whom_and_when() {
     let config = Config::default();
     let rules = Rules { labels: &config.approval.labels, approvers: &[], self_approval: false };
     let approvals = Cell::new(0);
-    let target = Target { name: "fuzz.github", corpus: &corpus, cases: proof::cases(1_000, 50_000) };
+    let target = Target { name: "fuzz.github", corpus: &corpus, cases: proof::cases(1_000, 12_000) };
     target.run(|bytes| {
         let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
         let [said, steps, permission] = [(); 3].map(|()| lines.next().unwrap_or_default());
@@ -203,7 +203,7 @@ fn whatever_comes_over_the_line_is_an_answer_or_a_refusal_and_the_token_is_in_ne
     let corpus = Corpus::of_files("http");
     let answers = Answers::default();
     let url = serve(&answers, Then::Ends);
-    let target = Target { name: "fuzz.http", corpus: &corpus, cases: proof::cases(300, 15_000) };
+    let target = Target { name: "fuzz.http", corpus: &corpus, cases: proof::cases(300, 4_000) };
     target.run(|bytes| {
         *answers.lock().unwrap() = vec![("/", bytes.to_vec())];
         let mut client = client(url.clone());

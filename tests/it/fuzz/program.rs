@@ -52,7 +52,7 @@ fn no_command_that_looks_panics_over_a_root_that_is_damaged() {
     let files = Corpus::of_files("files");
     let user = User::new();
     user.ok(["group", "add", "gpu", "--slots", "1"]);
-    let cases = proof::cases(150, 7_500);
+    let cases = proof::cases(150, 2_000);
     let seed = proof::seed();
     let all = [(); 5].map(|()| mutations());
     let found = runner(cases, seed).run(&(0..COMMANDS.len(), all), |(command, mutations)| {

@@ -55,7 +55,7 @@ impl Runs {
 fn a_record_says_what_its_whole_lines_say_and_no_outcome_is_made_up() {
     let corpus = Corpus::of_files("record");
     let runs = Runs::new();
-    let target = Target { name: "fuzz.record", corpus: &corpus, cases: proof::cases(2_000, 100_000) };
+    let target = Target { name: "fuzz.record", corpus: &corpus, cases: proof::cases(2_000, 25_000) };
     target.run(|bytes| {
         let attempts = runs.attempts(bytes);
         let whole = whole_lines(bytes);
@@ -121,7 +121,7 @@ fn of_the_stream_of_events_whole_lines_count_and_numbers_only_grow() {
     let corpus = Corpus::of_files("events");
     let dir = tempfile::tempdir().unwrap();
     let root = Root::open_or_create(&dir.path().join("root")).unwrap();
-    let target = Target { name: "fuzz.events", corpus: &corpus, cases: proof::cases(2_000, 100_000) };
+    let target = Target { name: "fuzz.events", corpus: &corpus, cases: proof::cases(2_000, 25_000) };
     target.run(|bytes| {
         std::fs::write(root.path().join(stream::EVENTS), bytes).unwrap();
         let lines = stream::told_after(&root, 0).unwrap();
@@ -157,7 +157,7 @@ fn of_the_stream_of_events_whole_lines_count_and_numbers_only_grow() {
 fn a_snapshot_is_read_whole_or_not_at_all() {
     let corpus = Corpus::of_file("files/meta.json");
     let runs = Runs::new();
-    Target { name: "fuzz.meta", corpus: &corpus, cases: proof::cases(1_500, 100_000) }.run(|bytes| {
+    Target { name: "fuzz.meta", corpus: &corpus, cases: proof::cases(1_500, 25_000) }.run(|bytes| {
         runs.write(&meta_name(&id()), bytes);
         let Some(meta) = meta::read(&runs.folder, &id()) else { return false };
         let written = serde_json::to_vec(&meta).unwrap();
@@ -181,7 +181,7 @@ fn an_environment_is_believed_under_the_name_of_its_content_only() {
     root.environments().unwrap();
     let path = |name: &str| -> PathBuf { root.path().join("env").join(format!("{name}.json")) };
     let seed = name_of(&corpus.seeds[0]);
-    Target { name: "fuzz.environment", corpus: &corpus, cases: proof::cases(1_500, 100_000) }.run(|bytes| {
+    Target { name: "fuzz.environment", corpus: &corpus, cases: proof::cases(1_500, 25_000) }.run(|bytes| {
         let name = name_of(bytes);
         std::fs::write(path(&name), bytes).unwrap();
         let loaded = environments::load(&root, &name);
@@ -209,7 +209,7 @@ fn what_hooks_are_left_of_a_line_follows_from_the_cursor() {
     let corpus = Corpus::of_files("hooked");
     let dir = tempfile::tempdir().unwrap();
     let root = Root::open_or_create(&dir.path().join("root")).unwrap();
-    Target { name: "fuzz.hooked", corpus: &corpus, cases: proof::cases(1_500, 100_000) }.run(|bytes| {
+    Target { name: "fuzz.hooked", corpus: &corpus, cases: proof::cases(1_500, 25_000) }.run(|bytes| {
         std::fs::write(root.path().join("hooked"), bytes).unwrap();
         let Ok(Some(cursor)) = hooked::read(&root) else { return false };
         assert_eq!(serde_json::from_str::<Cursor>(&serde_json::to_string(&cursor).unwrap()).unwrap(), cursor);
@@ -223,7 +223,7 @@ fn what_hooks_are_left_of_a_line_follows_from_the_cursor() {
 fn what_is_left_out_of_a_log_is_counted_without_overflow() {
     let corpus = Corpus::of_files("cut");
     let runs = Runs::new();
-    Target { name: "fuzz.cut", corpus: &corpus, cases: proof::cases(1_500, 100_000) }.run(|bytes| {
+    Target { name: "fuzz.cut", corpus: &corpus, cases: proof::cases(1_500, 25_000) }.run(|bytes| {
         runs.write(&cut_name(&id()), bytes);
         runs.write(&bgctl::store::root::log_name(&id()), b"AAAA");
         let stands = cut::as_it_stands(&runs.folder, &id());

@@ -16,7 +16,7 @@ use std::path::Path;
 #[test]
 fn settings_print_as_what_reads_back_the_same_and_mistakes_have_a_place() {
     let corpus = Corpus::of_files("config");
-    Target { name: "fuzz.config", corpus: &corpus, cases: proof::cases(2_000, 100_000) }.run(|bytes| {
+    Target { name: "fuzz.config", corpus: &corpus, cases: proof::cases(2_000, 25_000) }.run(|bytes| {
         let Ok(text) = std::str::from_utf8(bytes) else { return false };
         match config::read(text) {
             Err(mistakes) => {
@@ -98,7 +98,7 @@ const LINES_MAX: usize = 4;
 #[test]
 fn each_line_of_a_batch_is_one_job_or_none_and_the_first_wrong_one_is_named() {
     let corpus = Corpus::of_files("batch");
-    let target = Target { name: "fuzz.batch", corpus: &corpus, cases: proof::cases(4_000, 200_000) };
+    let target = Target { name: "fuzz.batch", corpus: &corpus, cases: proof::cases(4_000, 50_000) };
     target.run(|bytes| {
         let flags = Request { name: Some("all".into()), ..Request::default() };
         let lines: Vec<&[u8]> = lines_of(bytes);
@@ -179,7 +179,7 @@ fn is_line(request: &Request, line: &[u8]) {
 #[test]
 fn variables_of_a_file_have_names_and_lines_and_a_bad_line_shows_no_value() {
     let corpus = Corpus::of_files("variables");
-    let target = Target { name: "fuzz.variables", corpus: &corpus, cases: proof::cases(4_000, 200_000) };
+    let target = Target { name: "fuzz.variables", corpus: &corpus, cases: proof::cases(4_000, 50_000) };
     target.run(|bytes| {
         let count = bytes.split(|byte| *byte == b'\n').count();
         let mut line_before = 0;

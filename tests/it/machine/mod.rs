@@ -80,7 +80,7 @@ fn what_reaches_nothing_is_no_proof() {
 }
 
 fn prove<P: Place>(name: &str) {
-    let (cases, seed) = (cases(240, 10_000), seed());
+    let (cases, seed) = (cases(240, 4_000), seed());
     let config = Config {
         cases: u32::try_from(cases).unwrap_or(u32::MAX),
         failure_persistence: None,

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 /// How many points are tried at a time: most of the time of each is waiting for the disk and for processes.
 const WORKERS: usize = 4;
 
-/// How many points of one system call's name the quick form tries at most.
-const LANE_POINTS_MAX: usize = 16;
+/// How many points of one system call's name the quick form and the long one try at most, spread over all: a watcher that
+/// looks for what a job left behind reads as many files as the machine has processes.
+const LANE_POINTS_MAX: (usize, usize) = (16, 200);
 
 /// What the quick form lets fail at every ordinal: what is kept, and what is started, hangs on these.
 const DECISIVE: [&str; 12] = [
@@ -71,19 +72,21 @@ pub fn sweep(scene: &Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
                     let count = calls[&call];
                     let is_decisive =
                         blow != Blow::Kill && blow != Blow::Stop && DECISIVE.contains(&call.as_str());
-                    let stride = if is_long() || is_decisive { 1 } else { stride };
-                    let stride = if is_long() { 1 } else { stride.max(count / LANE_POINTS_MAX) };
+                    let (stride, most) = match (is_long(), is_decisive) {
+                        (true, _) => (1, LANE_POINTS_MAX.1),
+                        (false, true) => (1, LANE_POINTS_MAX.0),
+                        (false, false) => (stride, LANE_POINTS_MAX.0),
+                    };
+                    let stride = stride.max(count / most);
                     // Each name begins elsewhere: most are called too seldom to be met by one offset for all.
                     let first = 1 + (offset + number / WORKERS) % stride + part * stride;
-                    for nth in (first..).step_by(stride * WORKERS) {
-                        // The long form goes on until a run ends unhit, since not all runs make as many calls.
-                        if nth > count && !is_long() {
-                            break;
-                        }
-                        let point = Point { call: call.clone(), nth, blow };
-                        if !hit(scene, &point, &tally) {
-                            break;
-                        }
+                    let mut hit_at = |nth| hit(scene, &Point { call: call.clone(), nth, blow }, &tally);
+                    // Not all runs make as many calls; where one ends unhit, those behind it would, too.
+                    let mut in_reach = (first..=count).step_by(stride * WORKERS);
+                    in_reach.all(&mut hit_at);
+                    // The long form goes on until nothing more is hit.
+                    if is_long() && part == 0 {
+                        (count + 1..2 * count + 100).all(hit_at);
                     }
                 }
             });
@@ -102,7 +105,11 @@ pub fn sweep(scene: &Scene, blows: &[(&str, Blow)], stride: usize) -> Tally {
             "hits in {} runs, of {} calls; {}, BG_TEST_OFFSET={offset}, {:.1} s{slowest}",
             tally.points,
             calls.values().sum::<usize>(),
-            if is_long() { "all".to_owned() } else { format!("stride {stride} or more") },
+            if is_long() {
+                format!("all, but at most {} of a name", LANE_POINTS_MAX.1)
+            } else {
+                format!("stride {stride} or more")
+            },
             began.elapsed().as_secs_f32(),
         ),
     };
