@@ -19,7 +19,7 @@ use serde::Serialize;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// What runs jobs.
+/// What runs jobs. One that has no processes need not say anything of them.
 pub trait Executor {
     /// Its name, as claims carry it.
     fn name(&self) -> ExecutorName;
@@ -38,38 +38,64 @@ pub trait Executor {
     fn launch(&self, id: &JobId) -> Result<Launch, ExecError>;
 
     /// Tells whoever watches the job to look at the index. `false`: nobody does.
-    fn poke(&self, id: &JobId) -> Result<bool, ExecError>;
+    fn poke(&self, id: &JobId) -> Result<bool, ExecError> {
+        let _ = id;
+        Ok(false)
+    }
 
     /// Something to poll that becomes readable when whoever watches the job goes away. `None`: nobody does, or the
     /// system has no such thing.
-    fn attend(&self, id: &JobId) -> Result<Option<OwnedFd>, ExecError>;
+    fn attend(&self, id: &JobId) -> Result<Option<OwnedFd>, ExecError> {
+        let _ = id;
+        Ok(None)
+    }
 
     /// The living processes of a running job, as far as they can be seen; the main process first, each before those
     /// that it made.
-    fn processes(&self, job: &Job) -> Result<Vec<LiveProcess>, ExecError>;
+    fn processes(&self, job: &Job) -> Result<Vec<LiveProcess>, ExecError> {
+        let _ = job;
+        Ok(Vec::new())
+    }
 
     /// What the living processes of each of these jobs use together, in the order asked; `None` where none is seen.
     /// Looking at many costs little more than looking at one.
-    fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>>;
+    fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>> {
+        vec![None; jobs.len()]
+    }
 
     /// The processes of an ended job that were left running and still live, as far as that can be told here.
-    fn left_processes(&self, job: &Job) -> Vec<Leftover>;
+    fn left_processes(&self, job: &Job) -> Vec<Leftover> {
+        let _ = job;
+        Vec::new()
+    }
 
     /// Sees to it that a pass is made when the next thing is due, even if nobody calls. Repeating it does no harm.
-    fn arm(&self) -> Result<(), ExecError>;
+    fn arm(&self) -> Result<(), ExecError> {
+        Ok(())
+    }
 
     /// Sees to it that somebody runs the hooks that lines of the stream are for. Repeating it does no harm.
-    fn run_hooks(&self) -> Result<(), ExecError>;
+    fn run_hooks(&self) -> Result<(), ExecError> {
+        Ok(())
+    }
 
     /// Sees to it that somebody asks GitHub for the answers that jobs wait for. Repeating it does no harm.
-    fn run_poll(&self) -> Result<(), ExecError>;
+    fn run_poll(&self) -> Result<(), ExecError> {
+        Ok(())
+    }
 
     /// Sends a signal to a running job's processes as they are seen now: to its main one, or to all, each before those that
     /// it made.
-    fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError>;
+    fn signal(&self, job: &Job, signal: i32, whom: Whom) -> Result<Signalled, ExecError> {
+        let _ = (job, signal, whom);
+        Ok(Signalled::default())
+    }
 
     /// Takes the job away from a watcher that is silent.
-    fn evict(&self, id: &JobId) -> Result<(), ExecError>;
+    fn evict(&self, id: &JobId) -> Result<(), ExecError> {
+        let _ = id;
+        Ok(())
+    }
 }
 
 /// Which processes of a job a signal is for.

@@ -2,22 +2,19 @@
 
 use super::model::Sight;
 use super::step::Launching;
-use bgctl::exec::{
-    ExecError, Executor, Hold, Launch, LiveProcess, LiveUse, Signalled, Whom, dry_run::DryRun,
-};
+use bgctl::exec::{ExecError, Executor, Hold, Launch, dry_run::DryRun};
 use bgctl::model::{
     Timestamp,
     claim::{ExecutorName, Site},
     id::JobId,
     job::Job,
-    outcome::{Leftover, Outcome},
+    outcome::Outcome,
 };
 use bgctl::os::clock::Clock;
 use bgctl::plan::census::Sighting;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// A clock that stands still until it is set.
@@ -129,37 +126,5 @@ impl Executor for Recording {
 
     fn poke(&self, _id: &JobId) -> Result<bool, ExecError> {
         Ok(true)
-    }
-
-    fn attend(&self, _id: &JobId) -> Result<Option<OwnedFd>, ExecError> {
-        Ok(None)
-    }
-
-    fn processes(&self, _job: &Job) -> Result<Vec<LiveProcess>, ExecError> {
-        Ok(Vec::new())
-    }
-
-    fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>> {
-        vec![None; jobs.len()]
-    }
-
-    fn left_processes(&self, _job: &Job) -> Vec<Leftover> {
-        Vec::new()
-    }
-
-    fn arm(&self) -> Result<(), ExecError> {
-        Ok(())
-    }
-
-    fn run_hooks(&self) -> Result<(), ExecError> {
-        Ok(())
-    }
-
-    fn run_poll(&self) -> Result<(), ExecError> {
-        Ok(())
-    }
-
-    fn signal(&self, _job: &Job, _signal: i32, _whom: Whom) -> Result<Signalled, ExecError> {
-        Ok(Signalled::default())
     }
 }
