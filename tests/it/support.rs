@@ -1,5 +1,7 @@
 //! A user's machine for one test: an own root, an empty environment, and nothing left behind.
 
+pub mod terminal;
+
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,9 @@
 //! What a user, a disk or another program does wrong: the answer, the exit code, and that nothing was harmed.
 
-use super::{DAY, Held, as_nobody, bounded, completed, configure, contents, entry, index_of, is_root, shell};
-use crate::support::{BGCTL, Ran, User, ended, until};
+use super::{
+    DAY, Held, as_nobody, completed, configure, contents, entry, index_of, is_root, shell, with_mounts,
+};
+use crate::support::{Ran, User, ended, until};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -452,13 +454,7 @@ fn a_full_disk_refuses_a_start_and_leaves_the_index_as_it_was() {
     "#;
     let user = User::new();
     user.make_root();
-    let mut command = user.command("unshare");
-    command.arg(if is_root() { "-m" } else { "-rm" }).args(["sh", "-c", SCRIPT]).env("BGCTL", BGCTL);
-    let ran = bounded(command);
-    if ran.out == "cannot mount\n" || ran.err.starts_with("unshare") {
-        crate::support::skipped("needs to mount a small disk");
-        return;
-    }
+    let Some(ran) = with_mounts(&user, SCRIPT) else { return };
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(lines.len(), 6, "{}{}", ran.out, ran.err);
     for (line, file) in lines.iter().zip(["ROOT/jobs.json", "ROOT/env/", "ROOT/runs/"]) {

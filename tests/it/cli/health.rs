@@ -1,7 +1,7 @@
 //! `bgctl health`
 
-use super::{Held, ago, bounded, configure, contents, entry, index_of, is_root};
-use crate::support::{BGCTL, Ran, User, kill, until};
+use super::{Held, ago, configure, contents, entry, index_of, with_mounts};
+use crate::support::{Ran, User, kill, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -294,13 +294,7 @@ fn a_job_whose_end_cannot_be_written_for_a_full_disk_is_failing_and_the_overview
     "#;
     let user = User::new();
     user.make_root();
-    let mut command = user.command("unshare");
-    command.arg(if is_root() { "-m" } else { "-rm" }).args(["sh", "-c", SCRIPT]).env("BGCTL", BGCTL);
-    let ran = bounded(command);
-    if ran.out == "cannot mount\n" || ran.err.starts_with("unshare") {
-        crate::support::skipped("needs to mount a small disk");
-        return;
-    }
+    let Some(ran) = with_mounts(&user, SCRIPT) else { return };
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(lines, ["0 ok", "2 failing: 2 reasons", "1", "1", "1", "0 ok"], "{}", ran.err);
 }

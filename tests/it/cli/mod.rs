@@ -210,6 +210,19 @@ fn index_of(entries: &[Value]) -> String {
     format!("{{\"version\":1,\"updated_at\":\"{}\",\"jobs\":[\n{}\n]}}\n", ago(0), lines.join(",\n"))
 }
 
+/// Runs a script, with the program's path in `$BGCTL`, in a mount namespace that ends with it. `None`: it said that it cannot
+/// mount here.
+fn with_mounts(user: &User, script: &str) -> Option<Ran> {
+    let mut command = user.command("unshare");
+    command.arg(if is_root() { "-m" } else { "-rm" }).args(["sh", "-c", script]).env("BGCTL", BGCTL);
+    let ran = bounded(command);
+    if ran.out == "cannot mount\n" || ran.err.starts_with("unshare") {
+        crate::support::skipped("needs to mount a small disk");
+        return None;
+    }
+    Some(ran)
+}
+
 /// Whether a test runs as the superuser, who may read and write where others may not.
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()

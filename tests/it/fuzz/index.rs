@@ -122,23 +122,8 @@ pub fn is_a_file_name(id: &str) {
 /// A tick over it decides something that can be written and read, and changes nothing that has ended.
 fn is_planned_over(facts: &Facts) {
     let is_sound = facts.check().is_ok();
-    let census = census(facts);
-    let site = site("desk");
     for (now, scope) in [(now(), Scope::Slots), (now() + TimeDelta::hours(2), Scope::Tick)] {
-        let ids = Numbered::default();
-        let inputs = Inputs {
-            census: &census,
-            now,
-            config: &Config::default(),
-            site: &site,
-            executor: ExecutorName::Local,
-            ids: &ids,
-            definitions: None,
-            polled_at: None,
-        };
-        let mut draft = Draft::new(facts.clone());
-        plan::advance(&mut draft, &inputs, scope);
-        let (after, _) = draft.into_parts();
+        let (after, _) = planned(facts, now, scope).into_parts();
         let text = after.to_text(now);
         let read = Facts::parse(text.clone()).unwrap_or_else(|error| panic!("{error}: {text}"));
         if is_sound {
@@ -148,6 +133,23 @@ fn is_planned_over(facts: &Facts) {
             assert_eq!(read.head(&head.id).map(|head| head.status), Some(head.status));
         }
     }
+}
+
+/// What is decided over it on this desk.
+fn planned(facts: &Facts, now: Timestamp, scope: Scope) -> Draft {
+    let inputs = Inputs {
+        census: &census(facts),
+        now,
+        config: &Config::default(),
+        site: &site("desk"),
+        executor: ExecutorName::Local,
+        ids: &Numbered::default(),
+        definitions: None,
+        polled_at: None,
+    };
+    let mut draft = Draft::new(facts.clone());
+    plan::advance(&mut draft, &inputs, scope);
+    draft
 }
 
 /// What is seen of the running jobs: of each something else, as its id says.
@@ -273,20 +275,8 @@ fn a_claim_that_a_plan_makes_is_of_a_job_that_waited() {
         corpus.seeds.iter().filter_map(|seed| Facts::parse(String::from_utf8_lossy(seed).into_owned()).ok());
     let claims: usize = started
         .map(|facts| {
-            let ids = Numbered::default();
-            let (census, site, config) = (census(&facts), site("desk"), Config::default());
-            let inputs = Inputs {
-                census: &census,
-                now: now() + TimeDelta::hours(2),
-                config: &config,
-                site: &site,
-                executor: ExecutorName::Local,
-                ids: &ids,
-                definitions: None,
-                polled_at: None,
-            };
-            let mut draft = Draft::new(facts.clone());
-            plan::advance(&mut draft, &inputs, Scope::Tick);
+            let draft = planned(&facts, now() + TimeDelta::hours(2), Scope::Tick);
+            let site = site("desk");
             let is_new = |job: &&Job| facts.head(&job.id).is_none_or(|head| head.status == Status::Queued);
             let of_site = |job: &&Job| {
                 job.run().and_then(|run| run.claim.as_ref()).is_some_and(|claim: &Claim| claim.site == site)

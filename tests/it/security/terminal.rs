@@ -1,8 +1,6 @@
 //! A command with a terminal of its own, which shows all it prints; and what in that a terminal would obey.
 
-use crate::support::{User, until};
-use rustix::fs::{Mode, OFlags};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use crate::support::{User, terminal::Terminal, until};
 use std::process::{Command, Stdio};
 
 /// What a command showed on its terminal, which is all it printed, and how it ended.
@@ -14,36 +12,20 @@ pub struct Shown {
 /// Runs a command on a new terminal with these keys typed ahead.
 #[track_caller]
 pub fn on_terminal(user: &User, command: &Command, keys: &str) -> Shown {
-    let control = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&control).unwrap();
-    unlockpt(&control).unwrap();
-    rustix::io::ioctl_fionbio(&control, true).unwrap();
-    let name = ptsname(&control, Vec::new()).unwrap();
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let end = || rustix::fs::open(name.as_c_str(), flags, Mode::empty()).unwrap();
-    // Open until all is read: what is in a terminal whose last user has left can be lost.
-    let kept_open = end();
-    assert_eq!(rustix::io::write(&control, keys.as_bytes()), Ok(keys.len()));
+    let mut terminal = Terminal::new(keys);
     let mut apart = user.command("setsid");
     apart.arg("--ctty").arg(command.get_program()).args(command.get_args()).env("TERM", "xterm");
     for (name, value) in command.get_envs() {
         apart.env(name, value.unwrap_or_default());
     }
-    let io = || Stdio::from(end());
+    let io = || Stdio::from(terminal.end());
     let mut child = apart.stdin(io()).stdout(io()).stderr(io()).spawn().unwrap();
     let mut text = Vec::new();
-    let mut buffer = [0; 16 * 1024];
-    let mut take = || {
-        while let Ok(count @ 1..) = rustix::io::read(&control, &mut buffer) {
-            text.extend_from_slice(&buffer[..count]);
-        }
-    };
     until("the command ends", || {
-        take();
+        text.extend(terminal.shown());
         child.try_wait().unwrap().is_some()
     });
-    take();
-    drop(kept_open);
+    text.extend(terminal.shown());
     let code = child.wait().unwrap().code().unwrap_or(-1);
     Shown { code, text: String::from_utf8_lossy(&text).into_owned() }
 }
