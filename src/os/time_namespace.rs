@@ -38,8 +38,16 @@ fn ahead() -> Ahead {
     *AHEAD.get_or_init(|| {
         let text = cfg!(target_os = "linux").then(|| std::fs::read_to_string("/proc/self/timens_offsets"));
         // Kernels before 5.6 have no such thing.
-        text.and_then(Result::ok).map_or(Ahead::default(), |text| parse(&text))
+        let ahead = text.and_then(Result::ok).map_or(Ahead::default(), |text| parse(&text));
+        if ahead == Ahead::default() || is_ours() { ahead } else { Ahead::default() }
     })
+}
+
+/// Whether the offsets are those of this process's own namespace. They are that of its children, which before Linux 6.1 is another
+/// where somebody unshared it and executed this program without a fork; that one is taken for the machine's.
+fn is_ours() -> bool {
+    let namespace = |name: &str| std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
+    namespace("time") == namespace("time_for_children")
 }
 
 /// A line for each clock: its name, seconds, nanoseconds.
