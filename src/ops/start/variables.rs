@@ -69,8 +69,9 @@ struct Lines {
 impl Read for Lines {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let rest = &self.text[self.at..];
-        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
-        let given = &rest[..end.min(buffer.len())];
+        let fitting = &rest[..rest.len().min(buffer.len())];
+        let end = fitting.iter().position(|byte| *byte == b'\n').map_or(fitting.len(), |end| end + 1);
+        let given = &fitting[..end];
         buffer[..given.len()].copy_from_slice(given);
         self.at += given.len();
         if given.ends_with(b"\n") {
