@@ -26,6 +26,6 @@ pub mod terminal;
 pub mod time_namespace;
 pub mod timer;
 pub mod trust;
-mod uninterrupted;
+pub mod uninterrupted;
 pub mod user;
 pub mod volume;

@@ -2,7 +2,8 @@
 
 use super::{StoreError, root};
 use crate::os::{folder::Folder, interrupt};
-use fd_lock::RwLock;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -21,38 +22,40 @@ pub fn locked<T>(folder: &Folder, wait_max: Duration, critical: impl FnOnce() ->
     let path = folder.path().join(root::LOCK);
     let failed = |error| StoreError::System { doing: "lock", path: path.clone(), error };
     let file = folder.open_or_create_file(root::LOCK, false).map_err(failed)?;
-    let mut lock = RwLock::new(&file);
-    match lock.try_write() {
-        Ok(_guard) => return Ok(critical()),
-        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-        Err(error) => return Err(failed(error)),
+    let take = |how| retry_on_intr(|| flock(&file, how));
+    match take(FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) if wait_for(&file, wait_max).map_err(failed)? => {}
+        Err(Errno::WOULDBLOCK) => {
+            return Err(StoreError::Locked { path, waited: wait_max, holder: holder(&file) });
+        }
+        Err(error) => return Err(failed(error.into())),
     }
-    if !wait_for(&file, wait_max).map_err(failed)? {
-        return Err(StoreError::Locked { path, waited: wait_max, holder: holder(&file) });
-    }
-    // The lock belongs to the open file, which the waiting thread shared: this is ours already.
-    let _guard = lock.try_write().map_err(failed)?;
+    let _held = Held(&file);
     Ok(critical())
 }
 
+/// The lock, which goes with this: closing is not enough where a process that was just forked has the open file, too.
+struct Held<'a>(&'a File);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let _ = flock(self.0, FlockOperation::Unlock);
+    }
+}
+
 /// Waits in a thread that shares the open file, since a blocked `flock(2)` cannot be given a time limit. The thread is
-/// gone when this returns.
+/// gone when this returns. The lock belongs to the open file, and so to whoever waited.
 fn wait_for(file: &File, wait_max: Duration) -> io::Result<bool> {
     let (told, tell) = mpsc::channel();
     let over = Arc::new(AtomicBool::new(false));
-    let (mut shared, is_over) = (RwLock::new(file.try_clone()?), Arc::clone(&over));
+    let (shared, is_over) = (file.try_clone()?, Arc::clone(&over));
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
         let allowed = interrupt::allow();
         let locked = loop {
-            match shared.write() {
-                // The lock belongs to the open file, which the receiver has too: it is the receiver's now.
-                Ok(guard) => {
-                    std::mem::forget(guard);
-                    break Ok(());
-                }
-                Err(error)
-                    if error.kind() == io::ErrorKind::Interrupted && !is_over.load(Ordering::SeqCst) => {}
-                Err(error) => break Err(error),
+            match flock(&shared, FlockOperation::LockExclusive) {
+                Err(Errno::INTR) if !is_over.load(Ordering::SeqCst) => {}
+                other => break other.map_err(io::Error::from),
             }
         };
         let _ = told.send(allowed.and(locked));

@@ -39,7 +39,8 @@ impl Input {
     /// A pipe without a writer would hold the watcher before it could be told anything: it is opened without waiting, and
     /// the job gets it as it would from a shell.
     fn open_file(path: &Path) -> Result<Self, (String, io::Error)> {
-        use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
+        use crate::os::uninterrupted::open;
+        use rustix::fs::{Mode, OFlags, fcntl_setfl};
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         open(path, flags, Mode::empty())
             .and_then(|fd| fcntl_setfl(&fd, OFlags::empty()).map(|()| File::from(fd)))
