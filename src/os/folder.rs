@@ -5,7 +5,7 @@ use super::uninterrupted::{fsync, open, openat};
 #[cfg(not(target_os = "linux"))]
 use rustix::fs::chmodat;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, RawMode, fchmod, fstat, mkdirat, renameat, statat, unlinkat,
+    AtFlags, Dir, FileType, Mode, OFlags, RawMode, Stat, fchmod, fstat, mkdirat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -540,14 +540,21 @@ fn change_mode(at: BorrowedFd<'_>, name: &Path, mode: Mode) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         let fd = openat(at, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-        let stat = fstat(&fd)?;
-        if stat.st_uid == own_user() && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), mode)?;
-        }
-        Ok(())
+        ours(&fstat(&fd)?)?;
+        rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), mode)?;
     }
     #[cfg(not(target_os = "linux"))]
-    Ok(chmodat(at, name, mode, AtFlags::SYMLINK_NOFOLLOW)?)
+    {
+        ours(&statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?)?;
+        chmodat(at, name, mode, AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    Ok(())
+}
+
+/// Refuses links, and what belongs to somebody else.
+fn ours(stat: &Stat) -> io::Result<()> {
+    let is_ours = stat.st_uid == own_user() && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink;
+    if is_ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
 }
 
 /// An odd umask must not make a file that its owner cannot use.
