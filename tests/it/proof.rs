@@ -18,7 +18,8 @@ pub struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// Says it, past the test runner, and keeps it in the folder `BG_TEST_PROOFS` where that is set.
+    /// Says it, past the test runner, and keeps it in the folder `BG_TEST_PROOFS` where that is set, with the commit
+    /// `BG_TEST_COMMIT`.
     pub fn tell(&self) {
         let remark = if self.remark.is_empty() { String::new() } else { format!("; {}", self.remark) };
         let _ = writeln!(
@@ -36,6 +37,7 @@ impl Proof<'_> {
             "failures": self.failures,
             "remark": self.remark,
             "long": is_long(),
+            "commit": std::env::var("BG_TEST_COMMIT").unwrap_or_default(),
         });
         let file = format!("{}.json", self.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         std::fs::write(std::path::Path::new(&folder).join(file), told.to_string()).unwrap();

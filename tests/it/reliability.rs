@@ -28,7 +28,8 @@ const PROMISES: [Promise; 10] = [
     },
     Promise {
         says: "`kill -9` at any instruction: one tick brings everything to its right end.",
-        how: "The process is killed as it enters one system call after the other; and processes of ours are killed at \
+        how: "The process is killed as it enters one system call after the other, of a call that is made more than 200 times \
+              at every second, third or so; and processes of ours are killed at \
               random under many short jobs.",
         proofs: &["kill: ", "kill.random"],
         tests: &["sweeps::kill", "crowds::kill"],
@@ -103,6 +104,7 @@ struct Told {
     failures: u64,
     remark: String,
     long: bool,
+    commit: String,
 }
 
 /// What the test runner said of one test.
@@ -160,10 +162,11 @@ fn a_failure_and_a_proof_that_told_nothing_are_not_hidden() {
         failures,
         remark: String::new(),
         long: cases != 8,
+        commit: if cases == 8 { "abc" } else { "def" }.to_owned(),
     };
     let named = ["crash.start", "crash.end", "fault: a start", "fuzz.words", "model.json"];
     let named = named.map(str::to_owned).into();
-    let said = "test crash::one ... ok\ntest crash::two ... FAILED\ntest fuzz::three ... ignored, why\n\
+    let said = "     Running tests/it/main.rs\ntest crash::one ... ok\ntest crash::two ... FAILED\ntest fuzz::three ... ignored, why\n\
         skipped: no strace\ntest result: FAILED. 1 passed\n";
     let all = [
         told("crash.start", 7, 0),
@@ -178,7 +181,8 @@ fn a_failure_and_a_proof_that_told_nothing_are_not_hidden() {
         "**not run: crash.end**",
         "**not run: model.json**",
         "1 test left out",
-        "| fuzz.words | 8 | held | quick form;",
+        "| fuzz.words | 8 | held | quick form; at abc; |",
+        "at commits abc, def:",
         "not all of them in the long form",
         "- skipped: no strace",
     ] {
@@ -189,7 +193,8 @@ fn a_failure_and_a_proof_that_told_nothing_are_not_hidden() {
 #[test]
 #[should_panic(expected = "did not come to its end")]
 fn a_run_that_was_broken_off_makes_no_page() {
-    page(&[], &BTreeSet::new(), "test crash::one ... ok\n");
+    let said = "     Running unittests src/lib.rs\ntest result: ok. 1 passed\n     Running tests/it/main.rs\ntest crash::one ... ok\n";
+    page(&[], &BTreeSet::new(), said);
 }
 
 /// The names of all proofs: those of the sweeps, and what stands in the sources of the other harnesses.
@@ -214,11 +219,31 @@ fn named() -> BTreeSet<String> {
 /// The proofs of a run, by name.
 fn told(folder: &Path) -> Vec<Told> {
     let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let is_told = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|end| end == "json");
     let mut told: Vec<Told> = entries
+        .filter(is_told)
         .map(|entry| serde_json::from_str(&std::fs::read_to_string(entry.path()).unwrap()).unwrap())
         .collect();
     told.sort_by(|one, other| one.name.cmp(&other.name));
     told
+}
+
+/// Whether each program of tests said how it ended.
+fn is_whole(said: &str) -> bool {
+    let is_begun = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with("Running ") || line.starts_with("Doc-tests ")
+    };
+    let mut programs = said.lines().skip_while(|line| !is_begun(line)).peekable();
+    let mut all = programs.peek().is_some();
+    while programs.next().is_some() {
+        let mut ended = false;
+        while let Some(line) = programs.next_if(|line| !is_begun(line)) {
+            ended |= line.starts_with("test result: ");
+        }
+        all &= ended;
+    }
+    all
 }
 
 /// Whether this is the name of a proof: a harness, a point, and a word.
@@ -258,20 +283,18 @@ fn went(text: &str) -> BTreeMap<String, Went> {
 
 /// The page, of what the proofs told, of those that there are, and of what the test runner said.
 fn page(told: &[Told], named: &BTreeSet<String>, said: &str) -> String {
-    assert!(
-        said.lines().any(|line| line.starts_with("test result: ")),
-        "the run of the tests did not come to its end"
-    );
+    assert!(is_whole(said), "the run of the tests did not come to its end");
     let went = went(said);
     let form = match told.iter().filter(|one| !one.long).count() {
         0 => "",
         _ => " Some cases are those of the quick form, not all of them in the long form.",
     };
+    let commits: BTreeSet<&str> = told.iter().map(|one| one.commit.as_str()).collect();
     let mut page = format!(
         "# Reliability\n\nThis page was written by `tests/run --long`, of what that run tried and found; only the promises and how they are \
          tested are\ntyped, in `tests/it/reliability.rs`. Anyone can run it again.{form}\n\n{}\n\n\
          | promise | how it is tested | cases | result |\n|---|---|---|---|\n",
-        machine()
+        machine(&commits)
     );
     for promise in &PROMISES {
         let proofs: Vec<&Told> = told.iter().filter(|one| promise.has(&one.name)).collect();
@@ -296,7 +319,8 @@ fn page(told: &[Told], named: &BTreeSet<String>, said: &str) -> String {
             count => format!("**{count} failures**"),
         };
         let form = if one.long { "" } else { "quick form; " };
-        let _ = writeln!(page, "| {} | {} | {result} | {form}{} |", one.name, one.cases, one.remark);
+        let at = if commits.len() > 1 { format!("at {}; ", one.commit) } else { String::new() };
+        let _ = writeln!(page, "| {} | {} | {result} | {form}{at}{} |", one.name, one.cases, one.remark);
     }
     let skips: BTreeSet<&str> = said.lines().filter(|line| line.starts_with("skipped")).collect();
     if !skips.is_empty() {
@@ -344,8 +368,8 @@ impl Promise {
     }
 }
 
-/// On what, and when.
-fn machine() -> String {
+/// On what, of what, and when.
+fn machine(commits: &BTreeSet<&str>) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
@@ -353,16 +377,12 @@ fn machine() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok())
         .unwrap_or(0);
-    let git = std::process::Command::new("git")
-        .args(["describe", "--always", "--dirty=, changed", "--exclude=*"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output();
-    let commit = git.map_or_else(
-        |_| "an unknown commit".to_owned(),
-        |output| format!("commit {}", String::from_utf8_lossy(&output.stdout).trim()),
-    );
+    let commits = match commits.len() {
+        1 => format!("commit {}", commits.first().unwrap()),
+        _ => format!("commits {}", commits.iter().copied().collect::<Vec<_>>().join(", ")),
+    };
     format!(
-        "Written on {} at {commit}: Linux {}, {cores} cores, {} GiB of memory.",
+        "Written on {} of runs at {commits}: Linux {}, {cores} cores, {} GiB of memory.",
         chrono::Utc::now().format("%Y-%m-%d"),
         kernel.trim(),
         (memory_kib + (1 << 19)) >> 20

@@ -60,6 +60,19 @@ impl Point {
     }
 }
 
+impl Point {
+    /// Whether nobody may notice: what is interrupted is done again, and what is stopped knows nothing of it. Nothing interrupts
+    /// an `fcntl` that does not wait (`fcntl(2)`), and none of ours does.
+    pub fn is_harmless(&self) -> bool {
+        match self.blow {
+            Blow::Stop => true,
+            Blow::Fail("EINTR") => self.call != "fcntl",
+            Blow::Fail("EAGAIN") => self.call == "flock",
+            _ => false,
+        }
+    }
+}
+
 impl std::fmt::Display for Point {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.blow {
