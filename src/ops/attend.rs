@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::os::clock::Clock;
 use crate::pass::Pass;
-use crate::plan::{Scope, census::Sighting, due, pick::would_start_any};
+use crate::plan::{Scope, census::Sighting, due, expire::stale_for, pick::would_start_any};
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -111,8 +111,10 @@ impl<'a> Attendance<'a> {
                 self.unwatched.remove(&job.id);
                 continue;
             }
-            // Another root's watcher has it, of which nothing is heard here: no pass would change that.
-            if matches!(local.look(job)?, Sighting::Unseen { .. }) {
+            // Whoever has it does not tell here: a pass changes that only once it has been silent for too long.
+            if let Ok(Sighting::Unseen { last_sign }) = local.look(job)
+                && stale_for(job, last_sign, now).is_none()
+            {
                 unclear = true;
                 continue;
             }

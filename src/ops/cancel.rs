@@ -86,6 +86,8 @@ pub enum CancelResult {
     Asked,
     /// It cannot be ended: these processes live.
     Stuck(Vec<Leftover>),
+    /// It is another root's, of which this one is a copy.
+    Unclear,
     /// It runs where nobody here can reach it.
     OutOfReach(String),
 }
@@ -255,7 +257,7 @@ fn follow_all(
             gone.push(asked.id.clone());
             continue;
         };
-        if let Some(result) = result(home, &job, asked.had_ended, no_wait) {
+        if let Some(result) = result(home, &job, asked.had_ended, no_wait)? {
             results.push(Cancelled { job, result });
             continue;
         }
@@ -272,17 +274,19 @@ fn follow_all(
 }
 
 /// How the cancel of a job went, as far as that can be told now.
-fn result(home: &Home, job: &Job, had_ended: bool, no_wait: bool) -> Option<CancelResult> {
-    if had_ended {
+fn result(home: &Home, job: &Job, had_ended: bool, no_wait: bool) -> Result<Option<CancelResult>, Fault> {
+    Ok(if had_ended {
         Some(CancelResult::HadEnded)
     } else if job.end().is_some() {
         let is_cancelled = job.status() == Status::Cancelled;
         Some(if is_cancelled { CancelResult::Done } else { CancelResult::EndedBefore })
     } else if let Some(host) = elsewhere(home, job) {
         Some(CancelResult::OutOfReach(host))
+    } else if no_wait {
+        Some(CancelResult::Asked)
     } else {
-        no_wait.then_some(CancelResult::Asked)
-    }
+        home.local().is_of_another_root(job)?.then_some(CancelResult::Unclear)
+    })
 }
 
 /// `None`: it was removed meanwhile.
@@ -291,7 +295,7 @@ fn follow(home: &Home, attendance: &mut Attendance<'_>, id: &JobId) -> Result<Op
     loop {
         let facts = attendance.read()?;
         let Some(job) = facts.job(id)? else { return Ok(None) };
-        if let Some(result) = result(home, &job, false, false) {
+        if let Some(result) = result(home, &job, false, false)? {
             return Ok(Some(Cancelled { job, result }));
         }
         let patience = patience.get_or_insert_with(|| Patience::new(job.spec.limits.grace.seconds));

@@ -23,6 +23,8 @@ pub enum Selection {
     Named(Vec<String>),
     /// Every active job of this kind.
     Active(Kind),
+    /// These, which were found before. Some of them may have been removed meanwhile.
+    Foreseen(Vec<JobId>),
 }
 
 /// A kind of jobs: those that are all of this. Without anything, it is every job.
@@ -50,7 +52,7 @@ impl Selection {
             Self::Named(texts) if texts.is_empty() => Ok(None),
             Self::Named(texts) => home_of(texts).map(Some),
             Self::Active(Kind { group: Some(name), .. }) => home_with_group(name),
-            Self::Active(_) => Home::open_existing(BrokenConfig::Warns),
+            Self::Active(_) | Self::Foreseen(_) => Home::open_existing(BrokenConfig::Warns),
         }
     }
 
@@ -74,6 +76,7 @@ impl Selection {
     ) -> Result<Vec<JobId>, Fault> {
         let kind = match self {
             Self::Named(texts) => return find_all(facts, texts, among),
+            Self::Foreseen(ids) => return Ok(ids.clone()),
             Self::Active(kind) => kind,
         };
         let jobs = facts.jobs(|head| !head.status.has_ended() && kind.could_have(head))?;

@@ -12,7 +12,6 @@ use super::{
 use crate::exec::{Executor, Signalled, Whom, local::record::Record};
 use crate::model::{id::JobId, job::Job, state::Status};
 use crate::os::{process::Identity, session};
-use crate::plan::census::Sighting;
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
@@ -52,7 +51,7 @@ pub enum SignalResult {
     Gone,
     /// It does not run.
     NotRunning,
-    /// It has another watcher than its record here tells of: the root is a copy.
+    /// It is another root's, of which this one is a copy.
     Unclear,
     /// It would go on although it is paused.
     Paused,
@@ -96,7 +95,7 @@ fn tell(home: &Home, id: &JobId, mut job: Job, request: &Request) -> Result<Told
                 return Ok(Told { job, result: SignalResult::Gone });
             }
         }
-        if main.is_some() && matches!(home.local().look(&job)?, Sighting::Unseen { .. }) {
+        if main.is_some() && home.local().is_of_another_root(&job)? {
             return Ok(Told { job, result: SignalResult::Unclear });
         }
         if Instant::now() >= deadline {

@@ -18,6 +18,13 @@ pub fn seconds_left(limits: &Limits, ran_seconds: u64) -> Option<u64> {
     limits.timeout.seconds.map(|limit| limit.saturating_sub(ran_seconds))
 }
 
+/// For how many seconds an unseen job has given no sign of life; `None` as long as it may be silent.
+pub fn stale_for(job: &Job, last_sign: Timestamp, now: Timestamp) -> Option<u64> {
+    let limit = job.spec.limits.stale_after.seconds?;
+    let silent = u64::try_from((now - last_sign).num_seconds()).unwrap_or(0);
+    (silent >= limit).then_some(silent)
+}
+
 /// The stale guard.
 pub fn expire(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -> Result<(), Damage> {
     let running: Vec<Job> = draft.facts().running().cloned().collect();
@@ -29,8 +36,7 @@ pub fn expire(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>)
                 actions.push(Action::Evict { id: job.id });
             }
             Some(Sighting::Unseen { last_sign }) => {
-                let silent = u64::try_from((inputs.now - *last_sign).num_seconds()).unwrap_or(0);
-                if silent >= limit {
+                if let Some(silent) = stale_for(&job, *last_sign, inputs.now) {
                     decide(draft, &job, inputs.now, silent)?;
                     end_unseen(draft, &job, inputs.now)?;
                 }

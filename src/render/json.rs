@@ -319,6 +319,7 @@ pub fn cancelled(outcome: &cancel::Outcome) -> Value {
         CancelResult::EndedBefore | CancelResult::HadEnded => "had_ended",
         CancelResult::Asked => "asked",
         CancelResult::Stuck(_) => "stuck",
+        CancelResult::Unclear => "unclear",
         CancelResult::OutOfReach(_) => "out_of_reach",
     };
     let stuck = |one: &Cancelled| match &one.result {

@@ -28,7 +28,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
             return Err(Fault::new(Code::Failed, "nothing was cancelled"));
         }
         // Those that were counted, whatever was started since.
-        request.selection = Selection::Named(ids.iter().map(ToString::to_string).collect());
+        request.selection = Selection::Foreseen(ids);
     }
     let outcome = cancel::cancel(&request)?;
     let (results, told) = (&outcome.jobs, &outcome.told);
@@ -37,7 +37,8 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
     let mut text = String::new();
     let mut code = 0;
     for one in results {
-        if matches!(one.result, CancelResult::Stuck(_) | CancelResult::OutOfReach(_)) {
+        if matches!(one.result, CancelResult::Stuck(_) | CancelResult::Unclear | CancelResult::OutOfReach(_))
+        {
             code = Code::Failed as i32;
             voice.fail(&human::cancelled(one));
         } else {

@@ -224,10 +224,26 @@ impl<C: Clock> Local<'_, C> {
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
         let members = match watcher {
             Some(watcher) if record.is_held()? => tree.below(watcher.pid, all),
-            _ if is_copied(&attempt, &record)? || is_held_elsewhere(&attempt, self.site) => Vec::new(),
+            _ if is_copied(&attempt, &record, self.site)? || is_held_elsewhere(&attempt, self.site) => {
+                Vec::new()
+            }
             _ => tree.by_mark(attempt.process, all),
         };
         Ok((members, attempt.process))
+    }
+
+    /// Whether a running job is another root's, of which this one is a copy: nobody can tell it anything from here.
+    pub fn is_of_another_root(&self, job: &Job) -> Result<bool, ExecError> {
+        let read = || -> io::Result<bool> {
+            let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(false) };
+            let Some(record) = Record::open(runs, &job.id)? else { return Ok(false) };
+            if !self.runs_here(job) || record.is_held()? {
+                return Ok(false);
+            }
+            let attempt = record.attempt(job.execution())?;
+            Ok(is_copied(&attempt, &record, self.site)? || is_held_elsewhere(&attempt, self.site))
+        };
+        read().map_err(|error| failed("read the record", &job.id, error))
     }
 
     /// Who watches the job now: the record's latest watcher, if the record is held.
@@ -254,7 +270,7 @@ impl<C: Clock> Local<'_, C> {
         let last_sign = attempt.last_sign.map_or(started_at, |(at, _)| at.max(started_at));
         let is_without_record = !held
             && (record
-                .map_or(Ok(false), |record| is_copied(&attempt, record))
+                .map_or(Ok(false), |record| is_copied(&attempt, record, self.site))
                 .map_err(|error| failed("look at the record", &job.id, error))?
                 || self
                     .root
@@ -341,9 +357,10 @@ fn is_held_elsewhere(attempt: &Attempt, site: &Site) -> bool {
     attempt.outcome.is_none() && attempt.boot == site.boot && attempt.watcher.is_some_and(lives)
 }
 
-/// Whether this record is a copy of the one into which the attempt's watcher wrote.
-fn is_copied(attempt: &Attempt, record: &Record) -> io::Result<bool> {
-    attempt.file.map_or(Ok(false), |file| Ok(file != record.place()?))
+/// Whether this record is a copy of the one into which the attempt's watcher wrote. Devices have other numbers in another boot.
+fn is_copied(attempt: &Attempt, record: &Record, site: &Site) -> io::Result<bool> {
+    let file = attempt.file.filter(|_| attempt.boot == site.boot);
+    file.map_or(Ok(false), |file| Ok(file != record.place()?))
 }
 
 /// Whether a job's record was removed although an attempt had begun: a watcher makes the record before the log, so a log

@@ -82,8 +82,8 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
     let Some(claimed) = claimed_job(context, id)? else { return Ok(None) };
     let attempt =
         record.attempt(claimed.execution()).map_err(|error| failed("read the record", id, error))?;
-    let is_copied =
-        super::is_copied(&attempt, &record).map_err(|error| failed("look at the record", id, error))?;
+    let is_copied = super::is_copied(&attempt, &record, context.site)
+        .map_err(|error| failed("look at the record", id, error))?;
     if is_copied || super::is_held_elsewhere(&attempt, context.site) {
         return Ok(None);
     }

@@ -31,6 +31,11 @@ pub fn cancelled(one: &Cancelled) -> String {
         CancelResult::Stuck(processes) => {
             format!("{id} cannot be ended and is still running: {}", named(processes))
         }
+        CancelResult::Unclear => {
+            format!(
+                "{id} was started in another folder, of which this one is a copy; only there can it be ended"
+            )
+        }
         CancelResult::OutOfReach(host) => {
             format!("{id} runs on {}; it ends when bgctl tick runs there", safe::line(host))
         }
@@ -55,7 +60,7 @@ pub fn cancelled_in_all(results: &[Cancelled]) -> String {
         CancelResult::Asked => 1,
         CancelResult::EndedBefore | CancelResult::HadEnded => 2,
         CancelResult::Stuck(_) => 3,
-        CancelResult::OutOfReach(_) => 4,
+        CancelResult::Unclear | CancelResult::OutOfReach(_) => 4,
     };
     let words = ["cancelled", "told to end", "had ended already", "cannot be ended", "out of reach"];
     let counted = words.iter().enumerate().filter_map(|(number, words)| {

@@ -54,9 +54,11 @@ pub fn signalled(told: &Told, signal: i32) -> String {
             _ => format!("{id} has ended ({}), so that no signal can reach it", end_status(&told.job)),
         },
         SignalResult::Paused => format!("{id} is paused; bgctl resume {id} lets it go on"),
-        SignalResult::Unclear => format!(
-            "{id} runs under a watcher that does not use this folder, as where it was copied; only from there can it be sent a signal"
-        ),
+        SignalResult::Unclear => {
+            format!(
+                "{id} was started in another folder, of which this one is a copy; only there can it be sent a signal"
+            )
+        }
         SignalResult::OutOfReach(host) => {
             format!("{id} runs on {}; only there can it be sent a signal", safe::line(host))
         }
