@@ -172,3 +172,65 @@ impl From<TableChange> for Applied {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Timestamp,
+        bytes::Bytes,
+        facts::{Draft, Facts},
+        key::Key,
+        outcome::{Ending, Why},
+        spec::{Command, JobSpec},
+    };
+
+    fn at() -> Timestamp {
+        "2026-02-13T10:00:00Z".parse().unwrap()
+    }
+
+    fn id(random: &str) -> JobId {
+        JobId::parse(&format!("bg_20260213_{random}")).unwrap()
+    }
+
+    fn queued(random: &str, key: Option<&str>) -> Job {
+        let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+        spec.key = key.map(|text| Key { text: text.to_owned(), ttl_seconds: 60 });
+        Job::new(id(random), spec, at())
+    }
+
+    fn cancelled(random: &str, key: Option<&str>) -> Job {
+        let mut job = queued(random, key);
+        let ending = Ending { why: Why::Cancel, at: at(), signal: None, note: None };
+        job.change(&Change::Decide { ending });
+        job
+    }
+
+    #[test]
+    fn a_key_goes_once_and_only_after_the_end() {
+        let jobs = [queued("aaaaaa", Some("k")), cancelled("bbbbbb", Some("l")), cancelled("cccccc", None)];
+        let mut draft = Draft::new(Facts::of(jobs));
+        let mut expire = |random| draft.push(Event::KeyExpired { id: id(random) }).unwrap();
+        assert_eq!(expire("aaaaaa"), Applied::Refused("it has not ended"));
+        assert_eq!(expire("bbbbbb"), Applied::Yes);
+        assert_eq!(expire("bbbbbb"), Applied::NoOp("it has no key"));
+        assert_eq!(expire("cccccc"), Applied::NoOp("it has no key"));
+        assert_eq!(expire("dddddd"), Applied::NoOp("it is gone already"));
+        assert_eq!(draft.events().len(), 1, "only what changed something is stored");
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_changed() {
+        let mut draft = Draft::new(Facts::default());
+        let pause = Change::Pause { at: at() };
+        let no_job = draft.push(Event::Changed { id: id("aaaaaa"), change: pause }).unwrap();
+        assert_eq!(no_job, Applied::Refused("there is no such job"));
+        let edit = Edit { name: Some(None), ..Edit::default() };
+        let no_job = draft.push(Event::Edited { id: id("aaaaaa"), edit }).unwrap();
+        assert_eq!(no_job, Applied::Refused("there is no such job"));
+        let change = ScheduleChange::Pause { at: at() };
+        let no_schedule = draft.push(Event::Scheduled { schedule: "nightly".to_owned(), change }).unwrap();
+        assert_eq!(no_schedule, Applied::Refused("there is no such schedule"));
+        assert!(draft.events().is_empty());
+    }
+}

@@ -230,6 +230,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_executed_for_a_hook_is_its_own_command_and_a_job_has_its_own_elsewhere() {
+        let command = |word: &str| Some(vec![word.to_owned()]);
+        let hooks = Hooks {
+            on_end: command("end"),
+            on_fail: command("fail"),
+            on_dead_letter: command("dead"),
+            on_degraded: command("degraded"),
+            ..Hooks::default()
+        };
+        let all = [Hook::Job, Hook::OnEnd, Hook::OnFail, Hook::OnDeadLetter, Hook::OnDegraded];
+        let words = all.map(|hook| hooks.command(hook).map(|argv| argv[0].as_str()));
+        assert_eq!(words, [None, Some("end"), Some("fail"), Some("dead"), Some("degraded")]);
+        assert!(all.iter().all(|hook| Hooks::default().command(*hook).is_none()));
+    }
+
+    #[test]
     fn a_verdict_that_is_good_is_for_no_hook() {
         let set = Hooks { on_degraded: Some(vec!["x".into()]), ..Hooks::default() }.set();
         assert_eq!(set.for_verdict("failing"), [Hook::OnDegraded]);

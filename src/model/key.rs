@@ -19,13 +19,6 @@ pub struct Key {
     pub ttl_seconds: u64,
 }
 
-impl Key {
-    /// Until when it stays taken after an end.
-    pub fn expires_at(&self, ended_at: Timestamp) -> Timestamp {
-        expires_at(ended_at, self.ttl_seconds)
-    }
-}
-
 /// Until when a key stays taken after an end.
 pub fn expires_at(ended_at: Timestamp, ttl_seconds: u64) -> Timestamp {
     let span = i64::try_from(ttl_seconds).ok().and_then(TimeDelta::try_seconds);

@@ -251,6 +251,13 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_is_gone_by_the_end_is_left_out_of_the_words() {
+        let ending = Ending { why: Why::Timeout, at: at(), signal: None, note: None };
+        let text = summarize(&Outcome::bare(Exit::Code(1), at()), Some(&ending), (None, false));
+        assert_eq!(text.unwrap(), "timed out; exit code 1");
+    }
+
+    #[test]
     fn signals_are_read_by_name_and_number() {
         assert_eq!(signal_number("TERM"), Some(15));
         assert_eq!(signal_number("sigint"), Some(2));

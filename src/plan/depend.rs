@@ -118,3 +118,52 @@ pub fn circle(facts: &Facts, id: &JobId, after: &[Dependency]) -> Option<Vec<Job
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Timestamp,
+        claim::{ExecutorName, Site},
+        config::Config,
+    };
+    use crate::plan::{NewIds, census::Census};
+
+    const INDEX: &str = r#"{"version":1,"updated_at":null,"jobs":[
+{"id":"bg_20260213_aaaaaa","status":"failed","command":"true","cwd":"/","created_at":"2026-02-13T10:00:00Z"},
+{"id":"bg_20260213_bbbbbb","status":"queued","command":"true","cwd":"/","created_at":"2026-02-13T10:00:00Z",
+ "after":["bg_20260213_aaaaaa"],"timeout_seconds":-60},
+{"id":"bg_20260213_cccccc","status":"queued","command":"true","cwd":"/","created_at":"2026-02-13T10:00:00Z",
+ "after":["bg_20260213_aaaaaa"]}
+]}"#;
+
+    #[derive(Debug)]
+    struct NoIds;
+
+    impl NewIds for NoIds {
+        fn new_id(&self, _now: Timestamp) -> JobId {
+            unreachable!("nothing is submitted")
+        }
+    }
+
+    #[test]
+    fn a_waiting_job_that_is_damaged_inside_keeps_no_other_from_its_end() {
+        let id = |random: &str| JobId::parse(&format!("bg_20260213_{random}")).unwrap();
+        let mut draft = Draft::new(Facts::parse(INDEX.to_owned()).unwrap());
+        assert!(draft.facts().job(&id("bbbbbb")).is_err());
+        let inputs = Inputs {
+            census: &Census::new(),
+            now: "2026-02-13T10:00:00Z".parse().unwrap(),
+            config: &Config::default(),
+            site: &Site { host: "h".into(), machine: String::new(), boot: "b".into(), pid_namespace: 1 },
+            executor: ExecutorName::Local,
+            ids: &NoIds,
+            definitions: None,
+            polled_at: None,
+        };
+        depend(&mut draft, &inputs).unwrap();
+        let status = |random: &str| draft.facts().head(&id(random)).map(|head| head.status);
+        assert_eq!(status("bbbbbb"), Some(Status::Queued));
+        assert_eq!(status("cccccc"), Some(Status::Cancelled));
+    }
+}

@@ -268,6 +268,7 @@ mod tests {
             (save(&root, &environment(b"a")).unwrap().0, save(&root, &environment(b"b")).unwrap().0);
         let folder = root.environments().unwrap();
         folder.create_file(&format!("{kept}.999999999.tmp")).unwrap();
+        folder.create_file("README").unwrap();
         let mut spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
         spec.env = Some(kept.clone());
         let at = "2026-02-13T10:00:00Z".parse().unwrap();
@@ -275,5 +276,6 @@ mod tests {
         assert_eq!(sweep(&root, &facts).unwrap(), 2);
         assert!(has(&root, &kept).unwrap());
         assert!(!has(&root, &unnamed).unwrap());
+        assert!(folder.has("README").unwrap(), "what is not ours stays");
     }
 }

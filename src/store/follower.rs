@@ -96,12 +96,12 @@ impl<'a> Follower<'a> {
             // Only what is new is searched: a line may be long.
             let Some(end) = block[..count].iter().rposition(|byte| *byte == b'\n') else {
                 // Of a line that is too long only the beginning is kept, which is no line.
-                let room = LINE_BYTES_MAX.saturating_sub(self.begun.len());
+                let room = (LINE_BYTES_MAX + 1).saturating_sub(self.begun.len());
                 self.begun.extend_from_slice(&block[..count.min(room)]);
                 continue;
             };
             // Without its middle it would be another line.
-            let from = if self.begun.len() < LINE_BYTES_MAX {
+            let from = if self.begun.len() <= LINE_BYTES_MAX {
                 0
             } else {
                 self.begun.clear();
@@ -110,7 +110,8 @@ impl<'a> Follower<'a> {
             self.begun.extend_from_slice(block.get(from..end).unwrap_or_default());
             let rest = block[end + 1..count].to_vec();
             let whole = std::mem::replace(&mut self.begun, rest);
-            for line in whole.split(|byte| *byte == b'\n').filter_map(Line::parse) {
+            let fit = |line: &&[u8]| line.len() <= LINE_BYTES_MAX;
+            for line in whole.split(|byte| *byte == b'\n').filter(fit).filter_map(Line::parse) {
                 if line.seq > self.last {
                     self.last = line.seq;
                     lines.push(line);
@@ -123,4 +124,88 @@ impl<'a> Follower<'a> {
 fn identity(file: &File) -> io::Result<(u64, u64)> {
     let data = file.metadata()?;
     Ok((data.dev(), data.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::stream;
+    use std::io::Write;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open_or_create(&dir.path().join("root")).unwrap();
+        (dir, root)
+    }
+
+    /// A line of the stream with that number, and so many letters more.
+    fn line(seq: u64, more: usize) -> String {
+        format!("{{\"seq\":{seq},\"at\":\"2026-02-13T10:00:00Z\",\"note\":\"{}\"}}\n", "x".repeat(more))
+    }
+
+    fn add(root: &Root, text: &str) {
+        root.folder().open_or_create_file(EVENTS, true).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn numbers(follower: &mut Follower<'_>) -> Vec<u64> {
+        follower.read().unwrap().iter().map(|line| line.seq).collect()
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_left_out_and_what_follows_is_told() {
+        let (_dir, root) = root();
+        let mut follower = Follower::after(&root, 0);
+        add(&root, &line(1, 0));
+        add(&root, &line(2, LINE_BYTES_MAX));
+        add(&root, &line(3, BLOCK_BYTES));
+        add(&root, &line(4, 0));
+        assert_eq!(numbers(&mut follower), [1, 3, 4]);
+        assert_eq!(stream::told_after(&root, 0).unwrap().len(), 3, "as it is for who does not follow");
+        // It may also be at the end of what is there, and come piece by piece.
+        let long = line(5, 2 * LINE_BYTES_MAX);
+        let (first, rest) = long.split_at(long.len() - 10);
+        add(&root, first);
+        assert!(numbers(&mut follower).is_empty());
+        assert!(follower.begun.len() <= LINE_BYTES_MAX + 1, "no more than that is kept of it");
+        add(&root, rest);
+        assert!(numbers(&mut follower).is_empty());
+        add(&root, &line(6, 0));
+        assert_eq!(numbers(&mut follower), [6]);
+    }
+
+    #[test]
+    fn a_line_of_just_the_longest_length_is_told_and_one_byte_more_is_too_much() {
+        let (_dir, root) = root();
+        let mut follower = Follower::after(&root, 0);
+        let more = LINE_BYTES_MAX - line(1, 0).trim_end().len();
+        add(&root, &(line(1, more) + &line(2, more + 1) + &line(3, 0)));
+        assert_eq!(numbers(&mut follower), [1, 3]);
+        assert_eq!(stream::told_after(&root, 0).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_somebody_emptied_is_read_from_its_beginning() {
+        let (_dir, root) = root();
+        let mut follower = Follower::after(&root, 0);
+        add(&root, &(line(1, 0) + &line(2, 0) + "{\"seq\":3,"));
+        assert_eq!(numbers(&mut follower), [1, 2]);
+        root.folder().open_or_create_file(EVENTS, false).unwrap().set_len(0).unwrap();
+        assert!(numbers(&mut follower).is_empty());
+        add(&root, &(line(2, 0) + &line(3, 0)));
+        assert_eq!(numbers(&mut follower), [3], "each once, and not behind what was cut short before");
+    }
+
+    #[test]
+    fn what_was_renamed_meanwhile_is_told_to_its_end_before_what_is_new() {
+        let (_dir, root) = root();
+        let mut follower = Follower::after(&root, 1);
+        add(&root, &(line(1, 0) + &line(2, 0)));
+        assert_eq!(numbers(&mut follower), [2]);
+        add(&root, &line(3, 0));
+        root.folder().rename(EVENTS, EVENTS_BEFORE).unwrap();
+        add(&root, &line(4, 0));
+        root.folder().rename(EVENTS, EVENTS_BEFORE).unwrap();
+        add(&root, &line(5, 0));
+        assert_eq!(numbers(&mut follower), [3, 4, 5]);
+    }
 }

@@ -144,3 +144,30 @@ impl Follow for Bell {
         Ok(readable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::stream::Refusal;
+
+    #[test]
+    fn of_a_stream_that_would_become_too_large_the_older_half_goes_and_numbers_go_on() {
+        let at: Timestamp = "2026-02-13T10:00:00Z".parse().unwrap();
+        let mut lines = Lines::after(0, at);
+        let note = Note::Refused { reason: Refusal::QueueFull, waiting: 9, threshold: 8, max_size: 10 };
+        while (lines.text().len() as u64) < EVENTS_BYTES_MAX - 1_000 {
+            lines.note(&note, 1);
+        }
+        let store = MemoryStore::default();
+        store.stream.lock().unwrap().add(&lines);
+        let last = lines.last();
+        assert_eq!(store.told(0).unwrap().len() as u64, last);
+        let mut more = Lines::after(last, at);
+        (0..20).for_each(|_| more.note(&note, 1));
+        store.stream.lock().unwrap().add(&more);
+        let told: Vec<u64> = store.told(0).unwrap().iter().map(|line| line.seq).collect();
+        assert_eq!(told.last(), Some(&(last + 20)));
+        assert!((last / 3..last * 2 / 3).contains(&told[0]), "{} of {last}", told[0]);
+        assert!(told.windows(2).all(|two| two[0] + 1 == two[1]), "no line is torn");
+    }
+}

@@ -74,3 +74,61 @@ fn keep(root: &Root, now: Timestamp, damaged: &[u8]) -> Result<String, StoreErro
     }
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-02-13T10:00:00Z".parse().unwrap()
+    }
+
+    fn damaged(text: &str) -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open_or_create(&dir.path().join("root")).unwrap();
+        std::fs::write(root.path().join(root::INDEX), text).unwrap();
+        (dir, root)
+    }
+
+    fn rebuild(root: &Root) -> Result<Option<PathBuf>, StoreError> {
+        replace(root, lock::WAIT_MAX, now(), |_| Ok(Some("new".to_owned())))
+    }
+
+    fn index(root: &Root) -> String {
+        std::fs::read_to_string(root.path().join(root::INDEX)).unwrap()
+    }
+
+    #[test]
+    fn each_copy_has_a_name_of_its_own_and_where_there_is_no_name_left_the_index_stays() {
+        let (_dir, root) = damaged("0");
+        for number in 1..=COPIES_MAX {
+            std::fs::write(root.path().join(root::INDEX), number.to_string()).unwrap();
+            let kept = rebuild(&root).unwrap().unwrap();
+            assert_eq!(std::fs::read_to_string(kept).unwrap(), number.to_string());
+        }
+        std::fs::write(root.path().join(root::INDEX), "one more").unwrap();
+        let error = rebuild(&root).unwrap_err().to_string();
+        assert!(error.contains("jobs.json.damaged-20260213-100000-100"), "{error}");
+        assert_eq!(index(&root), "one more");
+    }
+
+    #[test]
+    fn an_index_that_is_no_file_is_not_replaced() {
+        let (_dir, root) = damaged("");
+        std::fs::remove_file(root.path().join(root::INDEX)).unwrap();
+        std::fs::create_dir(root.path().join(root::INDEX)).unwrap();
+        assert!(matches!(read(&root), Err(StoreError::Unreadable { reason: Unreadable::NotAFile(_), .. })));
+        assert!(rebuild(&root).is_err());
+        assert!(root.path().join(root::INDEX).is_dir());
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_written_stays_and_its_copy_too() {
+        let (_dir, root) = damaged("old");
+        // Nothing takes the place of a folder that is not empty.
+        std::fs::create_dir_all(root.path().join(root::INDEX_TEMPORARY).join("x")).unwrap();
+        let error = rebuild(&root).unwrap_err().to_string();
+        assert!(error.contains(root::INDEX), "{error}");
+        assert_eq!(index(&root), "old");
+    }
+}

@@ -79,3 +79,25 @@ fn read(mut file: &File) -> io::Result<Told> {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(serde_json::from_slice(line)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn what_somebody_else_tells_just_now_is_told_by_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open_or_create(&dir.path().join("root")).unwrap();
+        let store = MemoryStore::default();
+        let now = "2026-02-13T10:00:00Z".parse().unwrap();
+        let is = Told { status: HealthStatus::Failing, reasons: vec!["disk_full".to_owned()] };
+        let file = root.folder().open_or_create_file(LAST_HEALTH, false).unwrap();
+        assert!(record_lock::try_lock(&file).unwrap());
+        assert_eq!(tell(&root, &store, now, &is, &[]), None);
+        assert!(store.told(0).unwrap().is_empty());
+        drop(file);
+        assert_eq!(tell(&root, &store, now, &is, &[]), None);
+        assert_eq!((store.told(0).unwrap().len(), told(&root)), (1, is));
+    }
+}

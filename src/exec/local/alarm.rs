@@ -81,3 +81,19 @@ pub fn recorded(folder: &Folder) -> io::Result<Option<Identity>> {
 pub fn arm(root: &Root, as_orphan: bool) -> Result<(), ExecError> {
     present::launch(root, ALARM_LOCK, ALARM_COMMAND, as_orphan, &NETWORK_VARIABLES).map_err(failed_to_arm)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_that_did_not_say_who_it_is_cannot_be_ended_and_where_there_is_none_all_is_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open_or_create(&dir.path().join("root")).unwrap();
+        assert!(end(&root, Duration::ZERO).unwrap());
+        let held = stand_in(&root).unwrap();
+        assert!(!end(&root, Duration::ZERO).unwrap());
+        drop(held);
+        assert!(end(&root, Duration::ZERO).unwrap());
+    }
+}

@@ -56,3 +56,33 @@ fn live(process: &Process, depth: usize) -> LiveProcess {
         memory_kib: process.usage.resident_kib,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::process::LiveUsage;
+
+    fn process(pid: i32, parent: i32, start: u64) -> Process {
+        Process {
+            identity: Identity { pid, start },
+            parent,
+            session: 0,
+            terminal: 0,
+            stopped: false,
+            usage: LiveUsage::default(),
+            zombie: false,
+            wait_status: None,
+            name: format!("p{pid}"),
+        }
+    }
+
+    #[test]
+    fn each_comes_once_below_who_made_it_even_where_a_pid_came_again_while_they_were_listed() {
+        // The pid 12 ended between two entries of the list, and another process got it.
+        let all = [(13, 12, 40), (12, 11, 30), (11, 1, 20), (12, 13, 50)];
+        let all = all.map(|(pid, parent, start)| process(pid, parent, start));
+        let found = in_order(&all, Some(Identity { pid: 11, start: 20 }));
+        let found: Vec<(i32, u64, usize)> = found.iter().map(|one| (one.pid, one.start, one.depth)).collect();
+        assert_eq!(found, [(11, 20, 0), (12, 30, 1), (13, 40, 2)]);
+    }
+}

@@ -284,14 +284,31 @@ impl<'a> Log<'a> {
     /// Puts a file without the hole in the log's place.
     fn compact(&mut self) -> io::Result<()> {
         let name = log_temporary_name(&self.id);
-        let _ = self.runs.remove(&name)?;
-        let file = self.runs.open_or_create_file(&name, false)?;
+        let replaced = self.without_hole(&name).and_then(|(file, plan)| {
+            self.begin(&plan)?;
+            self.runs.rename(&name, &log_name(&self.id))?;
+            Ok((file, plan))
+        });
+        match replaced {
+            Ok((file, plan)) => {
+                self.file = file;
+                self.end(&plan)
+            }
+            Err(error) => {
+                let _ = self.runs.remove(&name);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the file that is to take the log's place.
+    fn without_hole(&self, name: &str) -> io::Result<(File, Plan)> {
+        let _ = self.runs.remove(name)?;
+        let file = self.runs.open_or_create_file(name, false)?;
         let known = self.known.cut;
         let mark_end = known.head_end + MARK_BYTES;
-        let made = copy(&self.file, 0..mark_end, &file, 0).and_then(|()| {
-            let size = self.file.metadata()?.len();
-            copy(&self.file, known.tail_begin..size, &file, mark_end)
-        });
+        copy(&self.file, 0..mark_end, &file, 0)?;
+        copy(&self.file, known.tail_begin..self.file.metadata()?.len(), &file, mark_end)?;
         let after = Cut {
             sequence: known.sequence + 2,
             tail_begin: mark_end,
@@ -299,15 +316,7 @@ impl<'a> Log<'a> {
             ..known
         };
         let step = Step::Compact { inode: file.metadata()?.ino() };
-        let plan = Plan { step, after, hole_bytes: 0, bytes_max: 0 };
-        let replaced =
-            made.and_then(|()| self.begin(&plan)).and_then(|()| self.runs.rename(&name, &log_name(&self.id)));
-        if let Err(error) = replaced {
-            let _ = self.runs.remove(&name);
-            return Err(error);
-        }
-        self.file = file;
-        self.end(&plan)
+        Ok((file, Plan { step, after, hole_bytes: 0, bytes_max: 0 }))
     }
 
     fn down(&self, offset: u64) -> u64 {
@@ -405,6 +414,7 @@ mod tests {
     use std::path::Path;
 
     const BYTES_MAX: u64 = 1 << 20;
+    const COUNT: u64 = 300_000;
 
     /// How far a watcher came with a cut before it was killed.
     const STAGES: [&str; 4] = ["planned", "marked for it", "taken out", "told of in the log"];
@@ -459,7 +469,6 @@ mod tests {
 
     #[test]
     fn a_cut_that_a_crash_interrupted_is_finished_by_whoever_comes_next() {
-        const COUNT: u64 = 300_000;
         for place in [env!("CARGO_MANIFEST_DIR").to_owned() + "/target", "/dev/shm".to_owned()] {
             if !Path::new(&place).is_dir() {
                 continue;
@@ -486,5 +495,69 @@ mod tests {
                 assert_whole(&String::from_utf8(text).unwrap(), COUNT, written);
             }
         }
+    }
+
+    /// A log with a hole in the middle, of that many bytes that were written.
+    fn with_hole<'a>(runs: &'a Folder, id: &JobId) -> (Log<'a>, u64) {
+        let mut file = runs.open_for_output(&log_name(id)).unwrap();
+        lines(&mut file, COUNT);
+        let mut log = Log::open(runs, id).unwrap();
+        log.way = Some(Way::Punch);
+        log.look(Some(BYTES_MAX), Duration::ZERO).unwrap();
+        assert!(log.known.hole_bytes > 0, "a file system that can make holes");
+        (log, file.metadata().unwrap().len())
+    }
+
+    fn scene() -> (tempfile::TempDir, Folder, JobId) {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Folder::open_or_create(&dir.path().join("runs")).unwrap();
+        (dir, runs, JobId::parse("bg_20260213_aaaaaa").unwrap())
+    }
+
+    #[test]
+    fn a_file_without_the_hole_takes_the_place_of_the_log_whenever_a_crash_came() {
+        for stage in ["begun", "in its place"] {
+            let (_dir, runs, id) = scene();
+            let (mut log, written) = with_hole(&runs, &id);
+            let (_file, plan) = log.without_hole(&log_temporary_name(&id)).unwrap();
+            log.begin(&plan).unwrap();
+            if stage == "in its place" {
+                runs.rename(&log_temporary_name(&id), &log_name(&id)).unwrap();
+            }
+            let stands = cut::as_it_stands(&runs, &id).unwrap().unwrap();
+            let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
+            let last = format!("line {}\n", COUNT - 1);
+            let place = usize::try_from(stands.place(written - last.len() as u64).unwrap()).unwrap();
+            assert_eq!(text[place..], *last.as_bytes(), "{stage}");
+            tidy(&runs, &id, None, false).unwrap();
+            assert!(!cut::read(&runs, &id).unwrap().unwrap().is_being_made(), "{stage}");
+            let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
+            assert_whole(&String::from_utf8(text).unwrap(), COUNT, written);
+            assert!(!runs.has(&log_temporary_name(&id)).unwrap(), "{stage}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_take_the_place_of_the_log_leaves_it_with_its_hole() {
+        let (_dir, runs, id) = scene();
+        let (mut log, _) = with_hole(&runs, &id);
+        std::fs::remove_file(runs.path().join(log_name(&id))).unwrap();
+        std::fs::create_dir(runs.path().join(log_name(&id))).unwrap();
+        log.finish(Some(BYTES_MAX)).unwrap_err();
+        assert!(!runs.has(&log_temporary_name(&id)).unwrap());
+        assert!(log.known.hole_bytes > 0);
+    }
+
+    #[test]
+    fn where_nothing_can_be_taken_out_the_log_has_no_limit_and_that_is_said() {
+        let (_dir, runs, id) = scene();
+        lines(&mut runs.open_for_output(&log_name(&id)).unwrap(), COUNT);
+        let mut log = Log::open(&runs, &id).unwrap();
+        log.way = Some(Way::None);
+        let size = log.file.metadata().unwrap().len();
+        let error = log.finish(Some(BYTES_MAX)).unwrap_err().to_string();
+        assert_eq!(error, "this file system cannot take parts out of a file, so the log has no limit");
+        log.look(Some(BYTES_MAX), Duration::ZERO).unwrap();
+        assert_eq!((log.next_look(), log.file.metadata().unwrap().len()), (None, size));
     }
 }

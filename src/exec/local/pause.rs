@@ -160,3 +160,49 @@ impl Pause {
         self.motion = Motion::Going;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{family::Main, tree::Tree};
+    use super::*;
+    use crate::model::id::JobId;
+    use crate::os::{folder::Folder, process::Identity, signal::Inbox};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_pause_that_cannot_be_written_down_stops_nobody_and_is_begun_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Folder::open_or_create(&dir.path().join("runs")).unwrap();
+        let id = JobId::parse("bg_20260213_aaaaaa").unwrap();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        // Open to read alone: it takes no line, as on a full disk.
+        let full = Record::open(&runs, &id).unwrap().unwrap();
+        let mut child = Command::new("cat").env_clear().stdin(Stdio::piped()).spawn().unwrap();
+        let identity = Identity::of(child.id().cast_signed()).unwrap().unwrap();
+        let inbox = Inbox::open().unwrap();
+        let main = Main::Adopted { identity: Some(identity), handle: None };
+        let family = Family::new(main, Tree { id: Some(&id), runs: &runs }, &inbox);
+        let is_stopped = || identity.look().unwrap().is_some_and(|process| process.stopped);
+
+        let mut now = Duration::from_secs(1);
+        let mut pause = Pause::of(&Attempt::default());
+        pause.follow(true, false, &family, &full, now);
+        assert!(!is_stopped());
+        assert_eq!((pause.holds(), pause.next_look()), (true, Some(now + LOOK_INTERVAL_MAX)));
+        pause.follow(false, false, &family, &full, now);
+        assert!(pause.holds(), "it has yet to be told to go on");
+        pause.follow(false, false, &family, &full, now + LOOK_INTERVAL_MAX);
+        assert!(!pause.holds());
+
+        pause.follow(true, false, &family, &full, now);
+        while !matches!(pause.motion, Motion::Standing(_)) {
+            now += LOOK_INTERVAL_MAX;
+            pause.follow(true, false, &family, &record, now);
+        }
+        assert!(is_stopped());
+        pause.follow(false, false, &family, &record, now + LOOK_INTERVAL_MAX);
+        assert_eq!((pause.holds(), pause.stood(now)), (false, LOOK_INTERVAL_MAX));
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success(), "it goes on, and sees the end of its input");
+    }
+}

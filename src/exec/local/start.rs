@@ -178,3 +178,43 @@ fn environment(inherited: &Inherited, job: &Job) -> Vec<CString> {
 fn c_string(bytes: &Bytes) -> CString {
     CString::new(bytes.as_slice()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        id::JobId,
+        spec::{Command, JobSpec},
+    };
+
+    #[test]
+    fn what_kept_a_job_from_its_start_is_said_with_what_was_tried() {
+        let argv = vec![Bytes::try_from("make").unwrap()];
+        let spec = JobSpec::new(Command::Argv(argv), Bytes::try_from("/there").unwrap());
+        let at = "2026-02-13T10:00:00Z".parse().unwrap();
+        let job = Job::new(JobId::parse("bg_20260213_aaaaaa").unwrap(), spec, at);
+        for (stage, errno, said, expected) in [
+            (Stage::Files, libc::EMFILE, "its files could not be connected: Too many open files", 1),
+            (Stage::Limit, libc::EPERM, "its files could not be connected: Operation not permitted", 1),
+            (Stage::Cwd, libc::ENOENT, "its working directory /there: No such file or directory", 1),
+            (Stage::Record, libc::ENOSPC, "its start could not be recorded: No space left on device", 1),
+            (Stage::Exec, libc::ENOENT, "make: command not found", 127),
+            (Stage::Exec, libc::EACCES, "make: Permission denied", 126),
+        ] {
+            let exit = Exit::NotStarted { reason: said.to_owned(), code: expected };
+            assert_eq!(stopped_at(stage, errno, &job), exit);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_could_not_be_set_is_named() {
+        let limit = rustix::process::Rlimit { current: None, maximum: None };
+        let limits = [("nofile", rustix::process::Resource::Nofile, limit)];
+        let passage = Passage { stopped: None, unset_limits: vec![0, -1] };
+        let said = [
+            "its resource limit nofile could not be set as at its submission",
+            "its nice value could not be set as at its submission",
+        ];
+        assert_eq!(notes(&passage, &limits), said);
+    }
+}

@@ -486,12 +486,47 @@ mod tests {
                 "2:1: worker.retry_delay: longer than worker.retry_max_delay, which is 15m",
             ),
             (
+                "[recurring]\nrestart_delay = \"1d\"",
+                "2:1: recurring.restart_delay: longer than recurring.restart_max_delay, which is 1h",
+            ),
+            (
+                "[queue]\n[recurring]\nrestart_max_delay = 1",
+                "3:1: recurring.restart_delay: longer than recurring.restart_max_delay, which is 1s",
+            ),
+            ("schedules = 3", "1:13: schedules: expected a section for each, such as [schedules.nightly]"),
+            (
+                "[sessions]\nmine = \"1h\"",
+                "2:1: sessions.mine: expected a section for each, such as [sessions.nightly]",
+            ),
+            (
+                "[hooks]\non_end = [\"a\\u0000b\"]",
+                "2:10: hooks.on_end: contains a NUL byte, which no argument can carry",
+            ),
+            ("[log]\nmax_bytes = true", "2:13: log.max_bytes: expected a size such as 64MiB, 2GB or 1000000"),
+            (
+                "[log]\nmax_bytes = 0x1_0000_0000_0000_0000_0000_0000_0000_0000",
+                "2:13: log.max_bytes: expected a size such as 64MiB, 2GB or 1000000",
+            ),
+            (
                 "[worker]\nretry_max_delay = 3",
                 "2:1: worker.retry_max_delay: shorter than worker.retry_delay, which is 5s",
             ),
         ] {
             assert_eq!(said(text), [mistake], "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_schedule_says_is_kept_with_its_lines_whatever_its_kind_is() {
+        let text = "[schedules.nightly]\nat = 2026-02-13T10:00:00Z\nratio = 1.50\ncount = 0x10\nwords = [\"a\", true]\n\
+            huge = 99999999999999999999\n";
+        let nightly = &Config::parse(text).unwrap().schedules["nightly"];
+        let expected = serde_json::json!({
+            "at": "2026-02-13T10:00:00Z", "ratio": "1.50", "count": 16, "words": ["a", true],
+            "huge": "99999999999999999999",
+        });
+        assert_eq!(serde_json::Value::from(nightly.fields.clone()), expected);
+        assert_eq!((nightly.line, nightly.line_of("ratio"), nightly.line_of("colour")), (1, 3, 1));
     }
 
     #[test]

@@ -389,6 +389,9 @@ mod tests {
                 "\"stdin\": \"/f\", \"stdin_pipe\": true",
                 "stdin: there is a file beside stdin_pipe",
             ),
+            ("\"cwd\": \"/tmp\"", "\"max_attempts\": 0", "max_attempts: must be at least 1"),
+            ("\"cwd\": \"/tmp\"", "\"key\": \"\"", "key: expected 1 to 200 bytes"),
+            ("echo hi", "echo \\u0000", "command: contains a NUL byte"),
             ("bg_20260213_abc123", "../../etc", "is not a job id"),
             ("\"status\": \"queued\"", "\"status\": \"done\"", "unknown variant"),
         ] {

@@ -130,3 +130,82 @@ fn named(jobs: &[JobId]) -> String {
         _ => names.concat(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn jobs(count: usize) -> Vec<JobId> {
+        let random = ["aaaaaa", "bbbbbb", "cccccc", "dddddd", "eeeeee"];
+        random[..count].iter().map(|random| JobId::parse(&format!("bg_20260213_{random}")).unwrap()).collect()
+    }
+
+    /// What is said of it at noon, and what mends it.
+    fn said(reason: &Reason) -> (String, String) {
+        (reason.words(at("2026-02-13T12:00:00Z")), reason.mend())
+    }
+
+    #[track_caller]
+    fn assert_says(reason: &Reason, words: &str, mend: &str) {
+        assert_eq!(said(reason), (words.to_owned(), mend.to_owned()));
+    }
+
+    #[test]
+    fn a_session_that_ran_out_and_a_schedule_that_is_late_are_named_with_the_command_that_tells_more() {
+        let (name, at) = ("mine".to_owned(), at("2026-02-13T10:30:00Z"));
+        assert_says(
+            &Reason::SessionExpired { name: name.clone(), at },
+            "the session mine ran out 1h30m ago",
+            "bgctl health session_refresh.mine shows its renewals",
+        );
+        assert_says(
+            &Reason::ScheduleLate { name, due_at: at },
+            "mine is due since 1h30m, and has not begun",
+            "bgctl tick says what is in its way",
+        );
+    }
+
+    #[test]
+    fn the_mend_of_an_end_that_is_not_written_follows_from_whether_the_disk_is_full() {
+        let unwritten = |is_disk_full| Reason::EndsUnwritten { jobs: jobs(2), is_disk_full };
+        assert_says(
+            &unwritten(false),
+            "the ends of aaaaaa and bbbbbb cannot be written down, and they hold a slot",
+            "bgctl tick --verbose says what is in the way of the index",
+        );
+        assert_says(
+            &unwritten(true),
+            "the disk is full: the ends of aaaaaa and bbbbbb cannot be written down, and they hold a slot",
+            "free some space, with bgctl prune or by emptying a log",
+        );
+    }
+
+    #[test]
+    fn one_job_is_named_with_its_own_command_and_of_many_only_the_first() {
+        let unclear = |count| Reason::Unclear { jobs: jobs(count) };
+        assert_eq!(said(&unclear(1)).1, "bgctl status bg_20260213_aaaaaa");
+        for (count, named) in [
+            (2, "aaaaaa and bbbbbb"),
+            (4, "aaaaaa, bbbbbb, cccccc and dddddd"),
+            (5, "aaaaaa, bbbbbb, cccccc and 2 more"),
+        ] {
+            let words =
+                format!("what became of {named} cannot be told: the record is gone, or cannot be read");
+            assert_says(&unclear(count), &words, "bgctl list shows them");
+        }
+    }
+
+    #[test]
+    fn failures_without_a_last_job_point_to_the_history() {
+        let failed = |last| Reason::FailuresInRow { kind: Kind::Name, name: "build".into(), count: 3, last };
+        assert_eq!(said(&failed(None)).1, "bgctl health build shows how it went");
+        assert_eq!(
+            said(&failed(jobs(1).pop())).1,
+            "bgctl logs bg_20260213_aaaaaa has the output of the last"
+        );
+    }
+}

@@ -74,6 +74,20 @@ fn a_clean_environment_has_only_what_every_program_expects() {
 }
 
 #[test]
+fn a_hand_made_job_has_a_path_even_where_who_starts_it_has_none() {
+    let user = User::new();
+    let id = "bg_20260213_aaaaaa";
+    let job = json!({"id": id, "command": "printenv PATH", "argv": ["printenv", "PATH"], "cwd": "/",
+        "created_at": "2026-02-13T10:00:00Z", "status": "queued"});
+    user.write_index(&json!({"version": 1, "updated_at": null, "jobs": [job]}).to_string());
+    let output = user.bgctl(["tick"]).env_remove("PATH").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(user.wait(id), 0);
+    assert_eq!(user.ok(["logs", id]), "/usr/local/bin:/usr/bin:/bin\n");
+    user.all_gone();
+}
+
+#[test]
 fn a_captured_environment_is_readable_by_its_user_only() {
     let user = User::new();
     let id = user.start(["true"]);

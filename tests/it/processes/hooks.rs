@@ -258,6 +258,17 @@ fn what_hooks_print_is_bounded() {
 }
 
 #[test]
+fn a_hook_that_cannot_be_executed_says_why() {
+    let user = User::new();
+    user.set_hooks("on_end = ['/usr']");
+    user.wait(&user.start(["--", "true"]));
+    user.until_hooked(1);
+    user.all_gone();
+    let shown = user.ok(["events", "--event", "hook_failed"]);
+    assert!(shown.contains("hook on_end for 3 failed: /usr: Permission denied"), "{shown}");
+}
+
+#[test]
 fn a_job_that_a_hook_starts_is_independent_of_it() {
     let user = User::new();
     let go = user.fifo("go");

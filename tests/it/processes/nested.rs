@@ -101,6 +101,37 @@ fn processes_of_an_inner_job_with_a_clean_environment_survive_the_outer_cancel_w
 }
 
 #[test]
+fn an_inner_job_of_another_root_that_lost_its_watcher_survives_the_outer_cancel() {
+    let user = User::new();
+    let lair = Lair::new(&user);
+    let (go, other) = (user.fifo("go"), user.path("other"));
+    let script = format!(
+        "BG_HOME={} {} start -- cat {} > inner-id; exec {}",
+        other.display(),
+        program().display(),
+        go.display(),
+        lair.stay
+    );
+    let outer = user.start(["--grace", "0s", "--", "sh", "-c", &script]);
+    lair.inhabitants(1);
+    let inner = user.line_in("inner-id").trim_end().to_owned();
+    let record = other.join("runs").join(format!("{inner}.lock"));
+    let pid = |line: &str| {
+        let text = std::fs::read_to_string(&record).unwrap_or_default();
+        let mut lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.find(|one| one["line"] == line).map(|one| one["pid"].as_i64().unwrap() as i32)
+    };
+    until("the inner job runs", || pid("process").is_some());
+    let main = pid("process").unwrap();
+    end_by_force(pid("watcher").unwrap());
+    lair.cancel(&outer);
+    assert!(is_alive(main), "the inner job's process lives");
+    std::fs::write(go, "").unwrap();
+    until("it has ended", || !is_alive(main));
+    user.all_gone();
+}
+
+#[test]
 fn an_orphaned_inner_job_is_no_leftover_of_an_outer_one_that_ends_by_itself() {
     let user = User::new();
     let lair = Lair::new(&user);

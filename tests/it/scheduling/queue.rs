@@ -6,6 +6,7 @@ use bgctl::model::{
     dependency::{Dependency, Until},
     edit::Edit,
     group::GroupChange,
+    id::JobId,
     key::Key,
     outcome::Exit,
     priority::Priority,
@@ -384,6 +385,20 @@ fn what_had_failed_before_cancels_at_once() {
     world.ends("a", Exit::Code(1));
     world.submit_after("b", "a");
     assert_eq!(world.states(), "a:failed b:cancelled");
+}
+
+#[test]
+fn who_waits_for_what_is_gone_or_for_itself_waits_in_vain_and_is_told_so() {
+    let mut world = World::new().slots(1);
+    let gone = "bg_20260213_gggggg".to_owned().try_into().unwrap();
+    let until = |until, id: &JobId| vec![Dependency { id: id.clone(), until }];
+    world.submit_with("completed", |job| job.spec.after = until(Until::Completed, &gone));
+    world.submit_with("itself", |job| job.spec.after = until(Until::Ended, &job.id));
+    world.submit_with("ended", |job| job.spec.after = until(Until::Ended, &gone));
+    assert_eq!(world.states(), "completed:cancelled itself:cancelled ended:running");
+    let nobody_knows = format!("{gone}, which it waited for, is gone, and nobody knows how it ended");
+    assert_eq!(world.summary("completed"), nobody_knows);
+    assert_eq!(world.summary("itself"), "it was to wait for itself");
 }
 
 #[test]
