@@ -45,6 +45,7 @@ impl<C: Clock> Executor for DryRun<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exec::{Signalled, Whom};
     use crate::model::{
         Timestamp,
         bytes::Bytes,

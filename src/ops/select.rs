@@ -139,6 +139,12 @@ mod tests {
         ids.iter().map(|id| id.random_part()[..3].to_owned()).collect()
     }
 
+    #[test]
+    fn those_that_were_found_before_are_meant_though_they_are_gone() {
+        let gone = JobId::parse("bg_20260213_zzz234").unwrap();
+        assert_eq!(chosen(&Selection::Foreseen(vec![gone])), ["zzz"]);
+    }
+
     fn with(labels: &[&str], statuses: &[Status]) -> Selection {
         let labels = labels.iter().map(ToString::to_string).collect();
         Selection::Active(Kind { labels, statuses: statuses.to_vec(), group: None })

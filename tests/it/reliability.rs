@@ -28,7 +28,7 @@ const PROMISES: [Promise; 10] = [
     },
     Promise {
         says: "`kill -9` at any instruction: one tick brings everything to its right end.",
-        how: "The process is killed as it enters one system call after the other, of a call that is made more than 200 times \
+        how: "The process is killed as it enters one system call after the other, of a call that is made more than 100 times \
               at every second, third or so; and processes of ours are killed at \
               random under many short jobs.",
         proofs: &["kill: ", "kill.random"],
@@ -181,7 +181,7 @@ fn a_failure_and_a_proof_that_told_nothing_are_not_hidden() {
         "**not run: crash.end**",
         "**not run: model.json**",
         "1 test left out",
-        "| fuzz.words | 8 | held | quick form; at abc; |",
+        "| fuzz.words | 8 | held | quick form; at abc;",
         "at commits abc, def:",
         "not all of them in the long form",
         "- skipped: no strace",

@@ -148,7 +148,7 @@ fn a_job_whose_watcher_died_is_adopted_in_its_own_root_and_in_no_copy() {
     assert_eq!(copy.watchers(&id), 1);
     let signalled = copy.run(["signal", "--json", &id, "TERM"]);
     assert_eq!((signalled.code, &signalled.json()["jobs"][0]["result"]), (1, &"unclear".into()));
-    assert!(signalled.err.contains("under a watcher that does not use this folder"), "{}", signalled.err);
+    assert!(signalled.err.contains("in another folder, of which this one is a copy"), "{}", signalled.err);
     user.ok(["tick"]);
     until("it is adopted", || observed(&user, &id) == "alive");
     copy.run(["tick"]);
@@ -161,6 +161,33 @@ fn a_job_whose_watcher_died_is_adopted_in_its_own_root_and_in_no_copy() {
         copy.job(&id)["status"] == "failed"
     });
     assert_eq!(attempts(&user, &id), [1]);
+    user.all_gone();
+}
+
+#[test]
+fn a_wait_in_a_copy_ends_with_the_stale_guard_and_a_cancel_says_whose_the_job_is() {
+    let user = User::new();
+    let id = user.start(["--stale-after", "3s", "--", "sleep", "1000"]);
+    let (watcher, main) = running(&user, &id);
+    let copy = Copy::of(&user);
+    let refuses = || {
+        let ran = copy.run(["cancel", &id]);
+        assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+        let words = "was started in another folder, of which this one is a copy; only there can it be ended";
+        assert!(ran.err.contains(words), "{}", ran.err);
+    };
+    let other = Copy { user: &user, root: user.path("bg-copy-2") };
+    assert!(user.command("cp").arg("-a").args([&copy.root, &other.root]).status().unwrap().success());
+    refuses();
+    end_by_force(watcher);
+    refuses();
+    // Nobody asked for its end in this one, where nothing is heard of it any more.
+    let ran = other.run(["wait", "--within", "1m", &id]);
+    assert_eq!(ran.code, 125, "{}{}", ran.out, ran.err);
+    assert!(other.job(&id)["summary"].as_str().unwrap().starts_with("stale: "), "{}", other.job(&id));
+    assert!(is_alive(main));
+    user.ok(["tick"]);
+    user.ok(["cancel", &id]);
     user.all_gone();
 }
 

@@ -9,7 +9,7 @@
 //! every name that an undisturbed run has in its log, and for each its first, second, … call until a run ends unhit.
 //!
 //! The quick form takes some of the ordinals of each name, from an offset that changes from run to run; the long form
-//! (`tests/run --long`) takes all of them, but of a name that is called more than 200 times as many that are spread over
+//! (`tests/run --long`) takes all of them, but of a name that is called more than 100 times as many that are spread over
 //! all. `BG_TEST_OFFSET=N` repeats a quick form.
 //!
 //! A process that is stopped is continued once a list was printed, and a tick has ended or waits for the lock that the

@@ -14,7 +14,7 @@ const WORKERS: usize = 4;
 
 /// How many points of one system call's name the quick form and the long one try at most, spread over all: a watcher that
 /// looks for what a job left behind reads as many files as the machine has processes. Those behind the last are beyond it.
-const LANE_POINTS_MAX: (usize, usize) = (16, 200);
+const LANE_POINTS_MAX: (usize, usize) = (16, 100);
 
 /// What the quick form lets fail at every ordinal: what is kept, and what is started, hangs on these.
 const DECISIVE: [&str; 12] = [
