@@ -99,9 +99,15 @@ mod imp {
         let mut status = 0;
         // SAFETY: all-zero is a valid rusage.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: both pointers are to live values.
-        let found = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut usage) };
-        (found == pid).then(|| (status, usage_of(&usage)))
+        loop {
+            // SAFETY: both pointers are to live values.
+            let found = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut usage) };
+            let is_interrupted =
+                found < 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted;
+            if !is_interrupted {
+                return (found == pid).then(|| (status, usage_of(&usage)));
+            }
+        }
     }
 
     fn usage_of(usage: &libc::rusage) -> Usage {
