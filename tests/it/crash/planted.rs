@@ -29,7 +29,11 @@ fn faults_of_a_start_are_found() {
     if !can_trace() {
         return;
     }
-    let scene = Scene::start(Before::Slots(2));
+    // Whoever ends the job makes the folder durable, too: that must not come before the id is printed.
+    let script = "mkfifo go\n\
+        $B start -- sh -c \"read line < go; $J\" >> printed\n\
+        echo > go";
+    let scene = Scene::play(Before::Slots(2), script);
     let (renamed, file, root) = scene.commits()[0];
     let submitter = scene.recording.operations[renamed].pid;
     let is_of_root = |one: &Operation| is_sync(one, root);

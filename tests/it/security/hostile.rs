@@ -410,7 +410,7 @@ fn an_index_made_to_harm_is_answered_in_bounded_time_and_memory() {
     }
     let turn = seed as usize / 1_000 % 3;
     // Without optimisations a million take a minute.
-    let (entries, jobs) = if is_long() { (1_000_000, 100_000) } else { (1_000, 1_000) };
+    let (entries, jobs) = if is_long() { (1_000_000, 10_000) } else { (1_000, 1_000) };
     let large = large(entries, jobs);
     let mut tried = Tried::new();
     std::thread::scope(|threads| {
