@@ -19,6 +19,8 @@ pub struct Known {
     pub may_fail: bool,
     /// Whether the same befell all jobs.
     pub hits_all: bool,
+    /// Whether a file may stay that was to be removed, until the job is: its removal was hit.
+    pub may_leave: bool,
     /// How jobs may have ended, beside `completed`.
     pub ends: &'static [&'static str],
     /// What the user does so that all comes to rest.
@@ -303,7 +305,9 @@ impl<'a> Aftermath<'a> {
         );
         strange.extend(names("runs").into_iter().filter(|name| {
             !name.split_once('.').is_some_and(|(id, kind)| {
-                ids.iter().any(|known| known == id) && ["log", "cut", "lock", "meta.json"].contains(&kind)
+                let is_left = self.known.may_leave && ["log.tmp", "meta.json.tmp"].contains(&kind);
+                ids.iter().any(|known| known == id)
+                    && (is_left || ["log", "cut", "lock", "meta.json"].contains(&kind))
             })
         }));
         for name in strange {

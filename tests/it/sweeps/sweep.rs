@@ -6,6 +6,7 @@ use super::strace::{self, Blow, Point, Traced};
 use crate::proof::{Proof, is_long};
 use crate::support::EVENT_MAX;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -162,6 +163,7 @@ fn hit(scene: &Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
     // What a process executes is hit in all that it starts, too.
     let known = Known {
         hits_all: point.call == "execve",
+        may_leave: point.call == "unlinkat",
         may_fail: scene.may_fail() && !point.is_harmless(),
         ..known(scene, &traced, jobs_before)
     };
@@ -178,10 +180,12 @@ fn hit(scene: &Scene, point: &Point, tally: &Mutex<Tally>) -> bool {
     }
     if !complaints.is_empty() {
         let index = std::fs::read_to_string(set.user.root().join("jobs.json")).unwrap_or_default();
+        let complaints = complaints.join("\n- ");
+        // Past the runner, which tells of the others only once all have ended.
+        let _ = writeln!(std::io::stderr(), "{}, {point}:\n- {complaints}", scene.name);
         tally.complaints.push(format!(
-            "{}, {point}:\n- {}\nit said: {:?} {:?}\n{}\n{index}",
+            "{}, {point}:\n- {complaints}\nit said: {:?} {:?}\n{}\n{index}",
             scene.name,
-            complaints.join("\n- "),
             traced.ran.out,
             traced.ran.err,
             strace::tail(&traced.log)
@@ -208,6 +212,7 @@ fn known(scene: &Scene, traced: &Traced, jobs_before: usize) -> Known {
         printed,
         may_fail: scene.may_fail(),
         hits_all: false,
+        may_leave: false,
         ends: scene.ends,
         then: Some(scene.then),
         at_last: Some(scene.at_last),
