@@ -55,10 +55,11 @@ impl Terminal {
         std::fs::create_dir_all(start_up.parent().unwrap()).unwrap();
         std::fs::write(&start_up, format!("{text}\n")).unwrap();
 
-        // `setsid --ctty` opens a session of its own with this as its terminal, and becomes the shell.
+        // `setsid --ctty` opens a session of its own with this as its terminal, and becomes the shell. Whoever runs the tests in the
+        // background has Ctrl-C ignored, and so would this.
         let mut command = user.command("setsid");
         command
-            .args(["--ctty", shell.name, "-i"])
+            .args(["--ctty", "env", "--default-signal", shell.name, "-i"])
             .env("BGCTL", BGCTL)
             .env("TERM", "xterm")
             .env("ENV", &start_up);
