@@ -384,7 +384,8 @@ fn machine(commits: &BTreeSet<&str>) -> String {
     format!(
         "Written on {} of runs at {commits}: Linux {}, {cores} cores, {} GiB of memory.",
         chrono::Utc::now().format("%Y-%m-%d"),
-        kernel.trim(),
+        // What stands behind the version is a distribution's.
+        kernel.trim().split('-').next().unwrap_or_default(),
         (memory_kib + (1 << 19)) >> 20
     )
 }
