@@ -482,19 +482,23 @@ mod tests {
                 let written = file.metadata().unwrap().len();
                 interrupted_at(stage, &mut Log::open(&runs, &id).unwrap());
                 assert!(cut::read(&runs, &id).unwrap().unwrap().is_being_made(), "{place} {stage}");
-                // A reader that cannot wait any longer finds every line where it is.
-                let stands = cut::as_it_stands(&runs, &id).unwrap().unwrap();
-                let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
-                let last = format!("line {}\n", COUNT - 1);
-                let place = usize::try_from(stands.place(written - last.len() as u64).unwrap()).unwrap();
-                assert_eq!(text[place..], *last.as_bytes(), "{stage}");
-                tidy(&runs, &id, None, false).unwrap();
-                let cut = cut::read(&runs, &id).unwrap().unwrap();
-                assert!(!cut.is_being_made(), "{place} {stage}");
-                let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
-                assert_whole(&String::from_utf8(text).unwrap(), COUNT, written);
+                assert_read_and_mended(&runs, &id, written, &format!("{place} {stage}"));
             }
         }
+    }
+
+    /// After a crash, a reader that cannot wait any longer finds every line where it is, and whoever judges the job mends the log.
+    #[track_caller]
+    fn assert_read_and_mended(runs: &Folder, id: &JobId, written: u64, stage: &str) {
+        let stands = cut::as_it_stands(runs, id).unwrap().unwrap();
+        let text = runs.read(&log_name(id), u64::MAX).unwrap().unwrap();
+        let last = format!("line {}\n", COUNT - 1);
+        let place = usize::try_from(stands.place(written - last.len() as u64).unwrap()).unwrap();
+        assert_eq!(text[place..], *last.as_bytes(), "{stage}");
+        tidy(runs, id, None, false).unwrap();
+        assert!(!cut::read(runs, id).unwrap().unwrap().is_being_made(), "{stage}");
+        let text = runs.read(&log_name(id), u64::MAX).unwrap().unwrap();
+        assert_whole(&String::from_utf8(text).unwrap(), COUNT, written);
     }
 
     /// A log with a hole in the middle, of that many bytes that were written.
@@ -524,15 +528,7 @@ mod tests {
             if stage == "in its place" {
                 runs.rename(&log_temporary_name(&id), &log_name(&id)).unwrap();
             }
-            let stands = cut::as_it_stands(&runs, &id).unwrap().unwrap();
-            let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
-            let last = format!("line {}\n", COUNT - 1);
-            let place = usize::try_from(stands.place(written - last.len() as u64).unwrap()).unwrap();
-            assert_eq!(text[place..], *last.as_bytes(), "{stage}");
-            tidy(&runs, &id, None, false).unwrap();
-            assert!(!cut::read(&runs, &id).unwrap().unwrap().is_being_made(), "{stage}");
-            let text = runs.read(&log_name(&id), u64::MAX).unwrap().unwrap();
-            assert_whole(&String::from_utf8(text).unwrap(), COUNT, written);
+            assert_read_and_mended(&runs, &id, written, stage);
             assert!(!runs.has(&log_temporary_name(&id)).unwrap(), "{stage}");
         }
     }
