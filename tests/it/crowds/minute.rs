@@ -405,10 +405,10 @@ impl Told {
             .map(|(verb, (count, longest))| format!("{count} {verb} (longest {} ms)", longest.as_millis()))
             .collect();
         // A debug build checks each index that it writes, under the lock, by reading it twice.
-        let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+        let build = if cfg!(debug_assertions) { "a debug" } else { "an optimised" };
         format!(
-            "{seconds} s of a {build} build, seed {seed}; {} jobs, {} submissions of {} refused for lack of room, {} removed; at most {} at once by \
-             the index and {} by the jobs, of {} slots; measured beside all else that ran: longest of {} waits for the lock {} ms, half below {} ms, 99 of 100 below {} ms, {} \
+            "{seconds} s of {build} build, seed {seed}; {} jobs, {} submissions of {} refused for lack of room, {} removed; at most {} at once by \
+             the index and {} by the jobs, of {} slots; longest of {} waits for the lock {} ms, half below {} ms, 99 of 100 below {} ms, {} \
              commands gave up on it; {}",
             history.courses.len(),
             self.refused,
