@@ -1,6 +1,7 @@
 //! Names of jobs.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+use smol_str::SmolStr;
 use std::fmt;
 
 /// The readable alphabet of an id's random part: lower-case letters and digits without look-alikes.
@@ -15,12 +16,18 @@ pub const RANDOM_CHARS: usize = 6;
 /// Longest random part that is accepted from an index.
 const RANDOM_CHARS_MAX: usize = 32;
 
+/// What every id begins with.
+const PREFIX: &str = "bg_";
+
+/// Digits of the day.
+const DAY_CHARS: usize = 8;
+
 /// A job's id: `bg_YYYYMMDD_xxxxxx`, the UTC day of its submission and a random part.
 ///
-/// Ids become file names, so nothing else is ever accepted: no slash, no dot, no upper case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct JobId(String);
+/// Ids become file names, so nothing else is ever accepted: no slash, no dot, no upper case. One of ours is short enough to be
+/// kept in place: there are as many as there are jobs, and more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(SmolStr);
 
 /// Why a text is not a job id.
 #[derive(Debug, thiserror::Error)]
@@ -30,19 +37,23 @@ pub struct NotAnId(String);
 impl JobId {
     /// An id for a job submitted on `day` (UTC), with the given random part.
     pub fn new(day: super::Timestamp, random: &str) -> Result<Self, NotAnId> {
-        Self::parse(&format!("bg_{}_{random}", day.format("%Y%m%d")))
+        Self::parse(&format!("{PREFIX}{}_{random}", day.format("%Y%m%d")))
     }
 
     /// Accepts exactly the form of an id.
     pub fn parse(text: &str) -> Result<Self, NotAnId> {
-        let valid =
-            text.strip_prefix("bg_").and_then(|rest| rest.split_once('_')).is_some_and(|(day, random)| {
-                day.len() == 8
-                    && day.bytes().all(|b| b.is_ascii_digit())
-                    && (RANDOM_CHARS..=RANDOM_CHARS_MAX).contains(&random.len())
-                    && random.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            });
-        if valid { Ok(Self(text.to_owned())) } else { Err(NotAnId(excerpt(text))) }
+        Self::read(text.as_bytes()).ok_or_else(|| NotAnId(excerpt(text)))
+    }
+
+    /// The same for bytes.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
+        let (day, rest) = text.strip_prefix(PREFIX.as_bytes())?.split_at_checked(DAY_CHARS)?;
+        let random = rest.strip_prefix(b"_")?;
+        let is_valid = day.iter().all(u8::is_ascii_digit)
+            && (RANDOM_CHARS..=RANDOM_CHARS_MAX).contains(&random.len())
+            && random.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        // Nothing but ASCII was accepted.
+        std::str::from_utf8(text).ok().filter(|_| is_valid).map(|text| Self(SmolStr::new(text)))
     }
 
     /// The whole id.
@@ -52,7 +63,29 @@ impl JobId {
 
     /// The part after the day, by whose prefixes people name jobs.
     pub fn random_part(&self) -> &str {
-        self.0.rsplit('_').next().unwrap_or(&self.0)
+        &self.as_str()[PREFIX.len() + DAY_CHARS + 1..]
+    }
+}
+
+impl Serialize for JobId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for JobId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = JobId;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a job id")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<JobId, E> {
+                JobId::parse(text).map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Text)
     }
 }
 
@@ -68,20 +101,7 @@ fn excerpt(text: &str) -> String {
 
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for JobId {
-    type Error = NotAnId;
-    fn try_from(text: String) -> Result<Self, NotAnId> {
-        Self::parse(&text)
-    }
-}
-
-impl From<JobId> for String {
-    fn from(id: JobId) -> Self {
-        id.0
+        f.write_str(self.as_str())
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Called {
 pub fn called(facts: &Facts, ids: &[JobId]) -> Vec<Called> {
     let known = Known::of(facts);
     let call = |id: &JobId| Called {
-        name: facts.head(id).and_then(|head| head.name.clone()),
+        name: facts.head(id).and_then(|head| head.name.as_deref().map(str::to_owned)),
         short: known.short(id),
     };
     ids.iter().map(call).collect()

@@ -47,7 +47,7 @@ impl Among<'_> {
     fn has(self, head: &Head) -> bool {
         match self {
             Self::All => true,
-            Self::Session(session) => head.session.as_deref() == session,
+            Self::Session(session) => head.belongs.session.as_deref() == session,
         }
     }
 

@@ -57,7 +57,8 @@ pub enum GroupResult {
 pub fn standings(facts: &Facts, home: &Home) -> Vec<Standing> {
     let mut names: BTreeSet<String> = known_groups(facts, &home.config).into_iter().collect();
     names.extend(facts.groups().keys().cloned());
-    names.extend(facts.heads().filter(|head| !head.status.has_ended()).filter_map(|head| head.group.clone()));
+    let active = facts.heads().filter(|head| !head.status.has_ended());
+    names.extend(active.filter_map(|head| head.belongs.group.as_deref().map(str::to_owned)));
     let mut standings: Vec<Standing> = names.iter().map(|name| standing(facts, home, name)).collect();
     // The default group first, then from a to z.
     standings.sort_by_key(|one| one.name != group::DEFAULT);
@@ -66,7 +67,10 @@ pub fn standings(facts: &Facts, home: &Home) -> Vec<Standing> {
 
 fn standing(facts: &Facts, home: &Home, name: &str) -> Standing {
     let of_group = |status: Status| {
-        facts.heads().filter(|head| head.status == status && group_of(head.group.as_deref()) == name).count()
+        facts
+            .heads()
+            .filter(|head| head.status == status && group_of(head.belongs.group.as_deref()) == name)
+            .count()
     };
     let own = (name != group::DEFAULT).then_some(name);
     Standing {
@@ -93,7 +97,7 @@ fn is_of_settings(home: &Home, name: &str) -> bool {
 pub fn check_known(facts: &Facts, home: &Home, name: &str) -> Result<(), Fault> {
     let is_known = pick::slots(facts, &home.config, name).is_some()
         || facts.groups().contains_key(name)
-        || facts.heads().any(|head| head.group.as_deref() == Some(name));
+        || facts.heads().any(|head| head.belongs.group.as_deref() == Some(name));
     if is_known { Ok(()) } else { Err(no_such_group(name, &known_groups(facts, &home.config))) }
 }
 

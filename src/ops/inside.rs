@@ -84,8 +84,8 @@ pub fn circle(home: &Home, attendance: &Attendance<'_>, ids: &[JobId]) -> Result
     let mut seen: HashSet<Option<&str>> = HashSet::new();
     for id in ids {
         let Some(head) = facts.head(id) else { continue };
-        let waits_for_slot = pick::is_due(facts, head, now) && !head.service;
-        if !waits_for_slot || !seen.insert(head.group.as_deref()) {
+        let waits_for_slot = pick::is_due(facts, head, now) && !head.belongs.service;
+        if !waits_for_slot || !seen.insert(head.belongs.group.as_deref()) {
             continue;
         }
         let waits = pick::why_it_waits(facts, id, now, &home.config, &home.site)?;

@@ -10,7 +10,7 @@ use crate::exec::{LiveProcess, LiveUse};
 use crate::model::{
     Timestamp,
     claim::{ExecutorName, Relation},
-    facts::Facts,
+    facts::{Facts, Head},
     id::JobId,
     job::Job,
     limit::parse_seconds,
@@ -22,7 +22,7 @@ use crate::plan::{census::Sighting, pick};
 use crate::store::Store;
 use chrono::TimeDelta;
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -61,10 +61,25 @@ impl Request {
         *dead || group.is_some() || schedule.is_some() || !is_open
     }
 
-    fn wants(&self, job: &Job, now: Timestamp) -> bool {
+    /// Whether it asks for a job with that head, as far as a head says it.
+    fn wants_head(&self, head: &Head) -> bool {
+        let belongs = &head.belongs;
+        let has_group = |name: &str| pick::group_of(belongs.group.as_deref()) == name;
         let named = |name: &str| self.names.iter().any(|pattern| pattern.matches(name));
+        (self.statuses.is_empty() || self.statuses.contains(&head.status))
+            && self.group.as_deref().is_none_or(has_group)
+            && self.schedule.as_deref().is_none_or(|name| belongs.schedule.as_deref() == Some(name))
+            && (self.names.is_empty() || head.name.as_deref().is_some_and(named))
+            && (head.dead_letter || !self.dead)
+    }
+
+    /// Whether more decides than heads say: then all that could be meant are read whole.
+    fn needs_jobs(&self) -> bool {
+        !self.labels.is_empty() || self.since.is_some() || self.sort.is_some()
+    }
+
+    fn wants(&self, job: &Job, now: Timestamp) -> bool {
         self.labels.iter().all(|label| job.spec.labels.contains(label))
-            && (self.names.is_empty() || job.spec.name.as_deref().is_some_and(named))
             && self.since.is_none_or(|since| job.created_at >= since.at(now))
     }
 }
@@ -315,18 +330,13 @@ pub fn list(request: &Request) -> Result<Listed, Fault> {
     let mut live = if sorts_by_use { look(&home, &jobs, now) } else { HashMap::new() };
     if let Some(key) = request.sort {
         sort(&mut jobs, key, request.reverse, now, &live);
-    } else if request.reverse {
-        jobs.reverse();
     }
-    if let Some(limit) = request.limit {
-        left_out += jobs.len().saturating_sub(limit);
-        jobs.truncate(limit);
-    }
+    left_out += cut(&mut jobs, request.limit);
     if request.live && !sorts_by_use {
         live = look(&home, &jobs, now);
     }
-    let has_queued = jobs.iter().any(|job| job.status() == Status::Queued);
-    let places = if has_queued { places(&facts, now) } else { HashMap::new() };
+    let queued = jobs.iter().filter(|job| job.status() == Status::Queued).map(|job| &job.id);
+    let places = places(&facts, queued, now);
     let entry = |job: Job| Entry {
         live: live.get(&job.id).copied(),
         place: places.get(&job.id).copied(),
@@ -336,28 +346,42 @@ pub fn list(request: &Request) -> Result<Listed, Fault> {
     Ok(Listed { entries, left_out, warnings: home.warnings.clone() })
 }
 
-/// The jobs that are asked for, active ones first, then the latest that ended; and how many of these are left out.
+/// The jobs that are asked for, active ones first, then the latest that ended, or the other way round; and how many of these
+/// are left out. As long as heads say enough, only those that are shown are read whole.
 fn wanted(facts: &Facts, request: &Request, now: Timestamp) -> Result<(Vec<Job>, usize), Fault> {
-    let jobs = facts.jobs(|head| {
-        let has_status = request.statuses.is_empty() || request.statuses.contains(&head.status);
-        let group = request.group.as_deref();
-        let has_group = group.is_none_or(|name| pick::group_of(head.group.as_deref()) == name);
-        let schedule = request.schedule.as_deref();
-        let has_schedule = schedule.is_none_or(|name| head.schedule.as_deref() == Some(name));
-        has_status && has_group && has_schedule && (head.dead_letter || !request.dead)
-    })?;
-    let (mut active, mut ended): (Vec<Job>, Vec<Job>) =
-        jobs.into_iter().filter(|job| request.wants(job, now)).partition(|job| !job.status().has_ended());
-    active.sort_by_key(|job| rank(job.status()));
-    ended.reverse();
-    ended.sort_by_key(|job| Reverse(job.ended_at()));
-    let before = ended.len();
-    if !request.all && !request.chooses() && request.limit.is_none() {
-        ended.truncate(ENDED_SHOWN);
+    let mut heads: Vec<&Head> = facts.heads().filter(|head| request.wants_head(head)).collect();
+    let mut jobs: HashMap<&JobId, Job> = HashMap::new();
+    if request.needs_jobs() {
+        for head in &heads {
+            let job = facts.job(&head.id)?.filter(|job| request.wants(job, now));
+            jobs.extend(job.map(|job| (&head.id, job)));
+        }
+        heads.retain(|head| jobs.contains_key(&head.id));
     }
-    let left_out = before - ended.len();
-    active.append(&mut ended);
-    Ok((active, left_out))
+    let (mut shown, mut ended): (Vec<&Head>, Vec<&Head>) =
+        heads.into_iter().partition(|head| !head.status.has_ended());
+    shown.sort_by_key(|head| rank(head.status));
+    ended.reverse();
+    ended.sort_by_key(|head| Reverse(head.ended_at));
+    let most = (!request.all && !request.chooses() && request.limit.is_none()).then_some(ENDED_SHOWN);
+    let mut left_out = cut(&mut ended, most);
+    shown.append(&mut ended);
+    if request.sort.is_none() {
+        if request.reverse {
+            shown.reverse();
+        }
+        left_out += cut(&mut shown, request.limit);
+    }
+    let job = |head: &Head| jobs.remove(&head.id).map_or_else(|| facts.job(&head.id), |job| Ok(Some(job)));
+    let shown = shown.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+    Ok((shown.into_iter().flatten().collect(), left_out))
+}
+
+/// Leaves so many of the first. Gives how many went.
+fn cut<T>(list: &mut Vec<T>, most: Option<usize>) -> usize {
+    let before = list.len();
+    list.truncate(most.unwrap_or(usize::MAX));
+    before - list.len()
 }
 
 /// States in the order in which they matter to somebody who looks.
@@ -418,14 +442,24 @@ fn percent(cpu_ms: u64, run_time: TimeDelta) -> f64 {
     f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0
 }
 
-/// The places of the jobs that stand in line for a slot, as slots are given ([`pick::pick`]).
-pub fn places(facts: &Facts, now: Timestamp) -> HashMap<JobId, usize> {
-    let mut behind: HashMap<Option<&str>, usize> = HashMap::new();
+/// The places of those of these jobs that stand in line for a slot, as slots are given ([`pick::pick`]).
+pub fn places<'a>(
+    facts: &Facts,
+    of: impl IntoIterator<Item = &'a JobId>,
+    now: Timestamp,
+) -> HashMap<JobId, usize> {
     let mut places = HashMap::new();
-    for head in pick::in_order(facts, now).into_iter().filter(|head| !head.service) {
-        let place = behind.entry(head.group.as_deref()).or_default();
+    let of: HashSet<&JobId> = of.into_iter().collect();
+    if of.is_empty() {
+        return places;
+    }
+    let mut behind: HashMap<Option<&str>, usize> = HashMap::new();
+    for head in pick::in_order(facts, now).into_iter().filter(|head| !head.belongs.service) {
+        let place = behind.entry(head.belongs.group.as_deref()).or_default();
         *place += 1;
-        places.insert(head.id.clone(), *place);
+        if of.contains(&head.id) {
+            places.insert(head.id.clone(), *place);
+        }
     }
     places
 }

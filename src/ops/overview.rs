@@ -206,8 +206,8 @@ fn live(home: &Home, job: &Job) -> Option<Live> {
 /// others, and that before what is paused.
 fn queued(home: &Home, facts: &Facts) -> Result<Vec<Queued>, Fault> {
     let now = home.clock.now();
-    let places = places(facts, now);
     let mut heads: Vec<&Head> = facts.heads().filter(|head| head.status == Status::Queued).collect();
+    let places = places(facts, heads.iter().map(|head| &head.id), now);
     let place = |head: &Head| places.get(&head.id).copied().unwrap_or(usize::MAX);
     heads.sort_by_key(|head| (head.paused, place(head), head.not_before.filter(|at| *at > now)));
     let mut queued = Vec::new();

@@ -183,7 +183,8 @@ fn tell_group(
         Wanted::Resumed => GroupChange::Resume,
     };
     let applied = draft.push(Event::Grouped { group: name.to_owned(), change })?;
-    let waits = |head: &&Head| head.status == Status::Queued && group_of(head.group.as_deref()) == name;
+    let waits =
+        |head: &&Head| head.status == Status::Queued && group_of(head.belongs.group.as_deref()) == name;
     let queued = draft.facts().heads().filter(waits).count();
     Ok(GroupPaused { name: name.to_owned(), changed: applied == Applied::Yes, queued })
 }

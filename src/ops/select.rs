@@ -99,7 +99,7 @@ impl Kind {
     /// Whether a job can be of this kind, as far as that is seen without reading all of it.
     fn could_have(&self, head: &Head) -> bool {
         (self.statuses.is_empty() || self.statuses.contains(&head.status))
-            && self.group.as_deref().is_none_or(|name| group_of(head.group.as_deref()) == name)
+            && self.group.as_deref().is_none_or(|name| group_of(head.belongs.group.as_deref()) == name)
     }
 
     /// Whether a job that could be of this kind is.

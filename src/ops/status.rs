@@ -112,7 +112,7 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
     let ids = find_all(&facts, jobs, Among::All)?;
     let heads: HashMap<&JobId, &Head> = facts.heads().map(|head| (&head.id, head)).collect();
     let (mut children, mut retries) = descendants_of(&facts, &ids);
-    let places = places(&facts, home.clock.now());
+    let places = places(&facts, &ids, home.clock.now());
     let mut warnings = home.warnings.clone();
     let mut reports = Vec::new();
     for id in ids {
@@ -133,7 +133,10 @@ pub fn status(jobs: &[String]) -> Result<(Vec<Report>, Vec<String>), Fault> {
             .chain(&job.spec.retry_of)
             .chain(job.spec.after.iter().map(|one| &one.id))
             .filter_map(|id| heads.get(id))
-            .map(|head| (head.id.clone(), Mention { name: head.name.clone(), status: head.status }))
+            .map(|head| {
+                let name = head.name.as_deref().map(str::to_owned);
+                (head.id.clone(), Mention { name, status: head.status })
+            })
             .collect();
         let awaited = match &waits {
             Some(Waits::ForJobs(open)) => open.iter().map(|one| one.id.clone()).collect(),

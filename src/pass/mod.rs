@@ -49,6 +49,9 @@ pub struct Pass<'a, C> {
     pub polled_at: Option<Timestamp>,
 }
 
+/// A watcher gives a sign of life once a minute; one that is silent for longer is looked at with everything else.
+const SILENT_SECONDS_MAX: u64 = 90;
+
 /// Ids from the system's random numbers.
 #[derive(Debug)]
 struct FreshIds;
@@ -74,6 +77,8 @@ pub struct Decided {
     pub events: Vec<Event>,
     /// What follows from them.
     pub actions: Vec<Action>,
+    /// The facts as they were with them; none where nothing was decided.
+    pub facts: Option<Facts>,
     /// The jobs whose logs were emptied because all together are too large.
     pub emptied_logs: Vec<JobId>,
     /// What the caller should be told.
@@ -136,7 +141,24 @@ impl<C: Clock> Pass<'_, C> {
             self.store.make_durable()?;
         }
         warnings.extend(commit.warning);
-        Ok(Decided { events: commit.events, actions, warnings, ..Decided::default() })
+        let facts = Some(commit.facts);
+        Ok(Decided { events: commit.events, actions, facts, warnings, ..Decided::default() })
+    }
+
+    /// Makes a whole pass where somebody waits and a slot may be held by a job that is gone: without cron nobody else would
+    /// look.
+    pub fn free_lost_slots(&self, decided: &Decided) -> Result<Option<Decided>, PassError> {
+        let is_watched = |job: &Job| match self.look(job) {
+            Ok(None) => true,
+            Ok(Some(Sighting::Watched { silent_seconds, .. })) => {
+                silent_seconds < SILENT_SECONDS_MAX && job.run().is_some_and(|run| run.ending.is_none())
+            }
+            _ => false,
+        };
+        if decided.facts.as_ref().is_some_and(|facts| facts.running().all(is_watched)) {
+            return Ok(None);
+        }
+        self.advance(Scope::Whole, &mut |_| Ok(())).map(Some)
     }
 
     /// What a whole pass would decide now. Changes nothing.

@@ -126,13 +126,23 @@ fn bounded(waiting: usize, queue: &Queue, for_approval: bool) -> Result<(), Full
 
 /// How many entries wait: queued jobs, those of one batch as one.
 pub fn waiting(facts: &Facts) -> usize {
-    entries(facts.heads().filter(|head| head.status == Status::Queued && !head.service))
+    entries(facts.heads().filter(|head| head.status == Status::Queued && !head.belongs.service))
 }
 
 /// How many submissions these jobs are.
 fn entries<'a>(jobs: impl Iterator<Item = &'a Head>) -> usize {
     let mut batches: HashSet<&JobId> = HashSet::new();
-    jobs.filter(|head| head.batch.as_ref().is_none_or(|batch| batches.insert(batch))).count()
+    // Those of one batch mostly stand together.
+    let mut last = None;
+    jobs.filter(|head| match &head.belongs.batch {
+        None => true,
+        batch if *batch == last => false,
+        Some(batch) => {
+            last = Some(batch.clone());
+            batches.insert(batch)
+        }
+    })
+    .count()
 }
 
 #[cfg(test)]

@@ -8,13 +8,15 @@ use crate::model::{
     config::Config,
     dependency::Dependency,
     event::Event,
-    facts::{Damage, Draft, Facts, Head},
+    facts::{Belongings, Damage, Draft, Facts, Head},
     group,
     id::JobId,
     job::Job,
     state::{Change, State, Status},
 };
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Claims a slot for each due job while its group has free ones, and claims every due service.
 pub fn pick(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -> Result<(), Damage> {
@@ -52,6 +54,8 @@ struct Free<'a> {
     facts: &'a Facts,
     config: &'a Config,
     held: HashMap<&'a str, usize>,
+    /// What was asked last, and the answer: neighbours in a queue mostly belong together.
+    last: RefCell<Option<(Arc<Belongings>, bool)>>,
 }
 
 impl<'a> Free<'a> {
@@ -60,19 +64,29 @@ impl<'a> Free<'a> {
         for job in holders(facts, site) {
             *held.entry(group_of(job.spec.group.as_deref())).or_default() += 1;
         }
-        Self { facts, config, held }
+        Self { facts, config, held, last: RefCell::default() }
     }
 
     /// Whether a job would get a slot, or needs none.
     fn has_room_for(&self, head: &Head) -> bool {
-        let name = group_of(head.group.as_deref());
-        let taken = self.held.get(name).copied().unwrap_or(0);
-        head.service || slots(self.facts, self.config, name).unwrap_or(0) > taken
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((belongs, has_room)) if Arc::ptr_eq(belongs, &head.belongs) => *has_room,
+            _ => {
+                let name = group_of(head.belongs.group.as_deref());
+                let taken = self.held.get(name).copied().unwrap_or(0);
+                let has_room =
+                    head.belongs.service || slots(self.facts, self.config, name).unwrap_or(0) > taken;
+                *last = Some((Arc::clone(&head.belongs), has_room));
+                has_room
+            }
+        }
     }
 
     fn take_for(&mut self, head: &'a Head) {
-        if !head.service {
-            *self.held.entry(group_of(head.group.as_deref())).or_default() += 1;
+        self.last.take();
+        if !head.belongs.service {
+            *self.held.entry(group_of(head.belongs.group.as_deref())).or_default() += 1;
         }
     }
 }
@@ -81,7 +95,7 @@ impl<'a> Free<'a> {
 pub fn in_order(facts: &Facts, now: Timestamp) -> Vec<&Head> {
     let mut due: Vec<&Head> = facts.heads().filter(|head| is_due(facts, head, now)).collect();
     // A stable sort: among equals the order of submission stays.
-    due.sort_by_key(|head| head.priority);
+    due.sort_by_key(|head| head.belongs.priority);
     due
 }
 
@@ -123,7 +137,7 @@ pub fn is_due(facts: &Facts, head: &Head, now: Timestamp) -> bool {
     head.status == Status::Queued
         && !head.paused
         && head.not_before.is_none_or(|at| at <= now)
-        && !facts.is_group_paused(group_of(head.group.as_deref()))
+        && !facts.is_group_paused(group_of(head.belongs.group.as_deref()))
         && depend::is_met(facts, head)
 }
 
@@ -245,6 +259,6 @@ pub fn why_it_waits(
 /// The jobs that stand in line for a slot of that group, the next one first.
 pub fn line<'a>(facts: &'a Facts, group: Option<&str>, now: Timestamp) -> Vec<&'a Head> {
     let mut line = in_order(facts, now);
-    line.retain(|head| !head.service && head.group.as_deref() == group);
+    line.retain(|head| !head.belongs.service && head.belongs.group.as_deref() == group);
     line
 }

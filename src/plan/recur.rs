@@ -362,7 +362,9 @@ fn replace(
 
 /// The runs of a schedule that have not ended, in the order of their submission.
 pub fn active_runs<'a>(facts: &'a Facts, name: &'a str) -> impl Iterator<Item = &'a Head> {
-    facts.heads().filter(move |head| !head.status.has_ended() && head.schedule.as_deref() == Some(name))
+    facts
+        .heads()
+        .filter(move |head| !head.status.has_ended() && head.belongs.schedule.as_deref() == Some(name))
 }
 
 /// Forgets the keys whose time is over, and says how many.

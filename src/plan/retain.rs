@@ -143,7 +143,7 @@ pub fn by_hand(
 fn surplus_runs<'a>(ended: impl Iterator<Item = &'a Head>, kept: usize) -> Vec<JobId> {
     let mut of_schedules: HashMap<&str, Vec<&Head>> = HashMap::new();
     for head in ended {
-        if let Some(name) = &head.schedule {
+        if let Some(name) = &head.belongs.schedule {
             of_schedules.entry(name).or_default().push(head);
         }
     }
@@ -225,10 +225,10 @@ mod tests {
         dependency::{Dependency, Until},
         job::Job,
         key::Key,
-        priority::Priority,
         spec::{Command, JobSpec},
         state::{End, State, Status, Verdict},
     };
+    use std::sync::Arc;
 
     const HOUR: i64 = 3_600;
 
@@ -242,21 +242,13 @@ mod tests {
             id: JobId::parse(&format!("bg_20260213_{random}")).unwrap(),
             status: Status::Completed,
             name: None,
-            env: None,
+            belongs: Arc::default(),
             not_before: None,
             ended_at: seconds_ago.map(|seconds| now() - TimeDelta::seconds(seconds)),
             paused: false,
-            service: false,
-            session: None,
-            priority: Priority::Normal,
             key: None,
             after: Vec::new(),
-            group: None,
-            batch: None,
-            retries: false,
             dead_letter: false,
-            pipe: false,
-            schedule: None,
             hooked: false,
             waiting: None,
             gated: false,

@@ -101,7 +101,7 @@ fn read(folder: &Folder, name: &str) -> io::Result<Inherited> {
 
 /// Whether a job that can still run, a dead letter or a schedule names an environment.
 pub fn is_needed(facts: &Facts, name: &str) -> bool {
-    facts.heads().any(|head| needs_its_own(head) && head.env.as_deref() == Some(name))
+    facts.heads().any(|head| needs_its_own(head) && head.belongs.env.as_deref() == Some(name))
         || of_schedules(facts).any(|needed| needed == name)
 }
 
@@ -122,7 +122,7 @@ pub fn unneeded(root: &Root, facts: &Facts) -> Result<Vec<String>, StoreError> {
     let failed = |error| StoreError::System { doing: "sweep", path: folder.path().to_owned(), error };
     let active = facts.heads().filter(|head| needs_its_own(head));
     let named: HashSet<&str> =
-        active.filter_map(|head| head.env.as_deref()).chain(of_schedules(facts)).collect();
+        active.filter_map(|head| head.belongs.env.as_deref()).chain(of_schedules(facts)).collect();
     let is_unneeded = |file: &str| match file.split_once('.') {
         Some((hash, "json")) => is_environment_name(hash) && !named.contains(hash),
         Some((hash, rest)) => is_environment_name(hash) && is_abandoned(rest),

@@ -89,11 +89,11 @@ impl<'a> JsonStore<'a> {
         let was_sound = cfg!(debug_assertions) && facts.check().is_ok();
         let mut draft = Draft::new(facts);
         decide(&mut draft).map_err(|damage| self.unreadable(damage))?;
-        if draft.events().is_empty() {
-            return Ok(Written::default());
-        }
         let steps = draft.steps().to_vec();
         let (mut facts, events) = draft.into_parts();
+        if events.is_empty() {
+            return Ok(Written { facts, ..Written::default() });
+        }
         for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
             environments::make_durable(self.root, &name)?;
         }
@@ -111,22 +111,23 @@ impl<'a> JsonStore<'a> {
             );
             return Err(self.system("write", error));
         }
-        let text = facts.to_text(now);
+        let text = facts.to_bytes(now);
         if text.len() as u64 > INDEX_BYTES_MAX {
             let error = io::Error::new(io::ErrorKind::FileTooLarge, "it would be larger than 256 MiB");
             return Err(self.system("write", error));
         }
         debug_assert!(
             Facts::parse(text.clone()).is_ok_and(|facts| !was_sound || facts.check().is_ok()),
-            "{text}"
+            "{}",
+            String::from_utf8_lossy(&text)
         );
         self.root
             .folder()
-            .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
+            .replace(root::INDEX, root::INDEX_TEMPORARY, &text, true)
             .map_err(|error| self.system("write", error))?;
         let untold = telling.finish();
         let unneeded = environments_let_go(&facts, &events);
-        Ok(Written { events, text, last_event: facts.last_event(), unneeded, untold })
+        Ok(Written { events, facts, text, unneeded, untold })
     }
 
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
@@ -161,8 +162,8 @@ impl<'a> JsonStore<'a> {
     /// a repeated fsync can succeed without having written anything (`fsync(2)`).
     fn after_failed_sync(
         &self,
-        text: &str,
-        events: Vec<Event>,
+        text: &[u8],
+        commit: Commit,
         error: &io::Error,
     ) -> Result<Commit, StoreError> {
         let current = self
@@ -170,7 +171,7 @@ impl<'a> JsonStore<'a> {
             .folder()
             .read(root::INDEX, INDEX_BYTES_MAX)
             .map_err(|error| self.system("read", error))?;
-        let stands = current.is_some_and(|bytes| bytes == text.as_bytes()) || self.carries(&events)?;
+        let stands = current.is_some_and(|bytes| bytes == text) || self.carries(&commit.events)?;
         if !stands {
             return Err(self.system("make durable", io::Error::new(error.kind(), error.to_string())));
         }
@@ -178,7 +179,7 @@ impl<'a> JsonStore<'a> {
             "{} stands, but the disk could not make it durable ({error}): it may not survive a power cut",
             self.root.path().join(root::INDEX).display()
         );
-        Ok(Commit { events, warning: Some(warning) })
+        Ok(Commit { warning: Some(warning), ..commit })
     }
 
     /// Whether the index, perhaps changed by others since, carries these events.
@@ -204,25 +205,25 @@ impl Store for JsonStore<'_> {
                 _ => self.system("read", error),
             })?;
         let Some(bytes) = bytes else { return Ok(Facts::default()) };
-        let text = String::from_utf8(bytes).map_err(|error| self.unreadable(not_utf8(&error)))?;
-        Facts::parse(text).map_err(|reason| self.unreadable(reason))
+        Facts::parse(bytes).map_err(|reason| self.unreadable(reason))
     }
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
-        let Written { events, text, last_event, unneeded, untold } =
+        let Written { events, facts, text, unneeded, untold } =
             lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
-        if events.is_empty() {
-            return Ok(Commit::default());
+        let commit = Commit { events, facts, warning: untold };
+        if commit.events.is_empty() {
+            return Ok(commit);
         }
         if let Err(error) = folder.sync() {
-            return self.after_failed_sync(&text, events, &error);
+            return self.after_failed_sync(&text, commit, &error);
         }
         // Only now: after a power cut, an index that still names them must find them.
         if !unneeded.is_empty() {
-            self.let_go(&unneeded, last_event);
+            self.let_go(&unneeded, commit.facts.last_event());
         }
-        Ok(Commit { events, warning: untold })
+        Ok(commit)
     }
 
     fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {
@@ -254,9 +255,8 @@ impl Store for JsonStore<'_> {
 #[derive(Default)]
 struct Written {
     events: Vec<Event>,
-    text: String,
-    /// The number of the last event that the index counts.
-    last_event: u64,
+    facts: Facts,
+    text: Vec<u8>,
     /// Environments that no job needs any more.
     unneeded: Vec<String>,
     /// What the user should be told where the stream does not tell of it.
@@ -279,20 +279,18 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
         }
         let Some(head) = event.job().and_then(|id| facts.head(id)) else { continue };
         let waits = matches!(head.status, Status::Queued | Status::WaitingApproval);
-        let may_wait = head.retries
+        let may_wait = head.belongs.retries
             && facts.job(&head.id)?.is_some_and(|job| {
                 job.status() == Status::Running && job.attempt < job.spec.retry.attempts_max
             });
-        let wanted = head.env.clone().filter(|_| waits || head.dead_letter || may_wait);
-        names.extend(wanted.filter(|name| !names.contains(name)));
+        let wanted = head.belongs.env.as_deref().filter(|_| waits || head.dead_letter || may_wait);
+        names.extend(wanted.filter(|name| !names.iter().any(|known| known == name)).map(str::to_owned));
     }
-    if !names.is_empty() {
-        // What waited before these events with the same environment has made it durable.
-        let waited = |head: &&Head| head.status == Status::Queued && !changed.contains(&head.id);
-        let kept: HashSet<&str> =
-            facts.heads().filter(waited).filter_map(|head| head.env.as_deref()).collect();
-        names.retain(|name| !kept.contains(name.as_str()));
-    }
+    // What waited before these events with the same environment has made it durable.
+    let waited = |head: &Head| head.status == Status::Queued && !changed.contains(&head.id);
+    let has =
+        |name: &str| facts.heads().any(|head| head.belongs.env.as_deref() == Some(name) && waited(head));
+    names.retain(|name| !has(name));
     Ok(names)
 }
 
@@ -307,19 +305,12 @@ fn records_to_keep<'a>(facts: &'a Facts, events: &'a [Event]) -> impl Iterator<I
 
 /// The environments that no job needs any more since these events.
 fn environments_let_go(facts: &Facts, events: &[Event]) -> Vec<String> {
-    let changed: HashSet<&JobId> = events.iter().filter_map(Event::job).collect();
-    let ended = facts.heads().filter(|head| head.status.has_ended() && changed.contains(&head.id));
-    let mut names: Vec<&str> = ended.filter_map(|head| head.env.as_deref()).collect();
+    let changed = events.iter().filter_map(Event::job).filter_map(|id| facts.head(id));
+    let ended = changed.filter(|head| head.status.has_ended());
+    let mut names: Vec<&str> = ended.filter_map(|head| head.belongs.env.as_deref()).collect();
     names.sort_unstable();
     names.dedup();
     names.into_iter().filter(|name| !environments::is_needed(facts, name)).map(str::to_owned).collect()
-}
-
-fn not_utf8(error: &std::string::FromUtf8Error) -> Damage {
-    let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-    Damage { line, column, message: "is not UTF-8".to_owned() }
 }
 
 #[cfg(test)]

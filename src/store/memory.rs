@@ -65,7 +65,7 @@ impl Store for MemoryStore {
     }
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
-        let events = {
+        let (events, facts) = {
             let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
             let mut draft = Draft::new(facts.clone());
             decide(&mut draft).map_err(|damage| StoreError::Unreadable {
@@ -85,14 +85,14 @@ impl Store for MemoryStore {
                 stream.add(&lines);
             }
             *facts = changed;
-            events
+            (events, facts.clone())
         };
         if !events.is_empty() {
             // A follower that is gone is forgotten; a full pipe has rung already.
             let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
             followers.retain(|bell| !matches!(rustix::io::write(bell, &[1]), Err(rustix::io::Errno::PIPE)));
         }
-        Ok(Commit { events, warning: None })
+        Ok(Commit { events, facts, warning: None })
     }
 
     fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {

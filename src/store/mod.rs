@@ -72,6 +72,8 @@ pub type Decide<'a> = dyn FnMut(&mut Draft) -> Result<(), Damage> + 'a;
 pub struct Commit {
     /// The events that stand now.
     pub events: Vec<Event>,
+    /// The facts as they were with these events, when nobody else could change them.
+    pub facts: Facts,
     /// What the caller should be told although the events stand.
     pub warning: Option<String>,
 }

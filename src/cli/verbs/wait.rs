@@ -92,8 +92,9 @@ fn nobody(args: &WaitArgs, selection: &Selection, voice: Voice) -> Result<i32, F
 
 /// Who waits for all may have forgotten what goes on for good.
 fn warn_of_services(facts: &Facts, ids: &[JobId], voice: Voice) {
-    let services =
-        facts.heads().filter(|head| head.service && !head.status.has_ended() && ids.contains(&head.id));
+    let services = facts
+        .heads()
+        .filter(|head| head.belongs.service && !head.status.has_ended() && ids.contains(&head.id));
     let services: Vec<JobId> = services.map(|head| head.id.clone()).collect();
     if !services.is_empty() {
         voice.warn(&[human::services(&called(facts, &services))]);

@@ -314,7 +314,7 @@ impl Attempt {
         }
         let Whole { entry } = serde_json::from_str(self.entry_line.as_deref()?).ok()?;
         let mut job: Job = serde_json::from_str(entry.get()).ok()?;
-        job.unknown.take_from(entry.get()).ok()?;
+        job.unknown.take_from(entry.get().as_bytes()).ok()?;
         Some(job)
     }
 
@@ -397,7 +397,7 @@ mod tests {
         let record = Record::acquire(&runs, &id).unwrap().unwrap();
         let text = r#"{"id":"bg_20260213_aaaaaa","status":"running","command":"true","created_at":"2026-02-13T10:00:00Z","odd":1.10}"#;
         let mut job: Job = serde_json::from_str(text).unwrap();
-        job.unknown.take_from(text).unwrap();
+        job.unknown.take_from(text.as_bytes()).unwrap();
         record.append(&watcher(1, 2)).unwrap();
         assert_eq!(record.attempt(1).unwrap().entry(), None);
         for name in ["before", "now"] {

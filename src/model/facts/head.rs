@@ -15,6 +15,7 @@ use crate::model::{
 };
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What selection needs of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,37 +25,21 @@ pub struct Head {
     /// Its state's word.
     pub status: Status,
     /// Its name.
-    pub name: Option<String>,
-    /// Its environment's name.
-    pub env: Option<String>,
+    pub name: Option<Box<str>>,
+    /// What jobs mostly have in common.
+    pub belongs: Arc<Belongings>,
     /// Its earliest start.
     pub not_before: Option<Timestamp>,
     /// Its end.
     pub ended_at: Option<Timestamp>,
     /// Whether it is to stand still.
     pub paused: bool,
-    /// Whether it runs outside the slots.
-    pub service: bool,
-    /// The terminal session in which it was submitted.
-    pub session: Option<String>,
-    /// How urgent it is.
-    pub priority: Priority,
     /// What makes a repeated submission this one.
-    pub key: Option<Key>,
+    pub key: Option<Box<Key>>,
     /// The jobs whose ends it waits for.
     pub after: Vec<Dependency>,
-    /// The group whose slots it takes; none for the default group.
-    pub group: Option<String>,
-    /// The first job of the batch with which it was submitted.
-    pub batch: Option<JobId>,
-    /// Whether it may be tried more than once.
-    pub retries: bool,
     /// Whether it is a dead letter.
     pub dead_letter: bool,
-    /// Whether it reads a pipe.
-    pub pipe: bool,
-    /// The schedule of which it is a run.
-    pub schedule: Option<String>,
     /// Whether something is executed when it has ended.
     pub hooked: bool,
     /// What it waits for a person for; none while it does not.
@@ -62,6 +47,29 @@ pub struct Head {
     /// Whether it has to be approved, or asked for that while it runs or ran: whoever does not know that would count its
     /// executions otherwise, and take the end of an earlier one for that of a later.
     pub gated: bool,
+}
+
+/// Where a job comes from and where it runs: neighbours in an index mostly say the same of that, and then have it once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Belongings {
+    /// Its environment's name.
+    pub env: Option<String>,
+    /// The terminal session in which it was submitted.
+    pub session: Option<String>,
+    /// The group whose slots it takes; none for the default group.
+    pub group: Option<String>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Whether it runs outside the slots.
+    pub service: bool,
+    /// The first job of the batch with which it was submitted.
+    pub batch: Option<JobId>,
+    /// The schedule of which it is a run.
+    pub schedule: Option<String>,
+    /// Whether it may be tried more than once.
+    pub retries: bool,
+    /// Whether it reads a pipe.
+    pub pipe: bool,
 }
 
 impl Head {
@@ -76,28 +84,31 @@ impl Head {
 
     pub(super) fn of(job: &Job) -> Self {
         let not_before = if let State::Queued { not_before, .. } = job.state { not_before } else { None };
+        let spec = &job.spec;
         Self {
             id: job.id.clone(),
             status: job.status(),
-            name: job.spec.name.clone(),
-            env: job.spec.env.clone(),
+            name: spec.name.as_deref().map(Box::from),
+            belongs: Arc::new(Belongings {
+                env: spec.env.clone(),
+                session: spec.session.clone(),
+                group: spec.group.clone(),
+                priority: spec.priority,
+                service: spec.service,
+                batch: spec.batch.clone(),
+                schedule: spec.schedule.clone(),
+                retries: spec.retry.attempts_max > 1,
+                pipe: spec.stdin == Input::Pipe,
+            }),
             not_before,
             ended_at: job.ended_at(),
             paused: job.paused_at().is_some(),
-            service: job.spec.service,
-            session: job.spec.session.clone(),
-            priority: job.spec.priority,
-            key: job.spec.key.clone(),
-            after: job.spec.after.clone(),
-            group: job.spec.group.clone(),
-            batch: job.spec.batch.clone(),
-            retries: job.spec.retry.attempts_max > 1,
+            key: spec.key.clone().map(Box::new),
+            after: spec.after.clone(),
             dead_letter: job.end().is_some_and(|end| end.dead_letter),
-            pipe: job.spec.stdin == Input::Pipe,
-            schedule: job.spec.schedule.clone(),
-            hooked: job.spec.on_end.is_some(),
+            hooked: spec.on_end.is_some(),
             waiting: job.waiting().cloned().map(Box::new),
-            gated: job.spec.gate.is_some()
+            gated: spec.gate.is_some()
                 || job.waiting().is_some()
                 || job.run().is_some_and(|run| run.asked.is_some())
                 || job.interruptions > 0,
@@ -162,25 +173,28 @@ impl From<HeadWire<'_>> for Head {
         let gated = waits || head.gate.is_some() || head.approval.is_some() || head.interruptions > 0;
         // When it began matters to nothing where it waits for ever.
         let asking = waits.then(|| head.approval.unwrap_or_else(|| Asking::unsaid(Timestamp::default())));
+        let key = |text: Cow<'_, str>| Key { text: text.into_owned(), ttl_seconds: head.key_ttl_seconds };
         Self {
             id: head.id,
             status: head.status,
-            name: head.name.map(Cow::into_owned),
-            env: head.env.map(Cow::into_owned),
+            name: head.name.as_deref().map(Box::from),
+            belongs: Arc::new(Belongings {
+                env: head.env.map(Cow::into_owned),
+                session: head.session.map(Cow::into_owned),
+                group: head.group.filter(|name| name != group::DEFAULT).map(Cow::into_owned),
+                priority: head.priority,
+                service: head.service,
+                batch: head.batch,
+                schedule: head.schedule.map(Cow::into_owned),
+                retries: head.max_attempts.is_some_and(|most| most > 1),
+                pipe: head.stdin_pipe,
+            }),
             not_before: head.not_before,
             ended_at: head.ended_at,
             paused: head.paused_at.is_some(),
-            service: head.service,
-            session: head.session.map(Cow::into_owned),
-            priority: head.priority,
-            key: head.key.map(|text| Key { text: text.into_owned(), ttl_seconds: head.key_ttl_seconds }),
+            key: head.key.map(key).map(Box::new),
             after: dependencies(head.after, head.after_end),
-            group: head.group.filter(|name| name != group::DEFAULT).map(Cow::into_owned),
-            batch: head.batch,
-            retries: head.max_attempts.is_some_and(|most| most > 1),
             dead_letter: head.dead_letter && head.status == Status::Failed,
-            pipe: head.stdin_pipe,
-            schedule: head.schedule.map(Cow::into_owned),
             hooked: head.on_end.is_some(),
             gated,
             waiting: asking.map(|asking| Box::new(asking.into())),

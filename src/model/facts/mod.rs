@@ -3,25 +3,31 @@
 //! Facts are read from the index's text as lazily as truth allows: every entry's head (id, state, the few
 //! fields that selection needs) is parsed and checked, running jobs are parsed whole, all others stay raw text
 //! until somebody asks for them. What was not touched is written back as it stood.
+//!
+//! An index that stands as this program wrote it, which its seal tells, is read by the beginnings of its lines; any other,
+//! field by field.
 
 mod draft;
+mod front;
 mod head;
 mod outline;
+mod places;
+mod read;
 mod salvage;
+mod seal;
+mod write;
 
 pub use draft::Draft;
-pub use head::Head;
+pub use head::{Belongings, Head};
 pub use outline::{Damage, Unreadable};
 pub use salvage::{Salvaged, salvage};
 
 use super::{
-    Timestamp, event::Ledger, group::Group, health::Totals, id::JobId, job::Job, schedule::Schedule,
-    state::Status, tables::Tables,
+    event::Ledger, group::Group, id::JobId, job::Job, schedule::Schedule, state::Status, tables::Tables,
 };
-use head::HeadWire;
-use outline::{OutlineSeed, damage_at, damage_in_table, position};
-use serde::{Serialize, de::DeserializeSeed};
-use std::collections::{BTreeMap, HashMap};
+use outline::damage_at;
+use places::Places;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The version of the index that this program writes, and the only one it reads.
@@ -49,7 +55,10 @@ struct Entry {
 /// The jobs of an index, in the order of their submission.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    text: String,
+    /// The text that was read; of a sealed one only what is read of it is known to be UTF-8.
+    text: Vec<u8>,
+    /// Whether the text was as this program wrote it.
+    was_sealed: bool,
     /// Features that the index requires of whoever writes it, and that this program does not know.
     foreign_features: Vec<String>,
     /// The number of the last event that changed it; 0 where nobody has counted yet.
@@ -59,54 +68,10 @@ pub struct Facts {
     /// What it says beside its jobs.
     tables: Tables,
     entries: Vec<Option<Entry>>,
-    places: HashMap<JobId, usize>,
+    places: Places,
 }
 
 impl Facts {
-    /// Reads an index.
-    pub fn parse(text: String) -> Result<Self, Unreadable> {
-        let (mut newer, mut torn) = (None, None);
-        let outline = {
-            let mut deserializer = serde_json::Deserializer::from_str(&text);
-            let seed = OutlineSeed { newer: &mut newer, torn: &mut torn };
-            let outline = seed.deserialize(&mut deserializer);
-            match (outline, newer, torn) {
-                (_, Some(version), _) => return Err(Unreadable::Newer(version)),
-                (Err(_), None, Some(torn)) => return Err(damage_in_table(&text, &torn).into()),
-                (Err(error), None, None) => return Err(damage_at(&text, 0, &error).into()),
-                (Ok(outline), None, _) => {
-                    deserializer.end().map_err(|error| damage_at(&text, 0, &error))?;
-                    outline.into_ranges(&text)
-                }
-            }
-        };
-        if outline.jobs.len() > JOBS_MAX {
-            let count = outline.jobs.len();
-            return Err(Unreadable::NotAFile(format!(
-                "has {count} jobs, more than the {JOBS_MAX} that are read"
-            )));
-        }
-        let unknown: Vec<String> = outline
-            .requires
-            .iter()
-            .filter(|name| !KNOWN_FEATURES.contains(&name.as_str()))
-            .cloned()
-            .collect();
-        let mut facts = Self {
-            foreign_features: unknown,
-            entries: Vec::with_capacity(outline.jobs.len()),
-            places: HashMap::with_capacity(outline.jobs.len()),
-            last_event: outline.last_event,
-            others: outline.others,
-            tables: outline.tables,
-            text,
-        };
-        for range in outline.jobs {
-            facts.read_entry(range)?;
-        }
-        Ok(facts)
-    }
-
     /// Whether this program may write the index. What it does not know, it can show but must not change.
     pub fn writable(&self) -> Result<(), Unreadable> {
         if self.foreign_features.is_empty() {
@@ -124,33 +89,29 @@ impl Facts {
         facts
     }
 
-    fn read_entry(&mut self, range: Range<usize>) -> Result<(), Damage> {
-        let head: HeadWire<'_> = serde_json::from_str(&self.text[range.clone()])
-            .map_err(|error| damage_at(&self.text, range.start, &error))?;
-        let place = self.entries.len();
-        if self.places.insert(head.id.clone(), place).is_some() {
-            let (line, column) = position(&self.text, range.start);
-            return Err(Damage { line, column, message: format!("the id {} is there twice", head.id) });
-        }
-        let head = Head::from(head);
-        let running = head.status == Status::Running;
-        self.entries.push(Some(Entry { head, raw: Some(range.clone()), job: None }));
-        if running {
-            self.load(place)?;
-        }
-        Ok(())
+    fn place(&self, id: &JobId) -> Option<usize> {
+        self.places.of(id, &self.entries)
+    }
+
+    fn entry(&self, id: &JobId) -> Option<&Entry> {
+        self.place(id).and_then(|place| self.entries[place].as_ref())
     }
 
     fn parse_job(&self, range: &Range<usize>) -> Result<Job, Damage> {
         let text = &self.text[range.clone()];
         let parse = || -> serde_json::Result<Job> {
-            let mut job: Job = serde_json::from_str(text)?;
+            let mut job: Job = serde_json::from_slice(text)?;
             if !job.unknown.is_empty() {
                 job.unknown.take_from(text)?;
             }
             Ok(job)
         };
         parse().map_err(|error| damage_at(&self.text, range.start, &error))
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.places.add(&entry.head.id, self.entries.len());
+        self.entries.push(Some(entry));
     }
 
     fn load(&mut self, place: usize) -> Result<Option<&mut Job>, Damage> {
@@ -171,15 +132,12 @@ impl Facts {
 
     /// The head of one job.
     pub fn head(&self, id: &JobId) -> Option<&Head> {
-        self.places.get(id).and_then(|place| self.entries[*place].as_ref()).map(|entry| &entry.head)
+        self.entry(id).map(|entry| &entry.head)
     }
 
     /// A job that somebody needed whole.
     pub fn parsed(&self, id: &JobId) -> Option<&Job> {
-        self.places
-            .get(id)
-            .and_then(|place| self.entries[*place].as_ref())
-            .and_then(|entry| entry.job.as_deref())
+        self.entry(id).and_then(|entry| entry.job.as_deref())
     }
 
     /// The number of the last event that changed the index. Two events never have the same.
@@ -219,9 +177,7 @@ impl Facts {
 
     /// One job.
     pub fn job(&self, id: &JobId) -> Result<Option<Job>, Damage> {
-        let Some(Some(entry)) = self.places.get(id).map(|place| &self.entries[*place]) else {
-            return Ok(None);
-        };
+        let Some(entry) = self.entry(id) else { return Ok(None) };
         match (&entry.job, &entry.raw) {
             (Some(job), _) => Ok(Some((**job).clone())),
             (None, Some(range)) => self.parse_job(range).map(Some),
@@ -251,100 +207,20 @@ impl Facts {
     pub fn check(&self) -> Result<(), Damage> {
         self.jobs(|_| true).map(|_| ())
     }
-
-    /// The index's text: one job a line, untouched jobs and unknown fields as they stood.
-    pub fn to_text(&self, updated_at: Timestamp) -> String {
-        let mut text = String::with_capacity(self.text.len() + 1_024);
-        let stamp = updated_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        text.push_str(&format!("{{\"version\":{VERSION},\"updated_at\":\"{stamp}\""));
-        let features = self.features();
-        if !features.is_empty() {
-            text.push_str(&format!(",\n\"requires\":{}", serde_json::json!(features)));
-        }
-        if self.last_event > 0 {
-            text.push_str(&format!(",\n\"last_event\":{}", self.last_event));
-        }
-        for (name, value) in &self.others {
-            let name = serde_json::Value::from(name.as_str());
-            text.push_str(&format!(",\n{name}:{value}"));
-        }
-        self.write_tables(&mut text);
-        text.push_str(",\n\"jobs\":[");
-        for (number, entry) in self.entries.iter().flatten().enumerate() {
-            text.push_str(if number == 0 { "\n" } else { ",\n" });
-            match (&entry.raw, &entry.job) {
-                (Some(range), _) => text.push_str(&self.text[range.clone()]),
-                (None, Some(job)) => text.push_str(&serde_json::to_string(job).unwrap_or_default()),
-                (None, None) => {}
-            }
-        }
-        text.push_str("\n]}\n");
-        text
-    }
-}
-
-impl Facts {
-    /// The tables beside the jobs, as far as they say something; a schedule and a name have a line each.
-    fn write_tables(&self, text: &mut String) {
-        let Tables { groups, schedules, names, totals } = &self.tables;
-        if !groups.is_empty() {
-            text.push_str(&format!(",\n\"groups\":{}", serde_json::json!(groups)));
-        }
-        write_lines(text, "schedules", schedules);
-        write_lines(text, "names", names);
-        if *totals != Totals::default() {
-            text.push_str(&format!(",\n\"totals\":{}", serde_json::json!(totals)));
-        }
-    }
-
-    /// What an older program must not ignore.
-    fn features(&self) -> Vec<&'static str> {
-        let active = || self.heads().filter(|head| !head.status.has_ended());
-        let present = [
-            active().any(|head| head.gated) || self.schedules().values().any(Schedule::is_gated),
-            active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
-            active().any(|head| head.group.is_some())
-                || self.groups().values().any(|group| group.paused_at.is_some()),
-            active().any(|head| head.paused),
-            active().any(|head| head.pipe),
-            active().any(|head| head.retries),
-            self.schedules().values().any(|schedule| schedule.env().is_some()),
-            active().any(|head| head.service),
-        ];
-        KNOWN_FEATURES
-            .into_iter()
-            .zip(present)
-            .filter(|(_, is_there)| *is_there)
-            .map(|(name, _)| name)
-            .collect()
-    }
-}
-
-fn write_lines<T: Serialize>(text: &mut String, name: &str, table: &BTreeMap<String, T>) {
-    if table.is_empty() {
-        return;
-    }
-    let line = |(name, one): (&String, &T)| {
-        let (name, one) = (serde_json::to_string(name), serde_json::to_string(one));
-        format!("\n{}:{}", name.unwrap_or_default(), one.unwrap_or_default())
-    };
-    let lines: Vec<String> = table.iter().map(line).collect();
-    text.push_str(&format!(",\n\"{name}\":{{{}\n}}", lines.join(",")));
 }
 
 impl Ledger for Facts {
     type Error = Damage;
 
     fn job_mut(&mut self, id: &JobId) -> Result<Option<&mut Job>, Damage> {
-        match self.places.get(id).copied() {
+        match self.place(id) {
             None => Ok(None),
             Some(place) => self.load(place),
         }
     }
 
     fn insert(&mut self, job: Job) {
-        self.places.insert(job.id.clone(), self.entries.len());
-        self.entries.push(Some(Entry { head: Head::of(&job), raw: None, job: Some(Box::new(job)) }));
+        self.add(Entry { head: Head::of(&job), raw: None, job: Some(Box::new(job)) });
     }
 
     fn tables_mut(&mut self) -> &mut Tables {
@@ -352,8 +228,9 @@ impl Ledger for Facts {
     }
 
     fn remove(&mut self, id: &JobId) {
-        if let Some(place) = self.places.remove(id) {
+        if let Some(place) = self.place(id) {
             self.entries[place] = None;
+            self.places.remove(id);
         }
     }
 }
@@ -361,7 +238,7 @@ impl Ledger for Facts {
 impl Facts {
     /// After a change of a job: its head follows, and its old text no longer stands for it.
     fn refresh(&mut self, id: &JobId) {
-        let Some(Some(entry)) = self.places.get(id).map(|place| &mut self.entries[*place]) else { return };
+        let Some(Some(entry)) = self.place(id).map(|place| &mut self.entries[place]) else { return };
         if let Some(job) = &entry.job {
             entry.head = Head::of(job);
             entry.raw = None;
@@ -373,6 +250,7 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::model::{
+        Timestamp,
         claim::{Claim, ExecutorName, Site},
         event::{Applied, Event},
         state::Change,

@@ -1,7 +1,7 @@
 //! The text of an index: its version, what it requires, and where its entries stand; and why it may not be read.
 
 use super::VERSION;
-use crate::model::tables::Tables;
+use crate::model::{tables::Tables, unknown::on_one_line};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{fmt, ops::Range};
@@ -65,7 +65,7 @@ impl Outline<'_> {
         Ranges {
             requires: self.requires,
             last_event: self.last_event,
-            others: self.others.into_iter().map(|(name, raw)| (name, raw.get().to_owned())).collect(),
+            others: self.others.into_iter().map(|(name, raw)| (name, on_one_line(raw.get()))).collect(),
             tables: self.tables,
             jobs: self.jobs.into_iter().map(range).collect(),
         }
@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for OutlineSeed<'_, 'de> {
                 }
                 "jobs" if jobs.is_none() => jobs = Some(map.next_value::<Vec<&RawValue>>()?),
                 "version" | "jobs" => return Err(A::Error::custom(format!("{name} is there twice"))),
-                "updated_at" => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                "updated_at" | "checksum" => drop(map.next_value::<serde::de::IgnoredAny>()?),
                 "last_event" => outline.last_event = map.next_value::<Option<u64>>()?.unwrap_or(0),
                 "requires" => {
                     let raw: &RawValue = map.next_value()?;
@@ -154,11 +154,11 @@ fn table<'de, T: serde::de::DeserializeOwned, E: serde::de::Error>(
 /// The place of what is wrong in a table of this text.
 pub(super) fn damage_in_table(text: &str, (raw, error): &TornTable<'_>) -> Damage {
     let offset = raw.get().as_ptr() as usize - text.as_ptr() as usize;
-    damage_at(text, offset, error)
+    damage_at(text.as_bytes(), offset, error)
 }
 
 /// The place of an error that was found in the part of the text that begins at `offset`.
-pub(super) fn damage_at(text: &str, offset: usize, error: &serde_json::Error) -> Damage {
+pub(super) fn damage_at(text: &[u8], offset: usize, error: &serde_json::Error) -> Damage {
     let (line, column) = position(text, offset);
     let (line, column) = match error.line() {
         0 | 1 => (line, column + error.column().saturating_sub(1)),
@@ -171,8 +171,8 @@ pub(super) fn damage_at(text: &str, offset: usize, error: &serde_json::Error) ->
 }
 
 /// Line and column, from 1.
-pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text.as_bytes()[..offset];
+pub(super) fn position(text: &[u8], offset: usize) -> (usize, usize) {
+    let before = &text[..offset];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
     (line, column)

@@ -4,7 +4,7 @@
 //! Nothing is guessed: of an entry that can be read in part nothing is taken but its id, so that it can be named.
 
 use super::{Facts, Head, KNOWN_FEATURES, Unreadable, head::HeadWire};
-use crate::model::{group::Group, health::Totals, id::JobId, job::Job, tables::Tables};
+use crate::model::{group::Group, health::Totals, id::JobId, job::Job, tables::Tables, unknown::on_one_line};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,18 @@ const LOOKS_MAX: usize = 16;
 
 /// The fields at the top that are ours. One that cannot be read is made anew: put back as it stands, it would damage the index
 /// again.
-const OWN_FIELDS: [&str; 9] =
-    ["version", "updated_at", "requires", "last_event", "groups", "schedules", "names", "totals", "jobs"];
+const OWN_FIELDS: [&str; 10] = [
+    "version",
+    "checksum",
+    "updated_at",
+    "requires",
+    "last_event",
+    "groups",
+    "schedules",
+    "names",
+    "totals",
+    "jobs",
+];
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +72,7 @@ pub fn salvage(text: &[u8]) -> Result<Salvaged, Unreadable> {
         totals: reader.field::<Totals>("totals").or_default(torn, "totals"),
     };
     reader.skip("updated_at");
+    reader.skip("checksum");
     salvaged.others = reader.others();
     let there: BTreeSet<&JobId> = salvaged.entries.iter().map(|(job, _)| &job.id).collect();
     salvaged.torn = reader.named().into_iter().filter(|id| !there.contains(id)).collect();
@@ -241,7 +252,7 @@ impl Reader<'_> {
                 && let Some((name, raw, _)) = pair_at(self.text, at)
                 && !OWN_FIELDS.contains(&name.as_str())
             {
-                others.push((name, raw.to_owned()));
+                others.push((name, on_one_line(raw)));
             }
             at += line_length(&self.text[at..]);
         }
@@ -276,7 +287,7 @@ fn progress(job: &Job) -> (u32, bool, bool) {
 fn job(raw: &str) -> Option<Job> {
     serde_json::from_str::<HeadWire<'_>>(raw).ok()?;
     let mut job: Job = serde_json::from_str(raw).ok()?;
-    job.unknown.take_from(raw).ok()?;
+    job.unknown.take_from(raw.as_bytes()).ok()?;
     Some(job)
 }
 

@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 /// Longest name or label, in bytes.
 pub const NAME_BYTES_MAX: usize = 200;
 
-/// A job as it stands in an entry.
+/// A job as it stands in an entry. What selection needs comes first (`facts::front`).
 #[derive(Serialize, Deserialize)]
 struct Wire {
     id: JobId,
@@ -38,14 +38,55 @@ struct Wire {
     #[serde(default)]
     command: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    env: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default_priority")]
+    priority: Priority,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
+    service: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch: Option<JobId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
+    #[serde(default = "one", deserialize_with = "one_or_more", skip_serializing_if = "is_one")]
+    max_attempts: u32,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
+    stdin_pipe: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero_seconds")]
+    key_ttl_seconds: u64,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    after: Vec<JobId>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    after_end: Vec<JobId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on_end: Option<Vec<Bytes>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gate: Option<Gate>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero")]
+    interruptions: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval: Option<Asking>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paused_at: Option<Timestamp>,
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
+    dead_letter: bool,
+    #[serde(default)]
+    ended_at: Option<Timestamp>,
+    // What comes from here on no selection needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     argv: Option<Vec<Bytes>>,
     #[serde(default)]
     cwd: Option<Bytes>,
     created_at: Timestamp,
     #[serde(default)]
     started_at: Option<Timestamp>,
-    #[serde(default)]
-    ended_at: Option<Timestamp>,
     #[serde(default)]
     exit_code: Option<i32>,
     // Absent: the default. Null: switched off.
@@ -65,48 +106,22 @@ struct Wire {
     limits_from: Sources,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero")]
     attempt: u32,
-    #[serde(default = "one", deserialize_with = "one_or_more", skip_serializing_if = "is_one")]
-    max_attempts: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_delay_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_max_delay_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_on: Option<Codes>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default_priority")]
-    priority: Priority,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero_seconds")]
-    key_ttl_seconds: u64,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    after: Vec<JobId>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    after_end: Vec<JobId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    group: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    batch: Option<JobId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     array_index: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_of: Option<JobId>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
-    dead_letter: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    not_before: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ending: Option<Ending>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    gate: Option<Gate>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    approval: Option<Asking>,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     answers: Vec<Answer>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_zero")]
-    interruptions: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signal: Option<i32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,27 +137,13 @@ struct Wire {
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    env: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     stdin: Option<Bytes>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
-    stdin_pipe: bool,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default_policy")]
     on_leftovers: LeftoverPolicy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<JobId>,
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_false")]
-    service: bool,
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     env_names: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    schedule: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    on_end: Option<Vec<Bytes>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    paused_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stdin_closed_at: Option<Timestamp>,
     #[serde(flatten)]

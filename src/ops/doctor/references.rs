@@ -42,7 +42,7 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
 
 fn lost_environments(home: &Home, facts: &Facts) -> Vec<String> {
     let active = facts.heads().filter(|head| head.status == Status::Queued || head.dead_letter);
-    let of_jobs = active.filter_map(|head| Some((head.env.as_deref()?, format!("job {}", head.id))));
+    let of_jobs = active.filter_map(|head| Some((head.belongs.env.as_deref()?, format!("job {}", head.id))));
     let of_schedules = facts.schedules().iter();
     let of_schedules = of_schedules.filter_map(|(name, one)| Some((one.env()?, format!("schedule {name}"))));
     let mut known: BTreeMap<&str, Option<String>> = BTreeMap::new();

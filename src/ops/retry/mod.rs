@@ -30,7 +30,7 @@ use crate::os::{
 };
 use crate::pass::{Decided, Pass};
 use crate::plan::{
-    Action, Scope,
+    Action,
     admit::{Full, Holders},
 };
 use crate::store::Store;
@@ -345,12 +345,14 @@ fn told(
         .filter_map(|action| if let Action::Launch { id } = action { Some(id) } else { None })
         .collect();
     let waits = placed.iter().any(|one| !launched.contains(&one.id));
-    // Slots may be held by jobs that are gone; without cron nobody else would look.
-    if waits && let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
+    if waits && let Err(error) = pass.free_lost_slots(&decided) {
         warnings.push(error.to_string());
     }
     let after = if waits { home.store().read().ok() } else { None };
-    let in_line = after.as_ref().map(|facts| places(facts, home.clock.now())).unwrap_or_default();
+    let in_line = after
+        .as_ref()
+        .map(|facts| places(facts, placed.iter().map(|one| &one.id), home.clock.now()))
+        .unwrap_or_default();
     let mut others = others(before, &repetitions)?;
     let is_one = placed.len() == 1;
     let mut jobs = Vec::with_capacity(placed.len());
@@ -369,7 +371,7 @@ fn told(
         };
         // Of many, the reasons would be a page.
         if is_one && waits && submitted.job.status() == Status::Queued {
-            tell_why_it_waits(home, &mut submitted)?;
+            tell_why_it_waits(home, &mut submitted, None)?;
         }
         jobs.push(Repeated {
             was_dead_letter: repetition.is_dead_letter,

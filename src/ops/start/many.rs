@@ -19,7 +19,7 @@ use crate::ops::{
 };
 use crate::os::clock::Clock;
 use crate::pass::Decided;
-use crate::plan::{Action, Scope, admit::Full};
+use crate::plan::{Action, admit::Full};
 use crate::store::Store;
 use std::collections::HashMap;
 use std::fmt;
@@ -137,10 +137,9 @@ pub fn start(
                     one.created && decided.actions.iter().any(launches)
                 };
                 let starting = jobs.iter().filter(|(_, placed)| is_claimed(placed)).count();
-                // Slots may be held by jobs that are gone; without cron nobody else would look.
                 if starting == 0
                     && waiting < jobs.len()
-                    && let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(()))
+                    && let Err(error) = pass.free_lost_slots(&decided)
                 {
                     warnings.push(error.to_string());
                 }

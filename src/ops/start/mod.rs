@@ -37,7 +37,7 @@ use crate::os::{
 };
 use crate::pass::{Decided, Pass};
 use crate::plan::{
-    Action, Scope,
+    Action,
     admit::{self, Full},
     pick::{self, Waits},
 };
@@ -307,11 +307,16 @@ fn launch(
     };
     submitted.differs = !submitted.created && submitted.job.spec.display != asked;
     if !claimed && !submitted.job.status().has_ended() && submitted.job.run().is_none() {
-        // Slots may be held by jobs that are gone; without cron nobody else would look.
-        if let Err(error) = pass.advance(Scope::Whole, &mut |_| Ok(())) {
-            submitted.warnings.push(error.to_string());
-        }
-        tell_why_it_waits(home, &mut submitted)?;
+        let known = match pass.free_lost_slots(&submitted.decided) {
+            // What was acted upon may have changed them since.
+            Ok(None) if submitted.decided.actions.is_empty() => submitted.decided.facts.take(),
+            Ok(_) => None,
+            Err(error) => {
+                submitted.warnings.push(error.to_string());
+                None
+            }
+        };
+        tell_why_it_waits(home, &mut submitted, known)?;
     }
     Ok(submitted)
 }
@@ -321,15 +326,19 @@ fn existing(home: &Home, id: &JobId) -> Result<Job, Fault> {
     home.store().read()?.job(id)?.ok_or_else(|| gone().hint("try again; nothing was started"))
 }
 
-/// Why a submitted job waits, and its place.
-pub(super) fn tell_why_it_waits(home: &Home, submitted: &mut Submitted) -> Result<(), Fault> {
-    let Ok(facts) = home.store().read() else { return Ok(()) };
+/// Why a submitted job waits, and its place; by these facts, where they are known, else by those that are read now.
+pub(super) fn tell_why_it_waits(
+    home: &Home,
+    submitted: &mut Submitted,
+    known: Option<Facts>,
+) -> Result<(), Fault> {
+    let Some(facts) = known.or_else(|| home.store().read().ok()) else { return Ok(()) };
     let id = submitted.job.id.clone();
     if let Ok(Some(job)) = facts.job(&id) {
         submitted.job = job;
     }
     let now: Timestamp = home.clock.now();
-    submitted.place = places(&facts, now).get(&id).copied();
+    submitted.place = places(&facts, [&id], now).get(&id).copied();
     submitted.waits = pick::why_it_waits(&facts, &id, now, &home.config, &home.site)?;
     submitted.holders = match &submitted.waits {
         Some(Waits::ForSlot { held_by, .. }) => called(&facts, held_by),

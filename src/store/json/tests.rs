@@ -52,11 +52,11 @@ fn change(root: &Root, events: &[Event]) -> Commit {
 fn after_others(events: &[Event], others: &[Event]) -> Result<Commit, StoreError> {
     let (_dir, root) = root();
     change(&root, &[submitted("old222"), submitted("old333"), cancelled("old333")]);
-    let events = change(&root, events).events;
-    let text = std::fs::read_to_string(root.path().join(root::INDEX)).unwrap();
+    let commit = change(&root, events);
+    let text = std::fs::read(root.path().join(root::INDEX)).unwrap();
     change(&root, others);
     let error = io::Error::other("as planned");
-    JsonStore::new(&root).after_failed_sync(&text, events, &error)
+    JsonStore::new(&root).after_failed_sync(&text, commit, &error)
 }
 
 #[test]

@@ -5,8 +5,10 @@ use super::{InFolder, Place};
 use super::{claimed, commit, found, id, now, submitted};
 use bgctl::model::{
     event::{Applied, Event},
+    facts::Facts,
     id::JobId,
     outcome::{Ending, Exit, Outcome, Why},
+    priority::Priority,
     spec::Input,
     state::Change,
 };
@@ -95,6 +97,14 @@ impl InFolder {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    fn write(&self, index: &str) {
+        std::fs::write(self.path().join(INDEX), index).unwrap();
+    }
+
+    fn facts(&self) -> Facts {
+        JsonStore::new(&self.root()).read().unwrap()
     }
 
     fn change(&self, event: &Event) {
@@ -186,16 +196,41 @@ fn the_sentence_of_a_hand_made_job_is_kept_until_its_end() {
 }
 
 #[test]
-fn a_job_that_is_not_touched_is_kept_byte_for_byte() {
-    let odd = r#""went well",
-      "colour" : {"of" :  ["paint", 1.50, 123456789012345678901234567890, "\u00fc"]}"#;
-    let place = InFolder::with(HAND_MADE.replace("\"went well\"", odd));
-    let start = HAND_MADE.find("    {\n      \"id\": \"bg_20260213_abc123\"").unwrap() + 4;
-    let end = HAND_MADE.find("\n    },").unwrap() + "\n    }".len();
-    let untouched = HAND_MADE[start..end].replace("\"went well\"", odd);
+fn a_job_that_is_not_touched_keeps_every_value_byte_for_byte() {
+    let value = r#"{"of" :  ["paint", 1.50, 123456789012345678901234567890, "\u00fc"]}"#;
+    let odd = format!("\"went well\",\n      \"colour\" : {value}");
+    let place = InFolder::with(HAND_MADE.replace("\"went well\"", &odd));
     place.change(&submitted(1));
+    let written = place.index();
+    let line = written.lines().find(|line| line.contains("bg_20260213_abc123")).unwrap();
+    assert!(line.contains(&format!("\"colour\":{value}")), "{line}");
     place.change(&claim_by_hand(124));
-    assert!(place.index().contains(&untouched), "{}", place.index());
+    assert!(
+        place.index().lines().any(|other| other == line),
+        "and stands as it was written: {}",
+        place.index()
+    );
+}
+
+#[test]
+fn what_somebody_edits_in_a_file_of_ours_holds_and_the_next_change_seals_it() {
+    let place = InFolder::with(HAND_MADE);
+    place.change(&submitted(1));
+    let sealed = place.index();
+    assert!(sealed.starts_with("{\"version\":1,\"checksum\":\""), "{sealed}");
+    let last = sealed.lines().rev().nth(1).unwrap();
+    let edited = format!("{},\"priority\":\"high\"}}", last.strip_suffix('}').unwrap());
+    place.write(&sealed.replace(last, &edited));
+    place.change(&submitted(2));
+    let again = place.index();
+    let checksum = |text: &str| text.split('"').nth(5).unwrap().to_owned();
+    assert_ne!(checksum(&again), checksum(&sealed));
+    let id = last.split('"').nth(3).unwrap();
+    let entry = again.lines().find(|line| line.contains(id)).unwrap();
+    let before = |one: &str, other: &str| entry.find(one).unwrap() < entry.find(other).unwrap();
+    assert!(before("\"priority\":\"high\"", "\"cwd\""), "what selection needs stands first: {entry}");
+    let facts = place.facts();
+    assert_eq!(facts.head(&JobId::parse(id).unwrap()).unwrap().belongs.priority, Priority::High);
 }
 
 #[test]
@@ -339,7 +374,7 @@ fn a_hand_made_entry_may_say_null_where_there_is_nothing_to_say() {
 fn damage_inside_a_job_that_nobody_touches_hinders_nobody_else() {
     let place = InFolder::with(HAND_MADE.replace("\"exit_code\": 0", "\"exit_code\": \"zero\""));
     place.change(&submitted(1));
-    assert!(place.index().contains("\"exit_code\": \"zero\""), "it is kept as it stood");
+    assert!(place.index().contains("\"exit_code\":\"zero\""), "it is kept as it stood");
     place.visit(&mut |store| {
         let error = store.read().unwrap().job(&hand_made_id(123)).unwrap_err();
         assert!(error.to_string().contains("invalid type"), "{error}");

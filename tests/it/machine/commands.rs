@@ -125,7 +125,7 @@ impl<P: Place> Sut<P> {
                 }
                 let is_needed = |head: &bgctl::model::facts::Head| {
                     matches!(head.status, Status::Queued | Status::Running)
-                        && group_of(head.group.as_deref()) == *name
+                        && group_of(head.belongs.group.as_deref()) == *name
                 };
                 if facts.heads().any(is_needed) {
                     return Err(Refusal::WrongState);
@@ -327,7 +327,7 @@ impl<P: Place> Sut<P> {
         let facts = visit.store.read()?;
         let is_known = pick::slots(&facts, &self.config, name).is_some()
             || facts.groups().contains_key(name)
-            || facts.heads().any(|head| head.group.as_deref() == Some(name));
+            || facts.heads().any(|head| head.belongs.group.as_deref() == Some(name));
         if !is_known {
             return Err(Refusal::NotFound.into());
         }

@@ -13,6 +13,7 @@ use bgctl::model::{
     Timestamp,
     claim::{Claim, ExecutorName},
     event::{Applied, Event},
+    id::JobId,
     limit::{Limit, Limits, Source},
     outcome::{Ending, Exit, Outcome, Why},
     state::{Change, Run, State, queued},
@@ -82,8 +83,8 @@ fn within_one_millisecond_the_order_is_that_of_submission_whatever_the_ids() {
     let mut world = World::new().slots(1);
     // The later job's id sorts before the earlier one's.
     world.submit("first");
-    world.submit_with("second", |job| job.id = "bg_20260213_zzzzzz".to_owned().try_into().unwrap());
-    world.submit_with("third", |job| job.id = "bg_20260213_222222".to_owned().try_into().unwrap());
+    world.submit_with("second", |job| job.id = JobId::parse("bg_20260213_zzzzzz").unwrap());
+    world.submit_with("third", |job| job.id = JobId::parse("bg_20260213_222222").unwrap());
     world.ends("first", Exit::Code(0));
     assert_eq!(world.states(), "first:completed second:running third:queued");
 }

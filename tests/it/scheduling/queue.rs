@@ -390,7 +390,7 @@ fn what_had_failed_before_cancels_at_once() {
 #[test]
 fn who_waits_for_what_is_gone_or_for_itself_waits_in_vain_and_is_told_so() {
     let mut world = World::new().slots(1);
-    let gone = "bg_20260213_gggggg".to_owned().try_into().unwrap();
+    let gone = JobId::parse("bg_20260213_gggggg").unwrap();
     let until = |until, id: &JobId| vec![Dependency { id: id.clone(), until }];
     world.submit_with("completed", |job| job.spec.after = until(Until::Completed, &gone));
     world.submit_with("itself", |job| job.spec.after = until(Until::Ended, &job.id));
