@@ -94,15 +94,16 @@ pub const TIMED_OUT: i32 = 124;
 pub const NO_CODE: i32 = 125;
 
 /// The code that stands for an end, as a wait for the job gives it: the job's own; 128 + N for signal N; 127 or 126 where
-/// it could not start for lack of its program; see the constants for the rest.
+/// it could not start for lack of its program; see the constants for the rest. What no process ends with, as a file that somebody
+/// edited may say, is no code (`wait(2)`: 0 to 255; `signal(7)`: from 1).
 pub fn exit_code(exit: &Exit, told: Option<Why>) -> i32 {
     match (told, exit) {
         (Some(Why::Timeout), _) => TIMED_OUT,
         (Some(Why::Cancel | Why::Stale | Why::Replace | Why::Dependency), _) => NO_CODE,
-        (None, Exit::Code(code) | Exit::NotStarted { code, .. }) => *code,
-        (None, Exit::Signal(signal)) => 128_i32.saturating_add(*signal),
+        (None, Exit::Code(code @ 0..=255) | Exit::NotStarted { code: code @ 0..=255, .. }) => *code,
+        (None, Exit::Signal(signal @ 1..=127)) => 128 + *signal,
         (None, Exit::NotExecuted) => 0,
-        (None, Exit::Unknown { .. }) => NO_CODE,
+        (None, _) => NO_CODE,
     }
 }
 
@@ -265,5 +266,15 @@ mod tests {
         assert_eq!(signal_number("0"), None);
         assert_eq!(signal_number("NOPE"), None);
         assert_eq!(signal_name(40), "signal 40");
+    }
+
+    #[test]
+    fn what_no_process_ends_with_is_no_code() {
+        let code = |exit| exit_code(&exit, None);
+        assert_eq!([0, 3, 255].map(|own| code(Exit::Code(own))), [0, 3, 255]);
+        assert_eq!([1, 9, 64].map(|signal| code(Exit::Signal(signal))), [129, 137, 192]);
+        let odd = [-1, 256, i32::MIN, i32::MAX].map(|own| code(Exit::Code(own)));
+        assert_eq!(odd, [NO_CODE; 4]);
+        assert_eq!([-128, 0, 128, i32::MAX].map(|signal| code(Exit::Signal(signal))), [NO_CODE; 4]);
     }
 }
