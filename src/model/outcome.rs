@@ -100,7 +100,7 @@ pub fn exit_code(exit: &Exit, told: Option<Why>) -> i32 {
     match (told, exit) {
         (Some(Why::Timeout), _) => TIMED_OUT,
         (Some(Why::Cancel | Why::Stale | Why::Replace | Why::Dependency), _) => NO_CODE,
-        (None, Exit::Code(code @ 0..=255) | Exit::NotStarted { code: code @ 0..=255, .. }) => *code,
+        (None, Exit::Code(code @ 0..=255) | Exit::NotStarted { code: code @ 1..=255, .. }) => *code,
         (None, Exit::Signal(signal @ 1..=127)) => 128 + *signal,
         (None, Exit::NotExecuted) => 0,
         (None, _) => NO_CODE,

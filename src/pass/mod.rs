@@ -49,9 +49,6 @@ pub struct Pass<'a, C> {
     pub polled_at: Option<Timestamp>,
 }
 
-/// A watcher gives a sign of life once a minute; one that is silent for longer is looked at with everything else.
-const SILENT_SECONDS_MAX: u64 = 90;
-
 /// Ids from the system's random numbers.
 #[derive(Debug)]
 struct FreshIds;
@@ -77,7 +74,7 @@ pub struct Decided {
     pub events: Vec<Event>,
     /// What follows from them.
     pub actions: Vec<Action>,
-    /// The facts as they were with them; none where nothing was decided.
+    /// The facts as they were with them, before anything was done; none where nobody decided, or it was done.
     pub facts: Option<Facts>,
     /// The jobs whose logs were emptied because all together are too large.
     pub emptied_logs: Vec<JobId>,
@@ -100,6 +97,8 @@ impl<C: Clock> Pass<'_, C> {
     /// A whole pass: decides, then acts.
     pub fn advance(&self, scope: Scope, first: &mut Decide<'_>) -> Result<Decided, PassError> {
         let mut decided = self.decide(scope, first)?;
+        // What is done now may change them.
+        decided.facts = None;
         let actions = decided.actions.clone();
         decided.warnings.extend(self.act(&actions)?);
         Ok(decided)
@@ -145,28 +144,38 @@ impl<C: Clock> Pass<'_, C> {
         Ok(Decided { events: commit.events, actions, facts, warnings, ..Decided::default() })
     }
 
-    /// Makes a whole pass where somebody waits and a slot may be held by a job that is gone: without cron nobody else would
-    /// look.
-    pub fn free_lost_slots(&self, decided: &Decided) -> Result<Option<Decided>, PassError> {
-        let is_watched = |job: &Job| match self.look(job) {
-            Ok(None) => true,
-            Ok(Some(Sighting::Watched { silent_seconds, .. })) => {
-                silent_seconds < SILENT_SECONDS_MAX && job.run().is_some_and(|run| run.ending.is_none())
+    /// Makes a whole pass, unless one would find nothing to do: somebody waits, a slot may be held by a job that is gone, and
+    /// without cron nobody else would look. Gives the facts that `decided` left where they still hold.
+    ///
+    /// What `decided` has just launched is not looked at.
+    pub fn advance_if_due(&self, decided: &mut Decided) -> Result<Option<Facts>, PassError> {
+        if let Some(facts) = decided.facts.take() {
+            let launched = |job: &Job| {
+                let of_it = |action: &Action| matches!(action, Action::Launch { id } if *id == job.id);
+                decided.actions.iter().any(of_it)
+            };
+            let (facts, found) = self.foresee_in(facts, Scope::Whole, launched);
+            let is_due = |action: &Action| !matches!(action, Action::Wake { .. });
+            if found.events.is_empty() && !found.actions.iter().any(is_due) {
+                return Ok(Some(facts));
             }
-            _ => false,
-        };
-        if decided.facts.as_ref().is_some_and(|facts| facts.running().all(is_watched)) {
-            return Ok(None);
         }
-        self.advance(Scope::Whole, &mut |_| Ok(())).map(Some)
+        self.advance(Scope::Whole, &mut |_| Ok(()))?;
+        Ok(None)
     }
 
     /// What a whole pass would decide now. Changes nothing.
     pub fn foresee(&self) -> Result<Decided, PassError> {
-        let facts = self.store.read()?;
+        let (_, decided) = self.foresee_in(self.store.read()?, Scope::Tick, |_| false);
+        Ok(decided)
+    }
+
+    /// What a pass of that scope would decide of these facts; jobs that are to be left out are not judged. Gives the facts as they
+    /// would be then.
+    fn foresee_in(&self, facts: Facts, scope: Scope, leave_out: impl Fn(&Job) -> bool) -> (Facts, Decided) {
         let mut census = Census::new();
         let mut warnings = Vec::new();
-        for job in facts.running() {
+        for job in facts.running().filter(|job| !leave_out(job)) {
             match self.look(job) {
                 Ok(seen) => seen.into_iter().for_each(|seen| census.note(job, seen)),
                 Err(error) => warnings.push(error.to_string()),
@@ -174,10 +183,10 @@ impl<C: Clock> Pass<'_, C> {
         }
         let mut draft = Draft::new(facts);
         let inputs = self.inputs(&census, self.clock.now());
-        let Plan { actions, warnings: trouble } = plan::advance(&mut draft, &inputs, Scope::Tick);
+        let Plan { actions, warnings: trouble } = plan::advance(&mut draft, &inputs, scope);
         warnings.extend(trouble);
-        let (_, events) = draft.into_parts();
-        Ok(Decided { events, actions, warnings, ..Decided::default() })
+        let (facts, events) = draft.into_parts();
+        (facts, Decided { events, actions, warnings, ..Decided::default() })
     }
 
     fn inputs<'i>(&'i self, census: &'i Census, now: Timestamp) -> Inputs<'i> {

@@ -1,7 +1,7 @@
 //! The default store: one JSON file that a person can read, replaced whole at each change.
 //!
 //! A change is written beside the index, fsynced, renamed over it; the folder is fsynced after the lock is released
-//! and before anybody is told. Jobs that a change does not touch are copied as they stand, not parsed.
+//! and before anybody is told. Jobs that a change does not touch are copied, not parsed.
 
 use super::{
     Commit, Decide, Follow, Store, StoreError, Untold, environments, lock, root,
@@ -11,7 +11,7 @@ use super::{
 use crate::model::{
     Timestamp,
     event::Event,
-    facts::{Damage, Draft, Facts, Head, JOBS_MAX, Unreadable},
+    facts::{Damage, Draft, Facts, JOBS_MAX, Unreadable},
     hook::HooksSet,
     id::JobId,
     schedule::{ScheduleChange, Task},
@@ -19,7 +19,7 @@ use crate::model::{
     stream::{Line, Note},
 };
 use crate::os::doorbell::Doorbell;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::time::Duration;
 
@@ -267,12 +267,12 @@ struct Written {
 /// schedules.
 fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, Damage> {
     let changed: HashSet<&JobId> = events.iter().filter_map(Event::job).collect();
-    let mut names: Vec<String> = Vec::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     for event in events {
         if let Event::Scheduled { change: ScheduleChange::Put { definition, .. }, .. } = event
             && let Task::Run(spec) = &definition.task
         {
-            names.extend(spec.env.clone());
+            names.extend(spec.env.as_deref());
         }
         if matches!(event, Event::Removed { .. } | Event::Edited { .. } | Event::KeyExpired { .. }) {
             continue;
@@ -283,15 +283,21 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
             && facts.job(&head.id)?.is_some_and(|job| {
                 job.status() == Status::Running && job.attempt < job.spec.retry.attempts_max
             });
-        let wanted = head.belongs.env.as_deref().filter(|_| waits || head.dead_letter || may_wait);
-        names.extend(wanted.filter(|name| !names.iter().any(|known| known == name)).map(str::to_owned));
+        names.extend(head.belongs.env.as_deref().filter(|_| waits || head.dead_letter || may_wait));
     }
     // What waited before these events with the same environment has made it durable.
-    let waited = |head: &Head| head.status == Status::Queued && !changed.contains(&head.id);
-    let has =
-        |name: &str| facts.heads().any(|head| head.belongs.env.as_deref() == Some(name) && waited(head));
-    names.retain(|name| !has(name));
-    Ok(names)
+    for head in facts.heads() {
+        if names.is_empty() {
+            break;
+        }
+        if head.status == Status::Queued
+            && let Some(name) = &head.belongs.env
+            && !changed.contains(&head.id)
+        {
+            names.remove(name.as_str());
+        }
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 /// The jobs that have ended an attempt with these events, and may begin another: were the record lost then and the log not,

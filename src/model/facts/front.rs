@@ -47,7 +47,7 @@ pub(super) const FIELDS: [&str; 25] = [
 /// What the entry before says behind its command, as far as neighbours say the same.
 #[derive(Debug)]
 struct Alike<'a> {
-    /// With the name of the field that comes next: in another entry another one of these may.
+    /// With the name of the field that comes next, so that no neighbour who says more is taken to say the same.
     text: &'a [u8],
     /// How long it is without that.
     length: usize,

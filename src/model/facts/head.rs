@@ -201,3 +201,43 @@ impl From<HeadWire<'_>> for Head {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::facts::front::FIELDS;
+    use serde::de::{Deserializer, Error, Visitor, value::Error as Refusal};
+
+    /// Tells which fields are asked for.
+    struct Asked;
+
+    impl<'de> Deserializer<'de> for Asked {
+        type Error = Refusal;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Refusal> {
+            Err(Refusal::custom(fields.join(",")))
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Refusal> {
+            Err(Refusal::custom(""))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    #[test]
+    fn whatever_a_head_needs_stands_at_the_beginning_of_an_entry() {
+        let asked = HeadWire::deserialize(Asked).err().unwrap().to_string();
+        assert!(asked.split(',').count() > 20, "{asked}");
+        let behind: Vec<&str> = asked.split(',').filter(|name| !FIELDS.contains(name)).collect();
+        assert_eq!(behind, [""; 0]);
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Facts are read from the index's text as lazily as truth allows: every entry's head (id, state, the few
 //! fields that selection needs) is parsed and checked, running jobs are parsed whole, all others stay raw text
-//! until somebody asks for them. What was not touched is written back as it stood.
+//! until somebody asks for them. What was not touched is copied.
 //!
 //! An index that stands as this program wrote it, which its seal tells, is read by the beginnings of its lines; any other,
 //! field by field.

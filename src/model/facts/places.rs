@@ -5,8 +5,8 @@ use crate::model::id::JobId;
 use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
-/// So often an id is looked for from one entry to the next, before a map of all is made: whoever submits a job looks for a few
-/// ids, and a map costs as much as thirty such looks.
+/// The first so many ids are looked for by going through the entries; then a map of all is made. Whoever submits a job looks for a
+/// few, and the map costs as much as thirty.
 const LOOKS_MAX: u32 = 30;
 
 /// Where the entry of each id is: made when it begins to be worth it.

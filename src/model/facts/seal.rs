@@ -1,6 +1,7 @@
 //! The checksum by which an index is known to stand as this program wrote it: then the beginnings of its lines tell all that
 //! selection needs. Whoever edits it by hand need not care: what differs is read with care, and sealed anew by the next change.
 
+use super::front;
 use twox_hash::XxHash3_64;
 
 /// What a sealed index begins with: its version, and then the checksum of what comes behind that.
@@ -8,10 +9,6 @@ const BEGINNING: &[u8] = b"{\"version\":1,\"checksum\":\"";
 
 /// Hexadecimal digits of the checksum.
 const DIGITS: usize = 16;
-
-/// Counts in the checksum, so that no program takes for sealed what one with other fields at the beginnings of lines wrote: to
-/// be counted up when a field goes there.
-const ORDER: u64 = 1;
 
 /// The beginning of an index that is to be sealed.
 pub(super) fn begin(text: &mut Vec<u8>) {
@@ -32,8 +29,11 @@ pub(super) fn is_sealed(text: &[u8]) -> bool {
     parts.is_some_and(|(digits, rest)| format!("{:016x}", checksum(rest)).as_bytes() == digits)
 }
 
+/// The order of fields counts in it, so that no program takes for sealed what one with other fields at the beginnings of lines
+/// wrote.
 fn checksum(text: &[u8]) -> u64 {
-    XxHash3_64::oneshot_with_seed(ORDER, text)
+    let order = XxHash3_64::oneshot(front::FIELDS.join(",").as_bytes());
+    XxHash3_64::oneshot_with_seed(order, text)
 }
 
 #[cfg(test)]

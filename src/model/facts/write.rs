@@ -1,6 +1,6 @@
-//! From facts to the text of an index: one job a line, untouched jobs and unknown fields as they stood.
+//! From facts to the text of an index: one job a line, untouched jobs and unknown fields with their values as they stood.
 
-use super::{Facts, Head, KNOWN_FEATURES, VERSION, front, seal};
+use super::{Entry, Facts, Head, KNOWN_FEATURES, VERSION, front, seal};
 use crate::model::{
     Timestamp, health::Totals, schedule::Schedule, state::Status, tables::Tables, unknown::on_one_line,
 };
@@ -29,8 +29,7 @@ impl Facts {
 
     /// The index's text, to be written.
     pub fn to_bytes(&self, updated_at: Timestamp) -> Vec<u8> {
-        let laid_out_anew = self.sealable();
-        let is_sealed = laid_out_anew.is_some();
+        let Layout { is_sealed, lines } = self.layout();
         let mut text = Vec::with_capacity(self.text.len() + 1_024);
         if is_sealed {
             seal::begin(&mut text);
@@ -39,7 +38,7 @@ impl Facts {
         }
         text.extend_from_slice(self.beside(updated_at).as_bytes());
         text.extend_from_slice(JOBS_BEGIN.as_bytes());
-        self.write_jobs(&mut text, &laid_out_anew.unwrap_or_default());
+        self.write_jobs(&mut text, &lines);
         text.extend_from_slice(JOBS_END.as_bytes());
         if is_sealed {
             seal::seal(&mut text);
@@ -68,7 +67,7 @@ impl Facts {
     }
 
     /// The jobs, a line each. Neighbours that nobody touched are copied at once.
-    fn write_jobs(&self, text: &mut Vec<u8>, laid_out_anew: &HashMap<usize, String>) {
+    fn write_jobs(&self, text: &mut Vec<u8>, lines: &HashMap<usize, String>) {
         let mut untouched: Range<usize> = 0..0;
         let mut separator = "\n";
         let mut copy = |text: &mut Vec<u8>, what: &[u8]| {
@@ -78,42 +77,44 @@ impl Facts {
                 separator = BETWEEN;
             }
         };
-        for entry in self.entries.iter().flatten() {
-            let anew = entry.raw.as_ref().and_then(|raw| laid_out_anew.get(&raw.start));
-            match (&entry.raw, anew) {
-                (Some(raw), None) if self.text.get(untouched.end..raw.start) == Some(BETWEEN.as_bytes()) => {
+        for (place, entry) in self.entries.iter().enumerate() {
+            let Some(entry) = entry else { continue };
+            match (lines.get(&place), &entry.raw) {
+                (None, Some(raw)) if self.text.get(untouched.end..raw.start) == Some(BETWEEN.as_bytes()) => {
                     untouched.end = raw.end;
                 }
-                (Some(raw), None) => {
+                (None, Some(raw)) => {
                     copy(text, &self.text[std::mem::replace(&mut untouched, raw.clone())]);
                 }
-                (_, anew) => {
+                (line, _) => {
                     copy(text, &self.text[std::mem::take(&mut untouched)]);
-                    let own = || entry.job.as_ref().and_then(|job| serde_json::to_string(job).ok());
-                    copy(text, anew.cloned().or_else(own).unwrap_or_default().as_bytes());
+                    copy(text, line.map_or(&b"null"[..], |line| line.as_bytes()));
                 }
             }
         }
         copy(text, &self.text[untouched]);
     }
 
-    /// Whether whoever reads the beginnings of its lines reads all that selection needs; then the entries, by their places in
-    /// the text, that have to be laid out anew for that: somebody edited them, or a program wrote them that has other fields
-    /// at the beginnings.
-    fn sealable(&self) -> Option<HashMap<usize, String>> {
-        let mut anew = HashMap::new();
-        if self.was_sealed {
-            return Some(anew);
-        }
-        for entry in self.entries.iter().flatten() {
-            let Some(raw) = &entry.raw else { continue };
-            let text = &self.text[raw.clone()];
-            if !is_line(&entry.head, text) {
-                let line = laid_out(text).filter(|line| is_line(&entry.head, line.as_bytes()))?;
-                anew.insert(raw.start, line);
+    /// How the entries are written.
+    fn layout(&self) -> Layout {
+        let mut layout = Layout { is_sealed: true, lines: HashMap::new() };
+        for (place, entry) in self.entries.iter().enumerate() {
+            let Some(Entry { head, raw, job }) = entry else { continue };
+            let line = match (raw, job) {
+                (Some(_), _) if self.was_sealed => continue,
+                (Some(raw), _) => laid_out_anew(head, &self.text[raw.clone()]),
+                (None, job) => serde_json::to_string(job).map(Some).map_err(|_| Unsealed),
+            };
+            match line {
+                Ok(Some(line)) => {
+                    layout.is_sealed &= is_line(head, line.as_bytes());
+                    layout.lines.insert(place, line);
+                }
+                Ok(None) => {}
+                Err(Unsealed) => layout.is_sealed = false,
             }
         }
-        Some(anew)
+        layout
     }
 
     /// The tables beside the jobs, as far as they say something; a schedule and a name have a line each.
@@ -152,9 +153,36 @@ impl Facts {
     }
 }
 
-/// Whether an entry is one line that begins with what selection needs.
+/// How entries are written.
+struct Layout {
+    /// Whether whoever reads the beginnings of the lines reads all that selection needs.
+    is_sealed: bool,
+    /// Those that are not copied as they stand, by their places among all.
+    lines: HashMap<usize, String>,
+}
+
+/// An entry cannot be told by the beginning of its line.
+struct Unsealed;
+
+/// The line of an entry that somebody edited, or that a program wrote which has other fields at the beginnings; `None`: it may
+/// be copied as it stands.
+fn laid_out_anew(head: &Head, entry: &[u8]) -> Result<Option<String>, Unsealed> {
+    let read = |entry: &[u8]| front::Reader::default().head(entry);
+    if memchr(b'\n', entry).is_none() && read(entry).as_ref() == Some(head) {
+        return Ok(None);
+    }
+    let line = laid_out(entry).filter(|line| is_line(head, line.as_bytes()));
+    match line {
+        Some(line) if read(line.as_bytes()).is_some() => Ok(Some(line)),
+        // It says something rare, and is read whole in any case.
+        _ if is_line(head, entry) => Ok(None),
+        Some(line) => Ok(Some(line)),
+        None => Err(Unsealed),
+    }
+}
+
+/// Whether an entry is one line, and its beginning tells all that selection needs or that it has to be read whole.
 fn is_line(head: &Head, entry: &[u8]) -> bool {
-    // What that reader does not take is read whole.
     let is_read = || front::Reader::default().head(entry).is_none_or(|read| read == *head);
     memchr(b'\n', entry).is_none() && is_read()
 }
@@ -163,7 +191,7 @@ fn is_line(head: &Head, entry: &[u8]) -> bool {
 fn laid_out(entry: &[u8]) -> Option<String> {
     let mut fields = serde_json::from_slice::<Fields<'_>>(entry).ok()?.0;
     let place = |name: &str| front::FIELDS.iter().position(|first| *first == name);
-    fields.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    fields.sort_by_cached_key(|(name, _)| place(name).unwrap_or(usize::MAX));
     let field = |(name, value): &(String, &RawValue)| {
         Some(format!("{}:{}", serde_json::to_string(name).ok()?, on_one_line(value.get())))
     };
@@ -218,6 +246,9 @@ mod tests {
         approval::{Asked, Gate, On, Request, Waiting},
         bytes::Bytes,
         dependency::{Dependency, Until},
+        event::Ledger,
+        group::Group,
+        health::Health,
         id::JobId,
         job::Job,
         key::Key,
@@ -298,14 +329,60 @@ mod tests {
         assert_eq!(unseen, [""; 0], "this test says nothing of them");
     }
 
+    /// What is read of an index, and whether the short way was taken.
+    fn read(text: &str) -> (bool, Vec<Head>) {
+        let facts = Facts::parse(text).unwrap();
+        (facts.was_sealed, facts.heads().cloned().collect())
+    }
+
     #[test]
     fn a_sealed_index_and_the_same_without_its_seal_say_the_same() {
-        let facts = Facts::of(jobs());
+        let mut facts = Facts::of(jobs());
         let sealed = facts.to_text(at());
-        assert!(seal::is_sealed(sealed.as_bytes()));
         let unsealed = sealed.replacen("\"checksum\"", "\"another\"", 1);
-        let heads = |text: &str| Facts::parse(text).unwrap().heads().cloned().collect::<Vec<_>>();
-        assert_eq!(heads(&sealed), heads(&unsealed));
-        assert_eq!(heads(&sealed), facts.heads().cloned().collect::<Vec<_>>());
+        let heads: Vec<Head> = facts.heads().cloned().collect();
+        assert_eq!(read(&sealed), (true, heads.clone()));
+        assert_eq!(read(&unsealed), (false, heads));
+        let (one, other) = (Facts::parse(sealed).unwrap(), Facts::parse(unsealed).unwrap());
+        assert_eq!((one.tables(), one.last_event()), (other.tables(), other.last_event()));
+        for id in jobs().iter().map(|job| &job.id) {
+            assert_eq!(one.job(id).unwrap(), other.job(id).unwrap());
+            facts.remove(id);
+        }
+        assert_eq!(read(&facts.to_text(at())), (true, Vec::new()), "an empty one, too");
+    }
+
+    #[test]
+    fn what_looks_like_the_beginning_of_the_jobs_is_not_taken_for_it() {
+        let mut facts = Facts::of(jobs());
+        let heads: Vec<Head> = facts.heads().cloned().collect();
+        facts.tables.names.insert("jobs".to_owned(), Health::default());
+        facts.tables.groups.insert("jobs".to_owned(), Group { slots: Some(1), ..Group::default() });
+        let text = facts.to_text(at());
+        let decoy = "\"theme\":{\"a\":1,\n\"jobs\":[\n{}\n]},\n\"jobs\":[\n";
+        let edited = text.replacen("\"jobs\":[\n", decoy, 1);
+        assert_eq!(read(&edited), (false, heads.clone()));
+        let again = Facts::parse(edited).unwrap().to_text(at());
+        assert_eq!(read(&again), (true, heads));
+        assert!(again.contains("\"theme\":{\"a\":1,\"jobs\":[{}]}"), "{again}");
+    }
+
+    #[test]
+    fn entries_in_any_form_are_read_the_short_way_once_they_were_written() {
+        let entries = [
+            r#"{"id": "bg_20260213_aaaaaa", "status": "queued", "command": "make", "cwd": "/", "created_at": "2026-02-13T10:00:00Z", "priority": "high"}"#,
+            "{\"status\":\"failed\",\n \"command\":\"make\",\"id\":\"bg_20260213_bbbbbb\",\"cwd\":\"/\",\"created_at\":\"2026-02-13T10:00:00Z\",\"odd\":[1,\n1.50]}",
+            r#"{"id":"bg_20260213_cccccc","status":"queued","command":7,"group":"gpu"}"#,
+        ];
+        let text = format!("{{\"version\":1,\"jobs\":[{}]}}", entries.join(","));
+        let facts = Facts::parse(text).unwrap();
+        let heads: Vec<Head> = facts.heads().cloned().collect();
+        let text = facts.to_text(at());
+        assert_eq!(read(&text), (true, heads));
+        let short =
+            |line: &&str| front::Reader::default().head(line.trim_end_matches(',').as_bytes()).is_some();
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("{\"id\"")).collect();
+        assert_eq!(lines.iter().map(short).collect::<Vec<_>>(), [true, true, false], "{text}");
+        assert!(text.contains("\"odd\":[1,1.50]"), "{text}");
     }
 }

@@ -330,7 +330,7 @@ fn told(
     before: &Facts,
     repetitions: Vec<Repetition>,
     placed: &[Placed],
-    decided: Decided,
+    mut decided: Decided,
 ) -> Result<Retried, Fault> {
     let mut warnings = home.warnings.clone();
     warnings.extend(decided.warnings.iter().cloned());
@@ -345,7 +345,7 @@ fn told(
         .filter_map(|action| if let Action::Launch { id } = action { Some(id) } else { None })
         .collect();
     let waits = placed.iter().any(|one| !launched.contains(&one.id));
-    if waits && let Err(error) = pass.free_lost_slots(&decided) {
+    if waits && let Err(error) = pass.advance_if_due(&mut decided) {
         warnings.push(error.to_string());
     }
     let after = if waits { home.store().read().ok() } else { None };

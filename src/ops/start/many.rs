@@ -123,7 +123,7 @@ pub fn start(
         let executor = home.local();
         let pass = home.pass(&store, &executor);
         match submit(&home, &pass, &mut submission)? {
-            Submitted::Stands(all, decided) => {
+            Submitted::Stands(all, mut decided) => {
                 let mut warnings = home.warnings.clone();
                 warnings.extend(left_out);
                 warnings.extend(decided.warnings.iter().cloned());
@@ -139,7 +139,7 @@ pub fn start(
                 let starting = jobs.iter().filter(|(_, placed)| is_claimed(placed)).count();
                 if starting == 0
                     && waiting < jobs.len()
-                    && let Err(error) = pass.free_lost_slots(&decided)
+                    && let Err(error) = pass.advance_if_due(&mut decided)
                 {
                     warnings.push(error.to_string());
                 }

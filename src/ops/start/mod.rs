@@ -307,15 +307,13 @@ fn launch(
     };
     submitted.differs = !submitted.created && submitted.job.spec.display != asked;
     if !claimed && !submitted.job.status().has_ended() && submitted.job.run().is_none() {
-        let known = match pass.free_lost_slots(&submitted.decided) {
-            // What was acted upon may have changed them since.
-            Ok(None) if submitted.decided.actions.is_empty() => submitted.decided.facts.take(),
-            Ok(_) => None,
-            Err(error) => {
-                submitted.warnings.push(error.to_string());
-                None
-            }
-        };
+        // Where something was done upon the decision, it may have changed the facts.
+        let has_acted = !submitted.decided.actions.is_empty();
+        let known = pass.advance_if_due(&mut submitted.decided).unwrap_or_else(|error| {
+            submitted.warnings.push(error.to_string());
+            None
+        });
+        let known = known.filter(|_| !has_acted);
         tell_why_it_waits(home, &mut submitted, known)?;
     }
     Ok(submitted)

@@ -567,3 +567,11 @@ fn a_script_can_start_what_waits_and_wait_for_it() {
     );
     assert!(ran.out.ends_with("\n0\n"), "{}{}", ran.out, ran.err);
 }
+
+#[test]
+fn a_submission_that_waits_for_what_nobody_approved_in_time_is_told_so_at_once() {
+    let user = User::new();
+    user.write_index(&index_of(&[entry_waiting("overdu", "local", 7_200, 3_600, &json!({}))]));
+    let id = user.start(["--quiet", "--after", "overdu", "--", "true"]);
+    assert_eq!((user.status("overdu"), user.status(&id)), ("failed".to_owned(), "cancelled".to_owned()));
+}

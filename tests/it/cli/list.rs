@@ -659,3 +659,21 @@ fn a_thousand_jobs_are_listed() {
     assert_eq!(shown(&user, &["--limit", "3", "--sort", "created"]).len(), 3);
     assert_eq!(user.ok(["list", "--json-lines"]).lines().count(), 1_000);
 }
+
+#[test]
+fn an_entry_that_is_damaged_inside_hinders_only_a_list_that_has_to_read_it() {
+    let user = User::new();
+    let ended =
+        |random: &str, at: i64| entry(random, "completed", &json!({ "ended_at": ago(at), "exit_code": 0 }));
+    let mut entries =
+        vec![entry("damagd", "completed", &json!({ "ended_at": ago(DAY), "exit_code": "zero" }))];
+    entries.extend((0..10).map(|number| ended(&format!("sound{number}"), HOUR - number)));
+    user.write_index(&index_of(&entries));
+    let shown = user.ok(["list"]);
+    assert!(shown.contains("sound9") && !shown.contains("damagd"), "{shown}");
+    assert!(user.ok(["list", "--limit", "3"]).contains("sound9"));
+    for arguments in [&["list", "--all"][..], &["list", "--sort", "created"], &["list", "--limit", "11"]] {
+        let ran = user.run(arguments);
+        assert_eq!((ran.code, ran.err.contains("line 2")), (5, true), "{arguments:?}: {}", ran.err);
+    }
+}

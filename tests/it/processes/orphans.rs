@@ -135,6 +135,22 @@ fn a_wait_for_a_queued_job_frees_the_slot_that_a_lost_job_holds() {
 }
 
 #[test]
+fn a_submission_that_waits_frees_the_slot_that_a_lost_job_holds() {
+    let user = User::new();
+    user.make_root();
+    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 1\n").unwrap();
+    let lair = Lair::new(&user);
+    let first = user.start(["--", &lair.stay]);
+    let main = lair.inhabitants(1)[0];
+    user.lose_watcher(&first);
+    end_by_force(main);
+    let next = user.start(["--", "true"]);
+    assert_eq!(user.status(&first), "failed", "before anybody waits or ticks");
+    assert_eq!(user.wait(&next), 0);
+    user.all_gone();
+}
+
+#[test]
 fn a_cancel_ends_a_job_without_a_watcher() {
     let user = User::new();
     let (id, main) = orphan(&user, &[]);
