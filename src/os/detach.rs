@@ -169,6 +169,8 @@ mod imp {
             return Err(io::Error::last_os_error());
         }
         if child == 0 {
+            // A lock of the one that forked it is not to outlive that one here.
+            close_inherited();
             let code = spawn(program, arguments, environment)
                 .err()
                 .map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));

@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 /// Longest content of a lock that is read.
 const CONTENT_BYTES_MAX: u64 = 1_024;
@@ -58,6 +59,25 @@ pub fn recorded(folder: &Folder, name: &str) -> io::Result<Option<Identity>> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
+/// Whether somebody is there who holds a lock. A child that he had just forked when he was killed has the open file, too, and
+/// holds it for a moment longer; who took that for him would leave it to nobody.
+fn is_somebody_there(folder: &Folder, name: &str) -> io::Result<bool> {
+    let deadline = Instant::now() + GOING_MAX;
+    while is_held(folder, name)? {
+        let lives = recorded(folder, name)?.is_none_or(Identity::is_alive);
+        // In another pid namespace he may be there, and not be seen from here.
+        if lives || Instant::now() >= deadline {
+            return Ok(true);
+        }
+        std::thread::sleep(GOING_INTERVAL);
+    }
+    Ok(false)
+}
+
+/// How long is waited for whoever still holds a lock although the one who took it is gone, and how often is looked.
+const GOING_MAX: Duration = Duration::from_millis(100);
+const GOING_INTERVAL: Duration = Duration::from_millis(2);
+
 /// Launches a process of this program for a root, unless its lock is held. `variables` go with it beside those that always do.
 pub fn launch(
     root: &Root,
@@ -66,7 +86,7 @@ pub fn launch(
     as_orphan: bool,
     variables: &[&str],
 ) -> io::Result<()> {
-    if is_held(root.folder(), name)? {
+    if is_somebody_there(root.folder(), name)? {
         return Ok(());
     }
     let arguments = [subcommand.as_bytes(), root.path().as_os_str().as_bytes()]
@@ -75,5 +95,37 @@ pub fn launch(
         detach::spawn_as_orphan(&arguments, variables)
     } else {
         detach::spawn(&arguments, variables).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_whose_taker_is_gone_is_waited_for_and_one_that_nobody_signed_is_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open_or_create(&dir.path().join("root")).unwrap();
+        let there = || is_somebody_there(&folder, "some.lock").unwrap();
+        assert!(!there());
+        let own = Identity::own().unwrap();
+        let held = take_as(&folder, "some.lock", Some(own)).unwrap().unwrap();
+        assert!(there());
+        drop(held);
+        assert!(!there());
+        let held = take_as(&folder, "some.lock", None).unwrap().unwrap();
+        assert!(there(), "who stands in does not sign");
+        drop(held);
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let gone = Identity { pid: i32::try_from(child.id()).unwrap(), ..own };
+        child.wait().unwrap();
+        let held = take_as(&folder, "some.lock", Some(gone)).unwrap().unwrap();
+        std::thread::scope(|threads| {
+            let looks = threads.spawn(there);
+            // It may find it free at once, or wait until it is.
+            std::thread::sleep(GOING_INTERVAL);
+            drop(held);
+            assert!(!looks.join().unwrap());
+        });
     }
 }
