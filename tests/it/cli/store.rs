@@ -176,8 +176,11 @@ fn bytes_flipped_anywhere_cost_at_most_the_entries_in_which_they_are() {
                 !(begin..=begin + line.len()).contains(&at)
             }
         });
+        // The fields of one that was made by hand may have got another order.
+        let value = |line: &str| serde_json::from_str::<Value>(line.trim_end_matches(',')).ok();
+        let written: Vec<Value> = now.lines().filter_map(value).collect();
         for line in unhurt {
-            assert!(now.contains(line.trim_end_matches(',')), "{at} {bit}: {line}");
+            assert!(value(line).is_some_and(|entry| written.contains(&entry)), "{at} {bit}: {line}");
         }
         assert_eq!(user.run(["list"]).code, 0, "{at} {bit}");
         for path in kept(&user) {
