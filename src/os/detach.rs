@@ -163,7 +163,7 @@ mod imp {
         arguments: &[CString],
         environment: &[CString],
     ) -> io::Result<()> {
-        // SAFETY: the child only spawns, from memory that was prepared, and leaves without running destructors.
+        // SAFETY: the child only closes and spawns, from memory that was prepared, and leaves without running destructors.
         let child = unsafe { libc::fork() };
         if child < 0 {
             return Err(io::Error::last_os_error());

@@ -118,14 +118,24 @@ fn a_wait_notices_a_watcher_that_dies_while_it_waits() {
     user.all_gone();
 }
 
+/// Somebody with one slot.
+fn narrow() -> User {
+    let user = User::new();
+    user.configure("[queue]\nmax_concurrent = 1\n");
+    user
+}
+
+/// A job that stays until it is ended, and its main process.
+fn resident(user: &User) -> (String, i32) {
+    let lair = Lair::new(user);
+    let id = user.start(["--", &lair.stay]);
+    (id, lair.inhabitants(1)[0])
+}
+
 #[test]
 fn a_wait_for_a_queued_job_frees_the_slot_that_a_lost_job_holds() {
-    let user = User::new();
-    user.make_root();
-    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 1\n").unwrap();
-    let lair = Lair::new(&user);
-    let first = user.start(["--", &lair.stay]);
-    let main = lair.inhabitants(1)[0];
+    let user = narrow();
+    let (first, main) = resident(&user);
     let next = user.start(["--", "true"]);
     user.lose_watcher(&first);
     end_by_force(main);
@@ -136,12 +146,8 @@ fn a_wait_for_a_queued_job_frees_the_slot_that_a_lost_job_holds() {
 
 #[test]
 fn a_submission_that_waits_frees_the_slot_that_a_lost_job_holds() {
-    let user = User::new();
-    user.make_root();
-    std::fs::write(user.root().join("config.toml"), "[queue]\nmax_concurrent = 1\n").unwrap();
-    let lair = Lair::new(&user);
-    let first = user.start(["--", &lair.stay]);
-    let main = lair.inhabitants(1)[0];
+    let user = narrow();
+    let (first, main) = resident(&user);
     user.lose_watcher(&first);
     end_by_force(main);
     let next = user.start(["--", "true"]);
