@@ -7,7 +7,8 @@ use crate::support::{BGCTL, Ran, User, is_alive, until};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A user with a program of his own, which can be replaced.
 struct Installed {
@@ -19,7 +20,7 @@ impl Installed {
     fn new() -> Self {
         let user = User::new();
         let program = user.path("bgctl");
-        std::fs::copy(BGCTL, &program).unwrap();
+        install(&program);
         Self { user, program }
     }
 
@@ -39,13 +40,19 @@ impl Installed {
     /// Another program takes its place, as installers do it: written beside it, and renamed.
     fn replace(&self) {
         let new = self.user.path("bgctl.new");
-        std::fs::copy(BGCTL, &new).unwrap();
+        install(&new);
         std::fs::rename(new, &self.program).unwrap();
     }
 
     fn remove(&self) {
         std::fs::remove_file(&self.program).unwrap();
     }
+}
+
+/// Copies the program, by another process: a file that this one had open to write could be open in a child that another test
+/// forks at that instant, and would be busy (`ETXTBSY` in `execve(2)`).
+fn install(program: &Path) {
+    assert!(Command::new("cp").arg(BGCTL).arg(program).status().unwrap().success());
 }
 
 /// Which file a process runs.
@@ -136,7 +143,7 @@ fn a_running_program_cannot_be_written_over_and_its_removal_and_making_anew_is_a
     let error = std::fs::File::options().write(true).truncate(true).open(&installed.program).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::ETXTBSY), "{error}");
     installed.remove();
-    std::fs::copy(BGCTL, &installed.program).unwrap();
+    install(&installed.program);
     let_go(go);
     assert_eq!(installed.run(["wait", "--quiet", &id]).code, 5);
     user.all_gone();

@@ -13,20 +13,26 @@ fn user_on(place: &std::path::Path, settings: &str) -> User {
     user
 }
 
-/// Writes numbered lines until there are so many bytes.
-const WRITER: &str = r#"awk 'BEGIN { while (bytes < BYTES) { line = ++n " of a long log that goes on and on"; bytes += length(line) + 1; print line } print "the end" }'"#;
+/// Writes numbered lines until there are so many bytes. In the midst of them, it makes the file `half` and waits
+/// for a line from the pipe `go`.
+const WRITER: &str = r#"awk 'BEGIN { while (bytes < BYTES) { line = ++n " of a long log that goes on and on"; bytes += length(line) + 1; print line; if (!halfway && bytes > BYTES / 2) { halfway = 1; fflush(); print "" > "half"; close("half"); getline < "go" } } print "the end" }'"#;
 
 #[test]
 fn a_writer_of_far_more_than_its_log_may_have_runs_on_and_fills_no_disk() {
     const MIB: u64 = 1 << 20;
     for place in file_systems() {
         let user = user_on(&place, "[log]\nmax_bytes = \"1MiB\"\n");
+        // A fast machine would write all of it before the watcher's first look.
+        let go = user.fifo("go");
         let id = user.start_sh(&WRITER.replace("BYTES", "300000000"));
         let log = user.root().join(format!("runs/{id}.log"));
+        let bytes = || std::fs::metadata(&log).map_or(0, |data| data.blocks() * 512);
+        until("half of it is written", || user.path("half").exists());
+        until("the middle of that is gone", || bytes() < 50_000_000);
+        std::fs::write(go, "\n").unwrap();
         let mut most = 0;
         until("it has ended", || {
-            let bytes = std::fs::metadata(&log).map_or(0, |data| data.blocks() * 512);
-            most = most.max(bytes);
+            most = most.max(bytes());
             user.job(&id)["ended_at"].is_string()
         });
         assert_eq!(user.wait(&id), 0);
