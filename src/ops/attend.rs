@@ -19,6 +19,7 @@ use crate::plan::{Scope, census::Sighting, due, expire::stale_for, pick::would_s
 use crate::store::{Follow, Store};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long a claim may have no watcher before a pass looks after it: watchers need a moment to begin.
@@ -42,6 +43,7 @@ impl<'a> Attendance<'a> {
     /// To be made before the index is read for the first time, so that no change is missed.
     pub fn new(home: &'a Home) -> Result<Self, Fault> {
         let follow = home.store().follow()?;
+        home.root.set_kept(true);
         Ok(Self {
             home,
             follow,
@@ -53,7 +55,7 @@ impl<'a> Attendance<'a> {
     }
 
     /// The facts as they are.
-    pub fn read(&self) -> Result<Facts, Fault> {
+    pub fn read(&self) -> Result<Rc<Facts>, Fault> {
         Ok(self.home.store().read()?)
     }
 

@@ -124,7 +124,7 @@ pub fn cancel(request: &Request) -> Result<Outcome, Fault> {
         }
         // Nothing inside a job starts another once it has ended; what it started while it was being ended is found now.
         let done: Vec<JobId> = results.iter().map(|one| one.job.id.clone()).collect();
-        let mut more = inside(&home.store().read()?, &done)?;
+        let mut more = inside(&*home.store().read()?, &done)?;
         more.retain(|id| !done.contains(id));
         if more.is_empty() {
             break;
@@ -135,7 +135,7 @@ pub fn cancel(request: &Request) -> Result<Outcome, Fault> {
         }
         wave = commit(&home, &more, &Request { nested: false, ..request.clone() }, &mut told, &mut gone)?;
     }
-    let dependants = dependants(&home.store().read()?, &results, had_ended)?;
+    let dependants = dependants(&*home.store().read()?, &results, had_ended)?;
     Ok(Outcome { jobs: results, gone, dependants, told })
 }
 

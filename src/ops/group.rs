@@ -238,7 +238,7 @@ fn change(
     decided.warnings.extend(pass.act(&decided.actions.clone())?);
     let result = done?;
     decided.warnings.splice(0..0, home.warnings.iter().cloned());
-    Ok((standing(&store.read()?, home, name), result, decided))
+    Ok((standing(&*store.read()?, home, name), result, decided))
 }
 
 fn push(draft: &mut Draft, name: &str, change: GroupChange) -> Result<Applied, Damage> {

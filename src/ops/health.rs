@@ -7,7 +7,13 @@ use super::{
 };
 use crate::exec::local::alarm;
 use crate::model::{
-    Timestamp, claim::Site, config::Config, facts::Facts, health::HealthStatus, id::JobId, job::Job,
+    Timestamp,
+    claim::Site,
+    config::{Config, StoreType},
+    facts::Facts,
+    health::HealthStatus,
+    id::JobId,
+    job::Job,
     nearest::nearest_word,
 };
 use crate::os::clock::{Clock, SystemClock};
@@ -16,11 +22,14 @@ use crate::plan::{
     health::{self, Going, Report, Sights, Verdict, amiss, judge},
 };
 use crate::store::{
-    Store, StoreError, logs,
-    root::{INDEX, LAST_TICK},
+    Store, StoreError,
+    file::index::{self, file_name},
+    logs,
+    root::LAST_TICK,
     told::{self, Told},
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Room beside the next index: for the lines of the stream and of run records.
 const ROOM_BYTES: u64 = 64 * 1024;
@@ -174,7 +183,7 @@ impl Seen {
 
 /// Reads the index and looks at what is beside it. A job that ends between the two seems to have lost its watcher: what
 /// seems so is looked at again.
-fn look(home: &Home) -> Result<(Facts, Seen), StoreError> {
+fn look(home: &Home) -> Result<(Rc<Facts>, Seen), StoreError> {
     let store = home.store();
     let mut facts = store.read()?;
     let mistakes = file::read(&home.config, home.root.path()).mistakes.into_iter();
@@ -221,7 +230,8 @@ fn census(home: &Home, facts: &Facts) -> Census {
 /// Whether there is no room for another index beside the present one.
 fn is_disk_full(home: &Home) -> bool {
     let folder = home.root.folder();
-    let index_bytes = folder.allocated_bytes(INDEX).unwrap_or(0);
+    let form = index::form(&home.root).unwrap_or(StoreType::Json);
+    let index_bytes = folder.allocated_bytes(file_name(form)).unwrap_or(0);
     folder.space().is_ok_and(|space| {
         !space.has_free_inodes || space.free_bytes < index_bytes.saturating_add(ROOM_BYTES)
     })

@@ -11,7 +11,7 @@ use crate::model::{
 use crate::os::{clock::SystemClock, site};
 use crate::pass::Pass;
 use crate::store::{
-    json::{JsonStore, Waiting},
+    file::{FileStore, Keeping, Waiting},
     root::{CONFIG, LAST_POLL, Root, locate},
 };
 use std::path::{Path, PathBuf};
@@ -86,6 +86,7 @@ impl Home {
                 Config::default()
             }
         };
+        root.set_durability(config.store.durability);
         let site = site::here().map_err(|error| {
             Fault::new(Code::Failed, format!("could not tell this machine and boot: {error}"))
         })?;
@@ -122,13 +123,14 @@ impl Home {
     }
 
     /// The index.
-    pub fn store(&self) -> JsonStore<'_> {
+    pub fn store(&self) -> FileStore<'_> {
         let seconds = Duration::from_secs;
-        JsonStore::new(&self.root)
+        FileStore::new(&self.root)
             .waiting(Waiting {
                 lock_max: seconds(self.config.store.lock_seconds_max),
                 poll_interval: seconds(self.config.poll_seconds),
             })
+            .keeping(Keeping { form: self.config.store.form, lines_max: self.config.store.lines_max })
             .hooking(self.config.hooks.set())
     }
 
@@ -151,7 +153,7 @@ impl Home {
     }
 
     /// A pass over that store with that executor.
-    pub fn pass<'a>(&'a self, store: &'a JsonStore<'a>, executor: &'a dyn Executor) -> Pass<'a, SystemClock> {
+    pub fn pass<'a>(&'a self, store: &'a FileStore<'a>, executor: &'a dyn Executor) -> Pass<'a, SystemClock> {
         let polled_at = self.polled_at();
         Pass { store, executor, clock: &self.clock, config: &self.config, definitions: None, polled_at }
     }

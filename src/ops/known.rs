@@ -2,14 +2,14 @@
 
 use super::home::root_path;
 use crate::model::{facts::Head, job::Job};
-use crate::store::{Store, json::JsonStore, root::Root};
+use crate::store::{Store, file::FileStore, root::Root};
 
 /// The wanted jobs, the newest first. Whatever is wrong with the root or the index, there are none then: a person who
 /// presses the tabulator key did not ask about that.
 pub fn known(wanted: impl Fn(&Head) -> bool) -> Vec<Job> {
     let look = || -> Option<Vec<Job>> {
         let root = Root::open(&root_path().ok()?).ok()??;
-        JsonStore::new(&root).read().ok()?.jobs(wanted).ok()
+        FileStore::new(&root).read().ok()?.jobs(wanted).ok()
     };
     let mut jobs = look().unwrap_or_default();
     jobs.reverse();

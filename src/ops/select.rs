@@ -88,7 +88,7 @@ impl Selection {
 fn home_with_group(name: &str) -> Result<Option<Home>, Fault> {
     let home = Home::open_existing(BrokenConfig::Warns)?;
     match &home {
-        Some(home) => group::check_known(&home.store().read()?, home, name)?,
+        Some(home) => group::check_known(&*home.store().read()?, home, name)?,
         None if name == DEFAULT => {}
         None => return Err(group::no_such_group(name, &[DEFAULT.to_owned()])),
     }

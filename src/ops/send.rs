@@ -93,7 +93,7 @@ pub enum InputState {
 pub fn send(request: &Request) -> Result<Sent, Fault> {
     let home = home_of(std::slice::from_ref(&request.job))?;
     let session = session::terminal();
-    let id = find_to_change(&home.store().read()?, &request.job, session.as_deref())?;
+    let id = find_to_change(&*home.store().read()?, &request.job, session.as_deref())?;
     let mut decided = Decided { warnings: home.warnings.clone(), ..Decided::default() };
     let mut bytes = 0;
     if let Some(text) = &request.text {

@@ -99,7 +99,7 @@ pub fn tick_at(home: &Home, executor: ExecutorName, dry_run: bool) -> Result<Dec
         Err(error) => (None, vec![error.to_string()]),
     };
     if let Some(definitions) = &definitions {
-        warnings.extend(file::replaced(&store.read()?, definitions));
+        warnings.extend(file::replaced(&*store.read()?, definitions));
     }
     let pass =
         crate::pass::Pass { definitions: definitions.as_ref(), ..home.pass(&store, executor.as_ref()) };

@@ -17,7 +17,7 @@ use crate::os::{
 };
 use crate::pass::{Decided, PassError};
 use crate::plan::{Action, Scope, rescue};
-use crate::store::{Store, environments, json::JsonStore, logs};
+use crate::store::{Store, environments, file::FileStore, logs};
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ pub fn run(root: &Path, id: JobId) {
     // First of all: a poke that comes before it would end this process.
     let Ok(inbox) = Inbox::open() else { return };
     let Ok(mut home) = Home::open_at(root, BrokenConfig::Warns) else { return };
+    home.root.set_kept(true);
     let mut next = Some(id);
     let (mut count, mut logged) = (0, 0);
     while let Some(id) = next.take() {
@@ -69,7 +70,7 @@ pub fn run(root: &Path, id: JobId) {
     }
 }
 
-fn context<'a>(home: &'a Home, store: &'a JsonStore<'a>, inbox: &'a Inbox) -> Context<'a, SystemClock> {
+fn context<'a>(home: &'a Home, store: &'a FileStore<'a>, inbox: &'a Inbox) -> Context<'a, SystemClock> {
     Context { root: &home.root, store, clock: &home.clock, site: &home.site, inbox }
 }
 

@@ -4,6 +4,7 @@ use super::folder::Folder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often a file that is read as it grows is looked at where the system cannot tell: too few inotify instances, or
@@ -16,12 +17,26 @@ pub struct Doorbell {
     inotify: Option<OwnedFd>,
     /// How often it rings by itself where the system cannot tell.
     poll_interval: Duration,
+    /// A file that may be replaced by another one.
+    growing: Option<PathBuf>,
 }
 
 impl Doorbell {
-    /// Rings when a file is renamed into the folder.
-    pub fn on_renames_into(folder: &Folder, poll_interval: Duration) -> Self {
-        Self { inotify: imp::watch_all(&[(folder.lasting_path(), imp::RENAMES)]), poll_interval }
+    /// Rings when a file is renamed into the folder, and when the one of that name grows, be it there already or not.
+    pub fn on_renames_and(folder: &Folder, growing: &str, poll_interval: Duration) -> Self {
+        let path = folder.lasting_path();
+        let growing = path.join(growing);
+        let bell =
+            Self { inotify: imp::watch_all(&[(path, imp::RENAMES)]), poll_interval, growing: Some(growing) };
+        bell.watch_growing();
+        bell
+    }
+
+    /// Another file may have come to that name.
+    fn watch_growing(&self) {
+        if let (Some(inotify), Some(path)) = (&self.inotify, &self.growing) {
+            imp::watch_if_there(inotify, path);
+        }
     }
 
     /// Rings when one of these files of the folder grows, and, if asked, when a file comes into the folder.
@@ -31,13 +46,17 @@ impl Doorbell {
         if and_new_files {
             watched.push((path, imp::ARRIVALS));
         }
-        Self { inotify: imp::watch_all(&watched), poll_interval: POLL_INTERVAL }
+        Self { inotify: imp::watch_all(&watched), poll_interval: POLL_INTERVAL, growing: None }
     }
 
     /// Rings when a file of the folder grows, or comes into it.
     pub fn on_changes_in(folder: &Folder) -> Self {
         let what = imp::everything();
-        Self { inotify: imp::watch_all(&[(folder.lasting_path(), what)]), poll_interval: POLL_INTERVAL }
+        Self {
+            inotify: imp::watch_all(&[(folder.lasting_path(), what)]),
+            poll_interval: POLL_INTERVAL,
+            growing: None,
+        }
     }
 
     /// Something to poll, where the system can tell; [`Doorbell::take_rings`] afterwards.
@@ -71,6 +90,7 @@ impl Doorbell {
         let mut buffer = [0_u8; 4_096];
         if let Some(inotify) = &self.inotify {
             while rustix::io::read(inotify, &mut buffer).is_ok_and(|count| count > 0) {}
+            self.watch_growing();
         }
     }
 }
@@ -98,7 +118,7 @@ pub fn wait_readable(fd: impl AsFd, limit: Option<Duration>) -> io::Result<bool>
 mod imp {
     use super::OwnedFd;
     use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     pub const RENAMES: WatchFlags =
         WatchFlags::MOVED_TO.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
@@ -116,12 +136,16 @@ mod imp {
         }
         Some(fd)
     }
+
+    pub fn watch_if_there(fd: &OwnedFd, path: &Path) {
+        let _ = add_watch(fd, path, WRITES);
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod imp {
     use super::OwnedFd;
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     pub const RENAMES: () = ();
     pub const WRITES: () = ();
@@ -132,4 +156,6 @@ mod imp {
     pub fn watch_all(_paths: &[(PathBuf, ())]) -> Option<OwnedFd> {
         None
     }
+
+    pub fn watch_if_there(_: &OwnedFd, _: &Path) {}
 }

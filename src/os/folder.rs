@@ -14,6 +14,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 const FOLDER_FLAGS: OFlags =
@@ -76,6 +77,7 @@ pub struct Folder {
     fd: OwnedFd,
     path: PathBuf,
     is_new: bool,
+    is_synced: AtomicBool,
 }
 
 /// What a file system has left.
@@ -91,7 +93,10 @@ impl Folder {
     /// Opens a folder and checks that it is private to this user. `None`: there is none.
     pub fn open(path: &Path) -> Result<Option<Self>, FolderError> {
         match open(path, FOLDER_FLAGS, Mode::empty()) {
-            Ok(fd) => Self { fd, path: path.to_owned(), is_new: false }.checked().map(Some),
+            Ok(fd) => {
+                let (path, is_synced) = (path.to_owned(), AtomicBool::new(true));
+                Self { fd, path, is_new: false, is_synced }.checked().map(Some)
+            }
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP) => Err(FolderError::Link(path.to_owned())),
             // With O_DIRECTORY, a symbolic link may be reported as not a folder.
@@ -165,7 +170,18 @@ impl Folder {
             other => other.map_err(no_folder)?,
         };
         trusted(&fstat(&fd)?)?;
-        Ok(Some(Self { fd, path: self.path.join(name), is_new }))
+        Ok(Some(Self {
+            fd,
+            path: self.path.join(name),
+            is_new,
+            is_synced: AtomicBool::new(self.is_synced()),
+        }))
+    }
+
+    /// Whether what this process makes durable in here survives a power cut; it does unless this says otherwise. Where it need
+    /// not, nothing waits for the disk.
+    pub fn set_synced(&self, is_synced: bool) {
+        self.is_synced.store(is_synced, Ordering::Relaxed);
     }
 
     /// Whether this process made it inside another folder, which has to be synced for its name to survive a power cut.
@@ -329,7 +345,7 @@ impl Folder {
         };
         let written = file
             .write_all(content)
-            .and_then(|()| if durable { file.sync_all() } else { Ok(()) })
+            .and_then(|()| if durable { self.sync_file(&file) } else { Ok(()) })
             .and_then(|()| renameat(&self.fd, temporary, &self.fd, name).map_err(io::Error::from));
         if written.is_err() {
             let _ = self.remove(temporary);
@@ -337,14 +353,34 @@ impl Folder {
         written
     }
 
+    /// Adds to the end of a file that is there, and `length` long: all of it, or nothing.
+    pub fn append(&self, name: &str, length: u64, content: &[u8]) -> io::Result<()> {
+        let fd = openat(&self.fd, name, FILE_FLAGS | OFlags::WRONLY | OFlags::APPEND, Mode::empty())
+            .map_err(no_file)?;
+        regular(&fstat(&fd)?)?;
+        let mut file = File::from(fd);
+        file.write_all(content).inspect_err(|_| {
+            let _ = file.set_len(length);
+        })
+    }
+
     /// Gives a file another name in this folder.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(renameat(&self.fd, from, &self.fd, to)?)
     }
 
-    /// Makes the names in this folder durable (`fsync(2)` of the folder).
+    /// Makes the names in this folder durable (`fsync(2)` of the folder), where they have to be.
     pub fn sync(&self) -> io::Result<()> {
-        Ok(fsync(&self.fd)?)
+        if self.is_synced() { Ok(fsync(&self.fd)?) } else { Ok(()) }
+    }
+
+    /// Makes the content of a file of this folder durable (`fsync(2)`), where it has to be.
+    pub fn sync_file(&self, file: &File) -> io::Result<()> {
+        if self.is_synced() { file.sync_all() } else { Ok(()) }
+    }
+
+    fn is_synced(&self) -> bool {
+        self.is_synced.load(Ordering::Relaxed)
     }
 
     /// Removes a file; `false` where it was not there.

@@ -32,6 +32,7 @@ use crate::store::{
     Decide, Store, StoreError, environments, logs,
     root::{INDEX, Root, run_file_names},
 };
+use std::rc::Rc;
 
 /// What a pass works with.
 pub struct Pass<'a, C> {
@@ -75,7 +76,7 @@ pub struct Decided {
     /// What follows from them.
     pub actions: Vec<Action>,
     /// The facts as they were with them, before anything was done; none where nobody decided, or it was done.
-    pub facts: Option<Facts>,
+    pub facts: Option<Rc<Facts>>,
     /// The jobs whose logs were emptied because all together are too large.
     pub emptied_logs: Vec<JobId>,
     /// What the caller should be told.
@@ -114,7 +115,7 @@ impl<C: Clock> Pass<'_, C> {
         // The holds live until the commit stands: nobody else judges these jobs meanwhile.
         let mut warnings = Vec::new();
         let (census, _holds) = if scope.is_whole() {
-            self.census(&self.store.read()?, &mut warnings)
+            self.census(&*self.store.read()?, &mut warnings)
         } else {
             (Census::new(), Vec::new())
         };
@@ -148,16 +149,16 @@ impl<C: Clock> Pass<'_, C> {
     /// without cron nobody else would look. Gives the facts that `decided` left where they still hold.
     ///
     /// What `decided` has just launched is not looked at.
-    pub fn advance_if_due(&self, decided: &mut Decided) -> Result<Option<Facts>, PassError> {
+    pub fn advance_if_due(&self, decided: &mut Decided) -> Result<Option<Rc<Facts>>, PassError> {
         if let Some(facts) = decided.facts.take() {
             let launched = |job: &Job| {
                 let of_it = |action: &Action| matches!(action, Action::Launch { id } if *id == job.id);
                 decided.actions.iter().any(of_it)
             };
-            let (facts, found) = self.foresee_in(facts, Scope::Whole, launched);
+            let (facts, found) = self.foresee_in(Rc::unwrap_or_clone(facts), Scope::Whole, launched);
             let is_due = |action: &Action| !matches!(action, Action::Wake { .. });
             if found.events.is_empty() && !found.actions.iter().any(is_due) {
-                return Ok(Some(facts));
+                return Ok(Some(Rc::new(facts)));
             }
         }
         self.advance(Scope::Whole, &mut |_| Ok(()))?;
@@ -166,7 +167,7 @@ impl<C: Clock> Pass<'_, C> {
 
     /// What a whole pass would decide now. Changes nothing.
     pub fn foresee(&self) -> Result<Decided, PassError> {
-        let (_, decided) = self.foresee_in(self.store.read()?, Scope::Tick, |_| false);
+        let (_, decided) = self.foresee_in(Rc::unwrap_or_clone(self.store.read()?), Scope::Tick, |_| false);
         Ok(decided)
     }
 
@@ -362,7 +363,7 @@ impl<C: Clock> Pass<'_, C> {
             Ok(())
         })?;
         // Only now: an index that still names them must find them.
-        environments::tidy(root, self.store, &self.store.read()?, self.clock.now())?;
+        environments::tidy(root, self.store, &*self.store.read()?, self.clock.now())?;
         if let Some(error) = refused {
             return Err(error.into());
         }

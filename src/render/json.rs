@@ -18,7 +18,7 @@ mod status;
 pub use approval::{answered, approval_asked, approvals};
 pub use config::{checked_settings, settings, settings_file};
 pub use dead::{dead_cleared, dead_list, dead_shown};
-pub use doctor::{examined, rebuilt, store_shown};
+pub use doctor::{examined, migrated, rebuilt, store_shown};
 pub use events::{event_line, events};
 pub use group::groups;
 pub use health::{going, health};

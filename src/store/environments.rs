@@ -49,7 +49,7 @@ pub fn make_durable(root: &Root, name: &str) -> Result<(), StoreError> {
     let file = file_name(name);
     let sync = || -> io::Result<()> {
         let Some(file) = folder.open_file(&file)? else { return Ok(()) };
-        file.sync_all()?;
+        folder.sync_file(&file)?;
         folder.sync()?;
         if folder.is_new() { root.folder().sync() } else { Ok(()) }
     };

@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -60,8 +61,8 @@ impl Stream {
 }
 
 impl Store for MemoryStore {
-    fn read(&self) -> Result<Facts, StoreError> {
-        Ok(self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    fn read(&self) -> Result<Rc<Facts>, StoreError> {
+        Ok(Rc::new(self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()))
     }
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
@@ -92,7 +93,7 @@ impl Store for MemoryStore {
             let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
             followers.retain(|bell| !matches!(rustix::io::write(bell, &[1]), Err(rustix::io::Errno::PIPE)));
         }
-        Ok(Commit { events, facts, warning: None })
+        Ok(Commit { events, facts: Rc::new(facts), warning: None })
     }
 
     fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {

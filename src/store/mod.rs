@@ -8,9 +8,9 @@
 //! is bounded, and nothing depends on it. A number that is missing is an event that was not told.
 
 pub mod environments;
+pub mod file;
 pub mod follower;
 pub mod hooked;
-pub mod json;
 pub mod lock;
 pub mod logs;
 pub mod memory;
@@ -30,12 +30,13 @@ use crate::os::{doorbell::Doorbell, folder::FolderError};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What reads and changes the index.
 pub trait Store {
     /// The facts as they are.
-    fn read(&self) -> Result<Facts, StoreError>;
+    fn read(&self) -> Result<Rc<Facts>, StoreError>;
 
     /// One change: `decide` adds events to a draft of the facts, and the store makes them stand, all or none.
     ///
@@ -73,7 +74,7 @@ pub struct Commit {
     /// The events that stand now.
     pub events: Vec<Event>,
     /// The facts as they were with these events, when nobody else could change them.
-    pub facts: Facts,
+    pub facts: Rc<Facts>,
     /// What the caller should be told although the events stand.
     pub warning: Option<String>,
 }

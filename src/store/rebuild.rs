@@ -1,7 +1,16 @@
 //! Writing over an index that is damaged: the only place that does. What stood there is kept beside it.
 
-use super::{StoreError, lock, root, root::Root};
-use crate::model::{Timestamp, facts::Unreadable};
+use super::{
+    StoreError,
+    file::index::{self, file_name},
+    lock, root,
+    root::Root,
+};
+use crate::model::{
+    Timestamp,
+    config::StoreType,
+    facts::{Facts, Unreadable},
+};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,19 +21,26 @@ const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Most copies that may be kept within one second.
 const COPIES_MAX: u32 = 100;
 
-/// Reads the index as it stands, be it damaged; `None` where there is none.
-pub fn read(root: &Root) -> Result<Option<Vec<u8>>, StoreError> {
-    let path = || root.path().join(root::INDEX);
-    root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| match error.kind() {
+/// The index as it stands, be it damaged, and its form; no text where there is none.
+pub fn read(root: &Root) -> Result<(StoreType, Option<Vec<u8>>), StoreError> {
+    let form = index::form(root).map_err(|error| StoreError::System {
+        doing: "look for",
+        path: root.path().join(root::LINES),
+        error,
+    })?;
+    let path = || root.path().join(file_name(form));
+    let text = root.folder().read(file_name(form), INDEX_BYTES_MAX).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => {
             StoreError::Unreadable { path: path(), reason: Unreadable::NotAFile(error.to_string()) }
         }
         _ => StoreError::System { doing: "read", path: path(), error },
-    })
+    })?;
+    Ok((form, text))
 }
 
-/// Puts another index in the place of the one that stands there, under the lock. `make` gives its text from the text that
-/// stands there, or `None` to leave that alone. Gives where a copy of it is kept; `None` where there was none.
+/// Puts another index in the place of the one that stands there, in the same form, under the lock. `make` gives it from the
+/// form and the text that stands there, or `None` to leave that alone. Gives where a copy of it is kept; `None` where there was
+/// none.
 ///
 /// The copy is durable before the new index takes the place: there is no instant without an index, which would be taken
 /// for an empty one.
@@ -32,26 +48,48 @@ pub fn replace<E: From<StoreError>>(
     root: &Root,
     wait_max: Duration,
     now: Timestamp,
-    make: impl FnOnce(Option<Vec<u8>>) -> Result<Option<String>, E>,
+    make: impl FnOnce(StoreType, Option<&[u8]>) -> Result<Option<Facts>, E>,
 ) -> Result<Option<PathBuf>, E> {
     lock::locked(root.folder(), wait_max, || {
-        let damaged = read(root)?;
-        let Some(text) = make(damaged.clone())? else { return Ok(None) };
-        let kept = damaged.map(|damaged| keep(root, now, &damaged)).transpose()?;
-        let failed =
-            |error| StoreError::System { doing: "write", path: root.path().join(root::INDEX), error };
-        root.folder()
-            .replace(root::INDEX, root::INDEX_TEMPORARY, text.as_bytes(), true)
-            .and_then(|()| root.folder().sync())
-            .map_err(failed)?;
+        let (form, damaged) = read(root)?;
+        let Some(facts) = make(form, damaged.as_deref())? else { return Ok(None) };
+        let kept = damaged.map(|damaged| keep(root, form, now, &damaged)).transpose()?;
+        index::put(root, form, &facts, now).map_err(|error| StoreError::System {
+            doing: "write",
+            path: root.path().join(file_name(form)),
+            error,
+        })?;
         Ok(kept.map(|name| root.path().join(name)))
     })?
 }
 
+/// Gives the index that form, under the lock, with all that it says. `allow` is told the form that it has, and may refuse. One
+/// that is not there yet is made.
+pub fn put<E: From<StoreError>>(
+    root: &Root,
+    wait_max: Duration,
+    now: Timestamp,
+    to: StoreType,
+    allow: impl FnOnce(StoreType, &Facts) -> Result<(), E>,
+) -> Result<(), E> {
+    lock::locked(root.folder(), wait_max, || {
+        let (form, text) = read(root)?;
+        let unreadable = |reason| StoreError::Unreadable { path: root.path().join(file_name(form)), reason };
+        let facts = index::parse_or_empty(form, text).map_err(unreadable)?;
+        facts.writable().map_err(unreadable)?;
+        // Nothing of it may be lost, and what cannot be read whole may not be written in the other form.
+        facts.check().map_err(|damage| unreadable(damage.into()))?;
+        allow(form, &facts)?;
+        index::put(root, to, &facts, now).map_err(|error| {
+            StoreError::System { doing: "write", path: root.path().join(file_name(to)), error }.into()
+        })
+    })?
+}
+
 /// Copies what stands there.
-fn keep(root: &Root, now: Timestamp, damaged: &[u8]) -> Result<String, StoreError> {
-    let stamp = now.format("%Y%m%d-%H%M%S");
-    let mut name = format!("{}{stamp}", root::DAMAGED);
+fn keep(root: &Root, form: StoreType, now: Timestamp, damaged: &[u8]) -> Result<String, StoreError> {
+    let plain = format!("{}{}{}", file_name(form), root::DAMAGED, now.format("%Y%m%d-%H%M%S"));
+    let mut name = plain.clone();
     for number in 2.. {
         match root.folder().create_file(&name) {
             Ok(mut file) => {
@@ -65,7 +103,7 @@ fn keep(root: &Root, now: Timestamp, damaged: &[u8]) -> Result<String, StoreErro
                 });
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number <= COPIES_MAX => {
-                name = format!("{}{stamp}-{number}", root::DAMAGED);
+                name = format!("{plain}-{number}");
             }
             Err(error) => {
                 return Err(StoreError::System { doing: "write", path: root.path().join(&name), error });
@@ -91,10 +129,10 @@ mod tests {
     }
 
     fn rebuild(root: &Root) -> Result<Option<PathBuf>, StoreError> {
-        replace(root, lock::WAIT_MAX, now(), |_| Ok(Some("new".to_owned())))
+        replace(root, lock::WAIT_MAX, now(), |_, _| Ok(Some(Facts::default())))
     }
 
-    fn index(root: &Root) -> String {
+    fn text(root: &Root) -> String {
         std::fs::read_to_string(root.path().join(root::INDEX)).unwrap()
     }
 
@@ -109,7 +147,7 @@ mod tests {
         std::fs::write(root.path().join(root::INDEX), "one more").unwrap();
         let error = rebuild(&root).unwrap_err().to_string();
         assert!(error.contains("jobs.json.damaged-20260213-100000-100"), "{error}");
-        assert_eq!(index(&root), "one more");
+        assert_eq!(text(&root), "one more");
     }
 
     #[test]
@@ -129,6 +167,6 @@ mod tests {
         std::fs::create_dir_all(root.path().join(root::INDEX_TEMPORARY).join("x")).unwrap();
         let error = rebuild(&root).unwrap_err().to_string();
         assert!(error.contains(root::INDEX), "{error}");
-        assert_eq!(index(&root), "old");
+        assert_eq!(text(&root), "old");
     }
 }

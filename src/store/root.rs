@@ -1,9 +1,9 @@
 //! The folder in which everything lives, and the names of what is in it.
 
-use super::{StoreError, stream::EVENTS};
-use crate::model::id::JobId;
+use super::{StoreError, file::index::Known, stream::EVENTS};
+use crate::model::{config::Durability, id::JobId};
 use crate::os::folder::{Folder, FolderError};
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,12 @@ pub const INDEX: &str = "jobs.json";
 /// The index's next content, until it is renamed. One name: only the lock's holder writes it, so that what a crash
 /// left is found and removed by the next write, without a search.
 pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
-/// What a damaged index is called that was made anew, with the time behind it.
-pub const DAMAGED: &str = "jobs.json.damaged-";
+/// What a damaged index is called that was made anew, behind its own name and before the time.
+pub const DAMAGED: &str = ".damaged-";
+/// The index as lines; where it is there, it is the index.
+pub const LINES: &str = "jobs.jsonl";
+/// The same, begun anew, until it is renamed.
+pub const LINES_TEMPORARY: &str = "jobs.jsonl.tmp";
 /// The single-writer lock; never deleted, never renamed.
 pub const LOCK: &str = "jobs.lock";
 /// The lock of the process that waits for what comes due; never deleted.
@@ -63,6 +67,9 @@ pub struct Root {
     runs: OnceCell<Folder>,
     environments: OnceCell<Folder>,
     has_said_untold: Cell<bool>,
+    /// Whether an index that was read is kept, so that only what is added has to be read.
+    keeps_known: Cell<bool>,
+    known: RefCell<Option<Known>>,
 }
 
 /// Why there is no root.
@@ -111,12 +118,51 @@ impl Root {
             runs: OnceCell::new(),
             environments: OnceCell::new(),
             has_said_untold: Cell::new(false),
+            keeps_known: Cell::new(false),
+            known: RefCell::default(),
         }
     }
 
     /// The folder itself.
     pub fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// Says what has to survive; a power cut, unless this says otherwise.
+    pub fn set_durability(&self, durability: Durability) {
+        let folders = [Some(&self.folder), self.runs.get(), self.environments.get()];
+        folders.into_iter().flatten().for_each(|folder| folder.set_synced(durability == Durability::Power));
+    }
+
+    /// Says whether the index is read again soon: then what was read is kept, as far as it is one of lines, and only what was
+    /// added since is read.
+    pub fn set_kept(&self, is_kept: bool) {
+        self.keeps_known.set(is_kept);
+        if !is_kept {
+            self.keep(None);
+        }
+    }
+
+    /// Whether something is kept now.
+    pub fn has_kept(&self) -> bool {
+        self.known.borrow().is_some()
+    }
+
+    /// Lets go of what is kept, until the index is read again.
+    pub fn let_go_of_kept(&self) {
+        self.keep(None);
+    }
+
+    pub(super) fn keeps_known(&self) -> bool {
+        self.keeps_known.get()
+    }
+
+    pub(super) fn keep(&self, known: Option<Known>) {
+        self.known.replace(known);
+    }
+
+    pub(super) fn take_known(&self) -> Option<Known> {
+        self.known.take()
     }
 
     /// The folder's path.
@@ -169,7 +215,7 @@ impl Root {
         let mut is_any = false;
         for name in ids.map(record_name) {
             match runs.open_file(&name) {
-                Ok(Some(record)) => record.sync_all().map_err(|error| failed(&name, error))?,
+                Ok(Some(record)) => runs.sync_file(&record).map_err(|error| failed(&name, error))?,
                 // What is no record of ours says nothing, and must not keep a job from its end.
                 Err(error) if error.kind() != std::io::ErrorKind::InvalidData => {
                     return Err(failed(&name, error));

@@ -11,6 +11,7 @@ use crate::os::{
 };
 use crate::store::root::{LOOP_LOCK, Root};
 use std::io;
+use std::rc::Rc;
 
 /// Takes the lock, and writes down who has it. `None`: another supervisor has it.
 pub fn acquire(root: &Root) -> io::Result<Option<Held>> {
@@ -28,7 +29,7 @@ pub fn recorded(root: &Root) -> io::Result<Option<Identity>> {
 /// A job whose watcher died falls to that process too. How it ended is read by its next watcher, which is not its parent,
 /// from what the system keeps of the dead; so it is let go only once that watcher has written the outcome down. `facts`
 /// are read where somebody has ended only.
-pub fn let_go(root: &Root, facts: impl FnOnce() -> Option<Facts>) {
+pub fn let_go(root: &Root, facts: impl FnOnce() -> Option<Rc<Facts>>) {
     let dead: Vec<Identity> = children()
         .into_iter()
         .filter_map(|pid| process::look(pid).ok().flatten())

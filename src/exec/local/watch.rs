@@ -40,6 +40,9 @@ const TAKE_INTERVAL: Duration = Duration::from_millis(10);
 /// with the process that should have sent it.
 const BEAT_INTERVAL: Duration = Duration::from_mins(1);
 
+/// How long a watcher keeps what it knows of the index while its job runs: what comes after a short one is claimed from that.
+const KEEP_MAX: Duration = Duration::from_secs(1);
+
 /// How often a log that could not be opened is tried again.
 const OPEN_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -327,12 +330,16 @@ impl<'a, C: Clock> Watch<'a, C> {
             let limit = job.spec.limits.timeout.seconds.filter(|_| job.paused_at().is_none());
             let deadline = limit.map(|limit| began + Duration::from_secs(limit) + pause.stood(now));
             let next_beat = last_beat + beat_interval(&job);
-            let wake = [deadline, pause.next_look(), self.next_look()]
+            let forget_at = self.context.root.has_kept().then(|| began + KEEP_MAX);
+            let wake = [deadline, forget_at, pause.next_look(), self.next_look()]
                 .into_iter()
                 .flatten()
                 .fold(next_beat, Duration::min);
             arrived = family.wait(wake.saturating_sub(clock.monotonic()));
             let now = clock.monotonic();
+            if forget_at.is_some_and(|at| now >= at) {
+                self.context.root.let_go_of_kept();
+            }
             let over = deadline.is_some_and(|deadline| now >= deadline);
             let beat = now >= next_beat;
             if beat {

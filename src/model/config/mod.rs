@@ -61,10 +61,69 @@ pub struct Config {
 /// How the index is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// The form in which it is kept; there is only one yet.
-    pub kind: &'static str,
+    /// The form in which it is kept where there is none yet.
+    pub form: StoreType,
+    /// An index of lines is begun anew when so many were added.
+    pub lines_max: usize,
+    /// What a change survives once it is told.
+    pub durability: Durability,
     /// Longest wait for the index's lock.
     pub lock_seconds_max: u64,
+}
+
+/// The form in which the index is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreType {
+    /// One JSON file, replaced whole at each change.
+    Json,
+    /// A file to which each change adds lines.
+    Lines,
+}
+
+impl StoreType {
+    /// As the settings call them.
+    pub const WORDS: [&str; 2] = ["json", "jsonl"];
+    /// How many lines are added before a file of lines is begun anew, where nothing is said.
+    pub const LINES_MAX: usize = 1_000;
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => Self::WORDS[0],
+            Self::Lines => Self::WORDS[1],
+        }
+    }
+
+    /// What a word means; the built-in one where it means nothing.
+    pub fn parse(word: &str) -> Self {
+        if word == Self::WORDS[1] { Self::Lines } else { Self::Json }
+    }
+}
+
+/// What a change of the index survives once it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: it is on the disk.
+    Power,
+    /// The death of any process, but not a power cut, after which the latest changes may be lost, or the index damaged.
+    Process,
+}
+
+impl Durability {
+    /// As the settings call them.
+    pub const WORDS: [&str; 2] = ["power", "process"];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Power => Self::WORDS[0],
+            Self::Process => Self::WORDS[1],
+        }
+    }
+
+    fn parse(word: &str) -> Self {
+        if word == Self::WORDS[1] { Self::Process } else { Self::Power }
+    }
 }
 
 /// How many jobs may wait.
@@ -228,7 +287,12 @@ impl GitHub {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            store: StoreSettings { kind: table::STORES[0], lock_seconds_max: 10 },
+            store: StoreSettings {
+                form: StoreType::Json,
+                lines_max: StoreType::LINES_MAX,
+                durability: Durability::Power,
+                lock_seconds_max: 10,
+            },
             slots: 2,
             queue: Queue { jobs_max: 100, threshold_percent: 80, batch_jobs_max: 100_000 },
             groups: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! The table of settings: for each key its name, what it can be, what it does, and where its value is kept.
 
 use super::kind::{Kind, Value};
-use super::{Config, LocalApproval};
+use super::{Config, Durability, LocalApproval, StoreType};
 use crate::model::{
     hook::Hook,
     limit::{ByteLimit, Limit, SECONDS_MAX, Seconds, Source},
@@ -19,15 +19,14 @@ pub const SLOTS: Setting = Setting {
     set: |_, _| {},
 };
 
-/// The forms in which the index can be kept, the built-in one first.
-pub(super) const STORES: [&str; 1] = ["json"];
-
 /// Most slots that can be set: far beyond what a machine runs well, far below what breaks.
 const SLOTS_MAX: u64 = 10_000;
 /// Most jobs that can be kept or queued.
 const JOBS_MAX: u64 = 1_000_000;
 /// Longest time between two looks: longer, and waiting would seem to hang.
 const POLL_SECONDS_MAX: u64 = 3_600;
+/// Most lines: beyond, the index would be too large to be read.
+const LINES_MAX_MAX: u64 = 100_000;
 /// Longest wait for the lock: whoever holds it for longer does not let go.
 const LOCK_SECONDS_MAX: u64 = 3_600;
 
@@ -70,11 +69,25 @@ pub const SECTIONS: [Section; 11] = [
         is_used: true,
         settings: &[
             Setting {
-                name: "kind",
-                kind: Kind::Word(&STORES),
-                about: "the form in which it is kept",
-                get: |config| Value::Word(config.store.kind),
-                set: |config, value| config.store.kind = word(&value),
+                name: "type",
+                kind: Kind::Word(&StoreType::WORDS),
+                about: "the form of one that is not there yet; store migrate changes that of one that is",
+                get: |config| Value::Word(config.store.form.as_str()),
+                set: |config, value| config.store.form = StoreType::parse(word(&value)),
+            },
+            Setting {
+                name: "autosave_interval",
+                kind: Kind::Count { least: 1, most: LINES_MAX_MAX },
+                about: "how many lines are added to an index of lines before it is begun anew; a quarter of its jobs, where that is more",
+                get: |config| Value::Count(config.store.lines_max as u64),
+                set: |config, value| config.store.lines_max = count(&value),
+            },
+            Setting {
+                name: "durability",
+                kind: Kind::Word(&Durability::WORDS),
+                about: "what a change survives once it is told: a power cut, or only the death of any process, which waits for no disk",
+                get: |config| Value::Word(config.store.durability.as_str()),
+                set: |config, value| config.store.durability = Durability::parse(word(&value)),
             },
             Setting {
                 name: "lock_timeout",

@@ -7,20 +7,25 @@
 //! An index that stands as this program wrote it, which its seal tells, is read by the beginnings of its lines; any other,
 //! field by field.
 
+mod addition;
 mod draft;
 mod front;
 mod head;
+mod lines;
 mod outline;
 mod places;
 mod read;
 mod salvage;
+mod salvage_lines;
 mod seal;
 mod write;
 
+pub use addition::Addition;
 pub use draft::Draft;
 pub use head::{Belongings, Head};
 pub use outline::{Damage, Unreadable};
 pub use salvage::{Salvaged, salvage};
+pub use salvage_lines::salvage_lines;
 
 use super::{
     event::Ledger, group::Group, id::JobId, job::Job, schedule::Schedule, state::Status, tables::Tables,
@@ -29,6 +34,7 @@ use outline::damage_at;
 use places::Places;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use write::Layout;
 
 /// The version of the index that this program writes, and the only one it reads.
 pub const VERSION: u64 = 1;
@@ -59,6 +65,8 @@ pub struct Facts {
     text: Vec<u8>,
     /// Whether the text was as this program wrote it.
     was_sealed: bool,
+    /// What is known of the lines that were read; `None` where it is no index of lines.
+    lines: Option<Box<lines::Known>>,
     /// Features that the index requires of whoever writes it, and that this program does not know.
     foreign_features: Vec<String>,
     /// The number of the last event that changed it; 0 where nobody has counted yet.
@@ -123,6 +131,21 @@ impl Facts {
             }
         }
         Ok(self.entries[place].as_mut().and_then(|entry| entry.job.as_deref_mut()))
+    }
+
+    /// How many jobs there are.
+    pub fn len(&self) -> usize {
+        self.heads().count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.heads().next().is_none()
+    }
+
+    /// The text that was read; of lines, with what was added since.
+    pub fn text(&self) -> &[u8] {
+        &self.text
     }
 
     /// The heads of all jobs, in the order of submission.
@@ -231,6 +254,9 @@ impl Ledger for Facts {
         if let Some(place) = self.place(id) {
             self.entries[place] = None;
             self.places.remove(id);
+            if let Some(lines) = &mut self.lines {
+                lines.removed.push(id.clone());
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ impl Facts {
     /// Reads an index that anybody may have written.
     pub(super) fn parse_with_care(text: Vec<u8>) -> Result<Self, Unreadable> {
         let mut outline = {
-            let text = std::str::from_utf8(&text).map_err(|error| not_utf8(&text, &error))?;
+            let text = std::str::from_utf8(&text).map_err(|error| not_utf8(&text, 0, &error))?;
             outline(text, text.as_bytes())?
         };
         let jobs = std::mem::take(&mut outline.jobs);
@@ -75,9 +75,7 @@ impl Facts {
 
     fn of_outline(text: Vec<u8>, outline: Ranges, jobs: usize) -> Result<Self, Unreadable> {
         if jobs > JOBS_MAX {
-            return Err(Unreadable::NotAFile(format!(
-                "has {jobs} jobs, more than the {JOBS_MAX} that are read"
-            )));
+            return Err(of_too_many(jobs));
         }
         let mut foreign_features = outline.requires;
         foreign_features.retain(|name| !KNOWN_FEATURES.contains(&name.as_str()));
@@ -89,12 +87,13 @@ impl Facts {
             others: outline.others,
             tables: outline.tables,
             was_sealed: false,
+            lines: None,
             text,
         })
     }
 
     /// What runs is needed whole.
-    fn load_if_running(&mut self, place: usize) -> Result<(), Damage> {
+    pub(super) fn load_if_running(&mut self, place: usize) -> Result<(), Damage> {
         let runs = |entry: &Entry| entry.head.status == Status::Running;
         if self.entries[place].as_ref().is_some_and(runs) {
             self.load(place)?;
@@ -103,14 +102,20 @@ impl Facts {
     }
 }
 
-fn read_entry(text: &[u8], range: Range<usize>) -> Result<Entry, Damage> {
+pub(super) fn read_entry(text: &[u8], range: Range<usize>) -> Result<Entry, Damage> {
     let head: HeadWire<'_> =
         serde_json::from_slice(&text[range.clone()]).map_err(|error| damage_at(text, range.start, &error))?;
     Ok(Entry { head: Head::from(head), raw: Some(range), job: None })
 }
 
-fn not_utf8(text: &[u8], error: &std::str::Utf8Error) -> Damage {
-    let (line, column) = position(text, error.valid_up_to());
+/// An index of more jobs than are read.
+pub(super) fn of_too_many(jobs: usize) -> Unreadable {
+    Unreadable::NotAFile(format!("has {jobs} jobs, more than the {JOBS_MAX} that are read"))
+}
+
+/// A part of a text, which begins there, is not UTF-8.
+pub(super) fn not_utf8(text: &[u8], from: usize, error: &std::str::Utf8Error) -> Damage {
+    let (line, column) = position(text, from + error.valid_up_to());
     Damage { line, column, message: "is not UTF-8".to_owned() }
 }
 

@@ -16,7 +16,7 @@ const LOOKS_MAX: usize = 16;
 
 /// The fields at the top that are ours. One that cannot be read is made anew: put back as it stands, it would damage the index
 /// again.
-const OWN_FIELDS: [&str; 10] = [
+pub(super) const OWN_FIELDS: [&str; 10] = [
     "version",
     "checksum",
     "updated_at",
@@ -44,7 +44,7 @@ pub struct Salvaged {
     pub torn_tables: Vec<&'static str>,
     /// The entries of which only the id can be read.
     pub torn: Vec<JobId>,
-    requires: Vec<String>,
+    pub(super) requires: Vec<String>,
 }
 
 /// Reads what can be read. An error where it says that this program must not change it.

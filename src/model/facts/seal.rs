@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 const BEGINNING: &[u8] = b"{\"version\":1,\"checksum\":\"";
 
 /// Hexadecimal digits of the checksum.
-const DIGITS: usize = 16;
+pub(super) const DIGITS: usize = 16;
 
 /// The beginning of an index that is to be sealed.
 pub(super) fn begin(text: &mut Vec<u8>) {
@@ -20,13 +20,18 @@ pub(super) fn begin(text: &mut Vec<u8>) {
 /// Seals an index that was begun so and is complete.
 pub(super) fn seal(text: &mut [u8]) {
     let (begin, rest) = text.split_at_mut(BEGINNING.len() + DIGITS);
-    begin[BEGINNING.len()..].copy_from_slice(format!("{:016x}", checksum(rest)).as_bytes());
+    begin[BEGINNING.len()..].copy_from_slice(digits(rest).as_bytes());
 }
 
 /// Whether an index stands as it was sealed.
 pub(super) fn is_sealed(text: &[u8]) -> bool {
     let parts = text.strip_prefix(BEGINNING).and_then(|rest| rest.split_at_checked(DIGITS));
-    parts.is_some_and(|(digits, rest)| format!("{:016x}", checksum(rest)).as_bytes() == digits)
+    parts.is_some_and(|(sealed, rest)| digits(rest).as_bytes() == sealed)
+}
+
+/// The checksum of a text, in hexadecimal digits.
+pub(super) fn digits(text: &[u8]) -> String {
+    format!("{:016x}", checksum(text))
 }
 
 /// The order of fields counts in it, so that no program takes for sealed what one with other fields at the beginnings of lines

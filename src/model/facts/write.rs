@@ -96,10 +96,16 @@ impl Facts {
     }
 
     /// How the entries are written.
-    fn layout(&self) -> Layout {
+    pub(super) fn layout(&self) -> Layout {
+        self.layout_of(|_| true)
+    }
+
+    /// How those of the entries are written.
+    pub(super) fn layout_of(&self, is_wanted: impl Fn(&Entry) -> bool) -> Layout {
         let mut layout = Layout { is_sealed: true, lines: HashMap::new() };
         for (place, entry) in self.entries.iter().enumerate() {
-            let Some(Entry { head, raw, job }) = entry else { continue };
+            let Some(entry) = entry.as_ref().filter(|entry| is_wanted(entry)) else { continue };
+            let Entry { head, raw, job } = entry;
             let line = match (raw, job) {
                 (Some(_), _) if self.was_sealed => continue,
                 (Some(raw), _) => laid_out_anew(head, &self.text[raw.clone()]),
@@ -133,7 +139,7 @@ impl Facts {
     }
 
     /// What an older program must not ignore.
-    fn features(&self) -> Vec<&'static str> {
+    pub(super) fn features(&self) -> Vec<&'static str> {
         let active = || self.heads().filter(|head| !head.status.has_ended());
         let present = [
             active().any(|head| head.gated) || self.schedules().values().any(Schedule::is_gated),
@@ -156,11 +162,11 @@ impl Facts {
 }
 
 /// How entries are written.
-struct Layout {
+pub(super) struct Layout {
     /// Whether whoever reads the beginnings of the lines reads all that selection needs.
-    is_sealed: bool,
+    pub(super) is_sealed: bool,
     /// Those that are not copied as they stand, by their places among all.
-    lines: HashMap<usize, String>,
+    pub(super) lines: HashMap<usize, String>,
 }
 
 /// An entry cannot be told by the beginning of its line.
@@ -201,7 +207,7 @@ fn laid_out(entry: &[u8]) -> Option<String> {
 }
 
 /// The fields of an entry in their order.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Fields<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

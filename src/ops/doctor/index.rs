@@ -2,7 +2,7 @@
 
 use super::{Finding, Grade, Ground, count};
 use crate::ops::store::{Condition, rebuild, remake};
-use crate::store::root::INDEX;
+use crate::store::file::index;
 
 const CHECK: &str = "index";
 
@@ -11,7 +11,7 @@ const REBUILD: &str = "bgctl store rebuild makes it anew of what can be read and
 /// Reads it.
 pub fn check(ground: &Ground) -> Vec<Finding> {
     let (Some(home), Some(condition)) = (&ground.home, &ground.condition) else { return Vec::new() };
-    let path = home.root.path().join(INDEX);
+    let path = index::path(&home.root);
     let problem = |text: String| vec![Finding::new(CHECK, Grade::Problem, text)];
     let facts = match condition {
         Err(fault) => {

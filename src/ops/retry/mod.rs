@@ -37,6 +37,7 @@ use crate::store::Store;
 use edit::Edited;
 use repeat::Repetition;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -176,7 +177,7 @@ fn home_of(request: &Request) -> Result<Option<Home>, Fault> {
 
 /// What is to be submitted: everything checked, nothing changed.
 struct Prepared {
-    facts: Facts,
+    facts: Rc<Facts>,
     repetitions: Vec<Repetition>,
     caller: Inherited,
     left: Vec<Left>,

@@ -138,7 +138,7 @@ fn nobody_ticks(home: &Home) -> bool {
 pub fn foresee(asked: &Asked) -> Result<Foreseen, Fault> {
     let home = Home::open(BrokenConfig::Stops)?;
     let (definition, _) = defined(&home, asked)?;
-    if let Some(fault) = refusal(&home.store().read()?, &home, asked) {
+    if let Some(fault) = refusal(&*home.store().read()?, &home, asked) {
         return Err(fault);
     }
     let now = home.clock.now();

@@ -166,7 +166,7 @@ pub fn change(name: &str, wanted: Wanted) -> Result<Changed, Fault> {
     let none = || no_such_schedule(name, [].into_iter());
     let home = Home::open_existing(BrokenConfig::Warns)?.ok_or_else(none)?;
     let store = home.store();
-    let mut before = standing(&store.read()?, &home, name)?;
+    let mut before = standing(&*store.read()?, &home, name)?;
     if wanted == Wanted::Removed {
         refuse_to_remove(&before)?;
     }
@@ -237,12 +237,12 @@ fn taken_over(home: &Home, name: &str) -> Result<(Standing, Vec<String>), Fault>
     let store = home.store();
     let local = home.local();
     let (definitions, _) = file::definitions(home)?;
-    let mut warnings = file::replaced(&store.read()?, &definitions);
+    let mut warnings = file::replaced(&*store.read()?, &definitions);
     let pass = Pass { definitions: Some(&definitions), ..home.pass(&store, &local) };
     let decided = pass.advance(Scope::Whole, &mut |_| Ok(()))?;
     file::keep(home, &decided.events)?;
     warnings.extend(decided.warnings);
-    let standing = standing(&store.read()?, home, name)?;
+    let standing = standing(&*store.read()?, home, name)?;
     match (&standing.schedule, &standing.mistake) {
         (None, Some(mistake)) => {
             Err(Fault::new(Code::Config, format!("what config.toml says of {name} is wrong: {mistake}"))
@@ -269,7 +269,7 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
     let none = || no_such_schedule(name, [].into_iter());
     let home = Home::open_existing(BrokenConfig::Stops)?.ok_or_else(none)?;
     let store = home.store();
-    standing(&store.read()?, &home, name)?;
+    standing(&*store.read()?, &home, name)?;
     // What the settings file says of it now is what runs.
     let warnings = if file::is_of_file(&home, name) { taken_over(&home, name)?.1 } else { Vec::new() };
     let from_file = file::read(&home.config, home.root.path());
@@ -299,7 +299,7 @@ pub fn run(name: &str) -> Result<Ran, Fault> {
         if decided.actions.contains(&Action::Retain) {
             super::tick::retain(&home, &mut decided)?;
         }
-        after = Some(standing(&store.read()?, &home, name)?);
+        after = Some(standing(&*store.read()?, &home, name)?);
     }
     match &fate {
         Fate::Overlapped { id } => Err(has_not_ended(name, id)),

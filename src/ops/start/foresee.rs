@@ -19,6 +19,7 @@ use crate::os::clock::{Clock, SystemClock};
 use crate::plan::admit::Full;
 use crate::store::Store;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What a submission would come to.
 #[derive(Debug)]
@@ -39,14 +40,14 @@ pub struct Foreseen {
 pub(super) struct Present {
     pub home: Option<Home>,
     pub config: Config,
-    pub facts: Facts,
+    pub facts: Rc<Facts>,
 }
 
 impl Present {
     pub fn read() -> Result<Self, Fault> {
         let home = Home::open_existing(BrokenConfig::Stops)?;
         let config = home.as_ref().map(|home| home.config.clone()).unwrap_or_default();
-        let facts = home.as_ref().map_or_else(|| Ok(Facts::default()), |home| home.store().read())?;
+        let facts = home.as_ref().map_or_else(|| Ok(Rc::default()), |home| home.store().read())?;
         Ok(Self { home, config, facts })
     }
 

@@ -59,7 +59,7 @@ pub fn keep(root: &Root, id: &JobId) -> Result<Bytes, Fault> {
     let mut file = runs.create_file(&input_name(id)).map_err(failed)?;
     let mut keep = || -> io::Result<()> {
         io::copy(&mut io::stdin().lock(), &mut file)?;
-        file.sync_all()?;
+        runs.sync_file(&file)?;
         runs.sync()?;
         if runs.is_new() { root.folder().sync() } else { Ok(()) }
     };
@@ -83,7 +83,7 @@ pub fn copy(root: &Root, from: &JobId, to: &JobId) -> Result<Bytes, Fault> {
         let mut kept = runs.open_file(&input_name(from))?.ok_or(io::ErrorKind::NotFound)?;
         let mut file = runs.create_file(&input_name(to))?;
         io::copy(&mut kept, &mut file)?;
-        file.sync_all()?;
+        runs.sync_file(&file)?;
         runs.sync()
     };
     copy().map_err(|error| {

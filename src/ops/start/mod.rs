@@ -44,6 +44,7 @@ use crate::plan::{
 use crate::store::Store;
 use given::prepare;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use submit::{Entry, KeptInput, Placed, Submission, read_own, submit};
 
@@ -328,7 +329,7 @@ fn existing(home: &Home, id: &JobId) -> Result<Job, Fault> {
 pub(super) fn tell_why_it_waits(
     home: &Home,
     submitted: &mut Submitted,
-    known: Option<Facts>,
+    known: Option<Rc<Facts>>,
 ) -> Result<(), Fault> {
     let Some(facts) = known.or_else(|| home.store().read().ok()) else { return Ok(()) };
     let id = submitted.job.id.clone();

@@ -1,5 +1,6 @@
 //! The index as a file: how it stands, whether it is sound, and making a damaged one anew.
 
+pub mod migrate;
 pub mod rebuild;
 pub mod remake;
 pub mod told;
@@ -10,14 +11,16 @@ use super::{
 };
 use crate::model::{
     Timestamp,
+    config::StoreType,
     facts::{Facts, Unreadable},
     state::Status,
     wire::to_milliseconds,
 };
 use crate::store::{
     Store, StoreError,
+    file::index::{self, file_name},
     rebuild::read,
-    root::{DAMAGED, INDEX, Root},
+    root::{DAMAGED, INDEX, LINES, Root},
 };
 use std::path::PathBuf;
 
@@ -26,6 +29,8 @@ use std::path::PathBuf;
 pub struct Shown {
     /// Its file.
     pub path: PathBuf,
+    /// In which form it is kept.
+    pub form: StoreType,
     /// Its size; none where there is no such file.
     pub bytes: Option<u64>,
     /// When it was written last.
@@ -44,22 +49,24 @@ pub struct Shown {
 
 /// How the index stands. One that cannot be read is a fault.
 pub fn show() -> Result<Shown, Fault> {
-    let path = root_path()?.join(INDEX);
     let Some(home) = Home::open_existing(BrokenConfig::Warns)? else {
-        return Ok(shown(path, &Facts::default(), None, Vec::new()));
+        return Ok(shown(root_path()?.join(INDEX), StoreType::Json, &Facts::default(), None, Vec::new()));
     };
     let facts = home.store().read()?;
     let kept = damaged_ones(&home.root);
-    let mut shown = shown(path, &facts, Some(&home), kept);
+    let form = index::form(&home.root).unwrap_or(StoreType::Json);
+    let path = home.root.path().join(file_name(form));
+    let mut shown = shown(path, form, &facts, Some(&home), kept);
     shown.warnings = home.warnings;
     Ok(shown)
 }
 
-fn shown(path: PathBuf, facts: &Facts, home: Option<&Home>, kept: Vec<String>) -> Shown {
-    let file = home.and_then(|home| home.root.folder().open_file(INDEX).ok().flatten());
+fn shown(path: PathBuf, form: StoreType, facts: &Facts, home: Option<&Home>, kept: Vec<String>) -> Shown {
+    let file = home.and_then(|home| home.root.folder().open_file(file_name(form)).ok().flatten());
     let data = file.and_then(|file| file.metadata().ok());
     Shown {
         path,
+        form,
         bytes: data.as_ref().map(std::fs::Metadata::len),
         modified_at: data.and_then(|data| data.modified().ok()).map(|at| to_milliseconds(at.into())),
         counts: Status::ALL.map(|status| (status, facts.count(status))).to_vec(),
@@ -74,7 +81,8 @@ fn shown(path: PathBuf, facts: &Facts, home: Option<&Home>, kept: Vec<String>) -
 pub fn damaged_ones(root: &Root) -> Vec<String> {
     let names = root.folder().names().unwrap_or_default();
     let mut kept: Vec<String> = names.into_iter().filter_map(|name| name.into_string().ok()).collect();
-    kept.retain(|name| name.starts_with(DAMAGED));
+    let is_one = |name: &str, of: &str| name.strip_prefix(of).is_some_and(|rest| rest.starts_with(DAMAGED));
+    kept.retain(|name| is_one(name, INDEX) || is_one(name, LINES));
     kept.sort_unstable();
     kept
 }
@@ -91,15 +99,11 @@ pub enum Condition {
 }
 
 /// Looks at the index's text. An error where it is not this program's to write.
-pub fn condition(root: &Root, text: Option<&[u8]>) -> Result<Condition, Fault> {
+pub fn condition(root: &Root, form: StoreType, text: Option<&[u8]>) -> Result<Condition, Fault> {
     let Some(text) = text else { return Ok(Condition::Missing) };
-    let refused =
-        |reason| -> Fault { StoreError::Unreadable { path: root.path().join(INDEX), reason }.into() };
-    let facts = match std::str::from_utf8(text) {
-        Ok(text) => Facts::parse(text.to_owned()),
-        Err(error) => return Ok(Condition::Damaged(error.to_string())),
-    };
-    let facts = match facts {
+    let path = || root.path().join(file_name(form));
+    let refused = |reason| -> Fault { StoreError::Unreadable { path: path(), reason }.into() };
+    let facts = match index::parse(form, text.to_owned()) {
         Ok(facts) => facts,
         Err(Unreadable::Damaged(damage)) => return Ok(Condition::Damaged(damage.to_string())),
         Err(reason) => return Err(refused(reason)),
@@ -113,8 +117,8 @@ pub fn condition(root: &Root, text: Option<&[u8]>) -> Result<Condition, Fault> {
 
 /// The condition of the index of a root as it is now.
 pub fn condition_of(root: &Root) -> Result<Condition, Fault> {
-    let text = read(root)?;
-    condition(root, text.as_deref())
+    let (form, text) = read(root)?;
+    condition(root, form, text.as_deref())
 }
 
 /// There is nothing that could be done.

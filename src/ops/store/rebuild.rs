@@ -10,7 +10,8 @@ use super::{
     told::{self, Stream},
 };
 use crate::model::{
-    facts::{Facts, Salvaged, salvage},
+    config::StoreType,
+    facts::{Facts, Salvaged, salvage, salvage_lines},
     id::JobId,
     job::Job,
     state::Status,
@@ -22,7 +23,7 @@ use crate::ops::{
 };
 use crate::os::clock::Clock;
 use crate::plan::recur;
-use crate::store::{Store, StoreError, rebuild, root::INDEX};
+use crate::store::{Store, StoreError, file::index, rebuild};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,15 +73,15 @@ pub fn rebuild(dry_run: bool) -> Result<Rebuilt, Fault> {
     let mut rebuilt = Rebuilt { dry_run, ..Rebuilt::default() };
     let now = home.clock.now();
     if dry_run {
-        let text = rebuild::read(&home.root)?;
-        make(&home, text.as_deref(), &mut rebuilt)?;
+        let (form, text) = rebuild::read(&home.root)?;
+        make(&home, form, text.as_deref(), &mut rebuilt)?;
     } else {
         let wait_max = Duration::from_secs(home.config.store.lock_seconds_max);
-        rebuilt.kept = rebuild::replace(&home.root, wait_max, now, |text| -> Result<_, Fault> {
-            Ok(Some(make(&home, text.as_deref(), &mut rebuilt)?.to_text(now)))
+        rebuilt.kept = rebuild::replace(&home.root, wait_max, now, |form, text| -> Result<_, Fault> {
+            make(&home, form, text, &mut rebuilt).map(Some)
         })?;
     }
-    rebuilt.path = home.root.path().join(INDEX);
+    rebuilt.path = index::path(&home.root);
     rebuilt.warnings = home.warnings;
     Ok(rebuilt)
 }
@@ -98,9 +99,10 @@ pub fn watched_without_entry(home: &Home) -> Result<Vec<JobId>, Fault> {
     Ok(ids)
 }
 
-fn make(home: &Home, text: Option<&[u8]>, rebuilt: &mut Rebuilt) -> Result<Facts, Fault> {
-    let condition = condition(&home.root, text)?;
-    let refused = |reason| StoreError::Unreadable { path: home.root.path().join(INDEX), reason };
+fn make(home: &Home, form: StoreType, text: Option<&[u8]>, rebuilt: &mut Rebuilt) -> Result<Facts, Fault> {
+    let condition = condition(&home.root, form, text)?;
+    let refused = |reason| StoreError::Unreadable { path: index::path(&home.root), reason };
+    let salvage = if form == StoreType::Lines { salvage_lines } else { salvage };
     let salvaged = salvage(text.unwrap_or_default()).map_err(refused)?;
     let stream = told::of(&home.store().told(0).unwrap_or_default());
     let wanted = match &condition {

@@ -55,7 +55,7 @@ pub use send::{sent, signal_advice, signalled};
 pub use set::set;
 pub use start::{foreseen, foreseen_one, full, place};
 pub use status::status;
-pub use store::{rebuilt, store_shown};
+pub use store::{migrated, rebuilt, store_shown};
 pub use tick::foreseen_pass;
 pub use wait::{Awaited, Standing, circle, goes_on, late, services};
 pub use words::{NONE_ACTIVE, NONE_NAMED, end, jobs, nothing_was_executed};

@@ -2,9 +2,10 @@
 
 use super::measure::count_of;
 use super::words::{end_status, jobs, moment, title};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, config::StoreType};
 use crate::ops::store::{
     Shown,
+    migrate::Migrated,
     rebuild::{Lost, Rebuilt},
 };
 use crate::render::safe;
@@ -17,8 +18,7 @@ const LOST_MAX: usize = 20;
 pub fn store_shown(shown: &Shown, now: Timestamp) -> String {
     let path = path(&shown.path);
     let Some(bytes) = shown.bytes else { return format!("index     {path} (not there yet)\n") };
-    let mut text =
-        format!("index     {path}\nkind      JSON, version 1, a job a line\nsize      {bytes} bytes\n");
+    let mut text = format!("index     {path}\nform      {}\nsize      {bytes} bytes\n", form(shown.form));
     if let Some(at) = shown.modified_at {
         text.push_str(&format!("written   {}\n", moment(at, now)));
     }
@@ -37,6 +37,22 @@ pub fn store_shown(shown: &Shown, now: Timestamp) -> String {
         text.push_str(&format!("kept      {}\n", safe::line(kept)));
     }
     text
+}
+
+fn form(form: StoreType) -> &'static str {
+    match form {
+        StoreType::Json => "JSON, version 1, a job a line",
+        StoreType::Lines => "lines of JSON, version 1, to which changes add",
+    }
+}
+
+/// What came of giving it another form.
+pub fn migrated(migrated: &Migrated) -> String {
+    let (path, to) = (path(&migrated.path), form(migrated.to));
+    if migrated.from == migrated.to {
+        return format!("{path} has that form already: {to}\n");
+    }
+    format!("{path}: {to}; {}\n", jobs(migrated.jobs))
 }
 
 /// What came of making it anew.

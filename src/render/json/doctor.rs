@@ -2,7 +2,7 @@
 
 use crate::ops::{
     doctor::{Examined, Finding, Grade},
-    store::{Shown, rebuild::Rebuilt},
+    store::{Shown, migrate::Migrated, rebuild::Rebuilt},
 };
 use serde_json::{Map, Value, json};
 
@@ -37,13 +37,24 @@ pub fn store_shown(shown: &Shown) -> Value {
     json!({
         "action": "show",
         "path": shown.path.to_string_lossy(),
-        "kind": "json",
+        "type": shown.form.as_str(),
         "bytes": shown.bytes,
         "modified_at": shown.modified_at,
         "counts": counts,
         "schedules": shown.schedules,
         "last_event": shown.last_event,
         "kept": shown.kept,
+    })
+}
+
+/// What came of giving it another form.
+pub fn migrated(migrated: &Migrated) -> Value {
+    json!({
+        "action": "migrate",
+        "path": migrated.path.to_string_lossy(),
+        "from": migrated.from.as_str(),
+        "type": migrated.to.as_str(),
+        "jobs": migrated.jobs,
     })
 }
 

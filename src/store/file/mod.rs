@@ -1,7 +1,9 @@
-//! The default store: one JSON file that a person can read, replaced whole at each change.
+//! The store on disk: the index is a file that a person can read, in one of two forms ([`index`]).
 //!
-//! A change is written beside the index, fsynced, renamed over it; the folder is fsynced after the lock is released
-//! and before anybody is told. Jobs that a change does not touch are copied, not parsed.
+//! A change is fsynced before anybody is told; of a file that was replaced, the folder is fsynced after the lock is released. Jobs that a
+//! change does not touch are copied, not parsed.
+
+pub mod index;
 
 use super::{
     Commit, Decide, Follow, Store, StoreError, Untold, environments, lock, root,
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::model::{
     Timestamp,
+    config::StoreType,
     event::Event,
     facts::{Damage, Draft, Facts, JOBS_MAX, Unreadable},
     hook::HooksSet,
@@ -19,12 +22,11 @@ use crate::model::{
     stream::{Line, Note},
 };
 use crate::os::doorbell::Doorbell;
+use index::{Index, Refused, Written};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
-
-/// Largest index that is read: far beyond use, small enough to be read in bounded time and memory.
-const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// How long a submission that failed waits for the lock before it leaves its traces to others.
 const FORGET_WAIT_MAX: Duration = Duration::from_millis(100);
@@ -32,12 +34,28 @@ const FORGET_WAIT_MAX: Duration = Duration::from_millis(100);
 /// How long somebody who has nothing to change waits for the lock to say so.
 const NOTE_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// The index as a JSON file in a root folder.
+/// The index as a file in a root folder.
 #[derive(Debug)]
-pub struct JsonStore<'a> {
+pub struct FileStore<'a> {
     root: &'a Root,
     waiting: Waiting,
+    keeping: Keeping,
     hooks: HooksSet,
+}
+
+/// In which form the index is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// That of an index that is not there yet.
+    pub form: StoreType,
+    /// One of lines is begun anew when so many were added.
+    pub lines_max: usize,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { form: StoreType::Json, lines_max: StoreType::LINES_MAX }
+    }
 }
 
 /// How long it waits, and how often it looks meanwhile.
@@ -55,16 +73,22 @@ impl Default for Waiting {
     }
 }
 
-impl<'a> JsonStore<'a> {
+impl<'a> FileStore<'a> {
     /// The store of that root.
     pub fn new(root: &'a Root) -> Self {
-        Self { root, waiting: Waiting::default(), hooks: HooksSet::default() }
+        Self { root, waiting: Waiting::default(), keeping: Keeping::default(), hooks: HooksSet::default() }
     }
 
     /// The same store where these hooks are set: the stream says for which of them a line is.
     #[must_use]
     pub fn hooking(self, hooks: HooksSet) -> Self {
         Self { hooks, ..self }
+    }
+
+    /// The same store whose index is kept like this.
+    #[must_use]
+    pub fn keeping(self, keeping: Keeping) -> Self {
+        Self { keeping, ..self }
     }
 
     /// The same store for somebody who waits otherwise.
@@ -74,25 +98,34 @@ impl<'a> JsonStore<'a> {
     }
 
     fn unreadable(&self, reason: impl Into<Unreadable>) -> StoreError {
-        StoreError::Unreadable { path: self.root.path().join(root::INDEX), reason: reason.into() }
+        StoreError::Unreadable { path: index::path(self.root), reason: reason.into() }
     }
 
     fn system(&self, doing: &'static str, error: io::Error) -> StoreError {
-        StoreError::System { doing, path: self.root.path().join(root::INDEX), error }
+        StoreError::System { doing, path: index::path(self.root), error }
     }
 
-    /// Decides and writes, under the lock. Gives the events and the text that carries them.
-    fn decide_and_write(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Written, StoreError> {
-        let facts = self.read()?;
+    fn index(&self) -> Result<Index, StoreError> {
+        index::read(self.root).map_err(|refused| match refused {
+            Refused::Index(name, reason) => {
+                StoreError::Unreadable { path: self.root.path().join(name), reason }
+            }
+            Refused::System(name, error) => {
+                StoreError::System { doing: "read", path: self.root.path().join(name), error }
+            }
+        })
+    }
+
+    /// Decides and writes, under the lock.
+    fn decide_and_write(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Changed, StoreError> {
+        let (facts, writer) = self.index()?.into_parts(self.root);
         facts.writable().map_err(|reason| self.unreadable(reason))?;
-        // What nobody touched may be damaged inside, and is copied as it stands; what we write must not be.
-        let was_sound = cfg!(debug_assertions) && facts.check().is_ok();
         let mut draft = Draft::new(facts);
         decide(&mut draft).map_err(|damage| self.unreadable(damage))?;
         let steps = draft.steps().to_vec();
         let (mut facts, events) = draft.into_parts();
         if events.is_empty() {
-            return Ok(Written { facts, ..Written::default() });
+            return Ok(Changed { facts: Rc::new(facts), ..Changed::default() });
         }
         for name in environments_to_keep(&facts, &events).map_err(|damage| self.unreadable(damage))? {
             environments::make_durable(self.root, &name)?;
@@ -111,23 +144,12 @@ impl<'a> JsonStore<'a> {
             );
             return Err(self.system("write", error));
         }
-        let text = facts.to_bytes(now);
-        if text.len() as u64 > INDEX_BYTES_MAX {
-            let error = io::Error::new(io::ErrorKind::FileTooLarge, "it would be larger than 256 MiB");
-            return Err(self.system("write", error));
-        }
-        debug_assert!(
-            Facts::parse(text.clone()).is_ok_and(|facts| !was_sound || facts.check().is_ok()),
-            "{}",
-            String::from_utf8_lossy(&text)
-        );
-        self.root
-            .folder()
-            .replace(root::INDEX, root::INDEX_TEMPORARY, &text, true)
-            .map_err(|error| self.system("write", error))?;
+        let keeping = (self.keeping.form, self.keeping.lines_max);
+        let (facts, written) =
+            writer.write(self.root, facts, now, keeping).map_err(|error| self.system("write", error))?;
         let untold = telling.finish();
         let unneeded = environments_let_go(&facts, &events);
-        Ok(Written { events, facts, text, unneeded, untold })
+        Ok(Changed { events, facts, written: Some(written), unneeded, untold })
     }
 
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
@@ -158,26 +180,22 @@ impl<'a> JsonStore<'a> {
         });
     }
 
-    /// The folder could not be made durable after the rename. What stands is found by reading, never by trying again:
+    /// What was written could not be made durable. What stands is found by reading, never by trying again:
     /// a repeated fsync can succeed without having written anything (`fsync(2)`).
     fn after_failed_sync(
         &self,
-        text: &[u8],
+        written: &Written,
         commit: Commit,
         error: &io::Error,
     ) -> Result<Commit, StoreError> {
-        let current = self
-            .root
-            .folder()
-            .read(root::INDEX, INDEX_BYTES_MAX)
-            .map_err(|error| self.system("read", error))?;
-        let stands = current.is_some_and(|bytes| bytes == text) || self.carries(&commit.events)?;
+        let stands = written.stands(self.root).map_err(|error| self.system("read", error))?
+            || self.carries(&commit.events)?;
         if !stands {
             return Err(self.system("make durable", io::Error::new(error.kind(), error.to_string())));
         }
         let warning = format!(
             "{} stands, but the disk could not make it durable ({error}): it may not survive a power cut",
-            self.root.path().join(root::INDEX).display()
+            index::path(self.root).display()
         );
         Ok(Commit { warning: Some(warning), ..commit })
     }
@@ -197,27 +215,19 @@ impl<'a> JsonStore<'a> {
     }
 }
 
-impl Store for JsonStore<'_> {
-    fn read(&self) -> Result<Facts, StoreError> {
-        let bytes =
-            self.root.folder().read(root::INDEX, INDEX_BYTES_MAX).map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidData => self.unreadable(Unreadable::NotAFile(error.to_string())),
-                _ => self.system("read", error),
-            })?;
-        let Some(bytes) = bytes else { return Ok(Facts::default()) };
-        Facts::parse(bytes).map_err(|reason| self.unreadable(reason))
+impl Store for FileStore<'_> {
+    fn read(&self) -> Result<Rc<Facts>, StoreError> {
+        self.index().map(|index| index.facts)
     }
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
-        let Written { events, facts, text, unneeded, untold } =
+        let Changed { events, facts, written, unneeded, untold } =
             lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
         let commit = Commit { events, facts, warning: untold };
-        if commit.events.is_empty() {
-            return Ok(commit);
-        }
-        if let Err(error) = folder.sync() {
-            return self.after_failed_sync(&text, commit, &error);
+        let Some(mut written) = written else { return Ok(commit) };
+        if let Err(error) = written.synced.take().unwrap_or_else(|| folder.sync()) {
+            return self.after_failed_sync(&written, commit, &error);
         }
         // Only now: after a power cut, an index that still names them must find them.
         if !unneeded.is_empty() {
@@ -243,20 +253,26 @@ impl Store for JsonStore<'_> {
     }
 
     fn make_durable(&self) -> Result<(), StoreError> {
-        self.root.folder().sync().map_err(|error| self.system("make durable", error))
+        let sync = || -> io::Result<()> {
+            if let Some(file) = self.root.folder().open_file(root::LINES)? {
+                self.root.folder().sync_file(&file)?;
+            }
+            self.root.folder().sync()
+        };
+        sync().map_err(|error| self.system("make durable", error))
     }
 
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {
-        Ok(Box::new(Doorbell::on_renames_into(self.root.folder(), self.waiting.poll_interval)))
+        Ok(Box::new(Doorbell::on_renames_and(self.root.folder(), root::LINES, self.waiting.poll_interval)))
     }
 }
 
-/// What a change wrote.
+/// What a change came to.
 #[derive(Default)]
-struct Written {
+struct Changed {
     events: Vec<Event>,
-    facts: Facts,
-    text: Vec<u8>,
+    facts: Rc<Facts>,
+    written: Option<Written>,
     /// Environments that no job needs any more.
     unneeded: Vec<String>,
     /// What the user should be told where the stream does not tell of it.

@@ -41,31 +41,46 @@ fn root() -> (tempfile::TempDir, Root) {
     (dir, root)
 }
 
-fn change(root: &Root, events: &[Event]) -> Commit {
+/// The forms of an index: lines are begun anew with each change, or never.
+const FORMS: [Keeping; 3] = [
+    Keeping { form: StoreType::Json, lines_max: 1 },
+    Keeping { form: StoreType::Lines, lines_max: 1 },
+    Keeping { form: StoreType::Lines, lines_max: 1_000 },
+];
+
+fn change(root: &Root, form: Keeping, events: &[Event]) -> (Commit, Written) {
     let push = |draft: &mut Draft, event: &Event| draft.push(event.clone()).map(drop);
-    JsonStore::new(root)
-        .transact(now(), &mut |draft| events.iter().try_for_each(|event| push(draft, event)))
-        .unwrap()
+    let changed = FileStore::new(root)
+        .keeping(form)
+        .decide_and_write(now(), &mut |draft| events.iter().try_for_each(|event| push(draft, event)))
+        .unwrap();
+    (Commit { events: changed.events, facts: changed.facts, warning: None }, changed.written.unwrap())
 }
 
 /// What is said of a change whose sync failed, where others changed the index in between.
-fn after_others(events: &[Event], others: &[Event]) -> Result<Commit, StoreError> {
+fn after_others(form: Keeping, events: &[Event], others: &[Event]) -> Result<Commit, StoreError> {
     let (_dir, root) = root();
-    change(&root, &[submitted("old222"), submitted("old333"), cancelled("old333")]);
-    let commit = change(&root, events);
-    let text = std::fs::read(root.path().join(root::INDEX)).unwrap();
-    change(&root, others);
+    change(&root, form, &[submitted("old222"), submitted("old333"), cancelled("old333")]);
+    let (commit, written) = change(&root, form, events);
+    if !others.is_empty() {
+        change(&root, form, others);
+    }
     let error = io::Error::other("as planned");
-    JsonStore::new(&root).after_failed_sync(&text, commit, &error)
+    FileStore::new(&root).after_failed_sync(&written, commit, &error)
 }
 
 #[test]
 fn what_stands_as_it_was_written_stands_with_a_warning_whatever_it_is() {
     for events in [vec![submitted("aaaaaa")], vec![grouped()]] {
-        let commit = after_others(&events, &[]).unwrap();
-        assert_eq!(commit.events, events);
-        let warning = commit.warning.unwrap();
-        assert!(warning.contains("stands, but the disk could not make it durable (as planned)"), "{warning}");
+        for form in FORMS {
+            let commit = after_others(form, &events, &[]).unwrap();
+            assert_eq!(commit.events, events);
+            let warning = commit.warning.unwrap();
+            assert!(
+                warning.contains("stands, but the disk could not make it durable (as planned)"),
+                "{warning}"
+            );
+        }
     }
 }
 
@@ -78,8 +93,10 @@ fn what_others_built_on_stands_as_well() {
         vec![removed("old333")],
         vec![grouped(), submitted("aaaaaa")],
     ] {
-        let commit = after_others(&events, &others).unwrap();
-        assert_eq!((commit.events, commit.warning.is_some()), (events, true));
+        for form in FORMS {
+            let commit = after_others(form, &events, &others).unwrap();
+            assert_eq!((commit.events, commit.warning.is_some()), (events.clone(), true), "{form:?}");
+        }
     }
 }
 
@@ -91,7 +108,11 @@ fn what_cannot_be_found_again_is_an_error() {
         (vec![submitted("aaaaaa"), cancelled("aaaaaa")], &[removed("aaaaaa")]),
         (vec![removed("old333")], &[submitted("old333")]),
     ] {
-        let error = after_others(&events, others).unwrap_err().to_string();
-        assert!(error.contains("make durable") && error.contains("as planned"), "{error}");
+        for form in &FORMS[..2] {
+            let error = after_others(*form, &events, others).unwrap_err().to_string();
+            assert!(error.contains("make durable") && error.contains("as planned"), "{error}");
+        }
+        // What was added stands where it was put, whatever came behind it.
+        assert!(after_others(FORMS[2], &events, others).unwrap().warning.is_some());
     }
 }

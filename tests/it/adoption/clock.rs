@@ -16,7 +16,7 @@ use bgctl::os::clock::{Clock, SystemClock};
 use bgctl::pass::Pass;
 use bgctl::plan::Scope;
 use bgctl::store::{
-    json::JsonStore,
+    file::FileStore,
     lock::{WAIT_MAX, locked},
     root::Root,
 };
@@ -322,7 +322,7 @@ fn a_pass_whose_clock_is_a_day_away_judges_no_living_job() {
         let (root, site) = (Root::open(&user.root()).unwrap().unwrap(), bgctl::os::site::here().unwrap());
         let clock = Set(days);
         let executor = Local { root: &root, site: &site, clock: &clock, orphan_watchers: true };
-        let (store, config) = (JsonStore::new(&root), Config::default());
+        let (store, config) = (FileStore::new(&root), Config::default());
         let pass = Pass {
             store: &store,
             executor: &executor,

@@ -43,7 +43,7 @@ fn without_a_file_and_a_root_the_built_in_values_hold_and_nothing_is_made() {
     let shown = user.run(["config", "show"]);
     assert!(shown.out.contains("config.toml, which is not there;"), "{}", shown.out);
     for line in [
-        "kind = \"json\"",
+        "type = \"json\"",
         "lock_timeout = \"10s\"",
         "max_concurrent = 2",
         "max_size = 100",
@@ -130,7 +130,7 @@ fn programs_get_values_with_who_says_so() {
     assert_eq!(told("worker.timeout"), json!([3600, "1h", "config", 2]));
     assert_eq!(told("worker.stale_after"), json!([null, "none", "config", 3]));
     assert_eq!(told("worker.grace"), json!([10, "10s", "default", null]));
-    assert_eq!(told("store.kind"), json!(["json", "json", "default", null]));
+    assert_eq!(told("store.type"), json!(["json", "json", "default", null]));
     assert_eq!(told("log.max_bytes"), json!([64 << 20, "64MiB", "default", null]));
     assert_eq!(
         (of("approval.default_ttl")["used"].clone(), of("queue.max_size")["used"].clone()),
@@ -195,7 +195,7 @@ fn whatever_is_wrong_with_the_file_is_said_with_its_place() {
         ),
         ("[queue]\nmax_size = [1]\n", ":2:12: queue.max_size: expected a whole number"),
         ("[worker]\ngrace = -1\n", ":2:9: worker.grace: a duration cannot be negative"),
-        ("[store]\nkind = \"sqlite\"\n", ":2:8: store.kind: there is no \"sqlite\"; there is only \"json\""),
+        ("[store]\ntype = \"sqlite\"\n", ":2:8: store.type: expected one of: json, jsonl"),
         ("[aproval]\n", ":1:2: there is no setting aproval; did you mean approval?"),
         ("[approval]\npoll_intervall = 3\n", "did you mean approval.poll_interval?"),
         (

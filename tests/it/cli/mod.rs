@@ -18,6 +18,7 @@ mod group;
 mod health;
 mod init;
 mod json;
+mod lines;
 mod list;
 mod logs;
 mod many;

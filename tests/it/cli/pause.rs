@@ -4,7 +4,7 @@ use super::{DAY, Held, ago, completed, entry, hold_both_slots, index_of};
 use crate::support::{User, until};
 use bgctl::model::{event::Event, id::JobId, state::Change};
 use bgctl::os::clock::{Clock, SystemClock};
-use bgctl::store::{Store, json::JsonStore, root::Root};
+use bgctl::store::{Store, file::FileStore, root::Root};
 use serde_json::{Value, json};
 
 #[test]
@@ -146,7 +146,7 @@ fn commit_only(user: &User, id: &str, change: &Change) {
     let root = Root::open_or_create(&user.root()).unwrap();
     let id = JobId::parse(id).unwrap();
     let event = Event::Changed { id, change: change.clone() };
-    JsonStore::new(&root)
+    FileStore::new(&root)
         .transact(SystemClock.now(), &mut |draft| draft.push(event.clone()).map(drop))
         .unwrap();
 }

@@ -14,7 +14,7 @@ use bgctl::model::{
 };
 use bgctl::store::{
     Store, StoreError,
-    json::JsonStore,
+    file::FileStore,
     lock,
     root::{INDEX, INDEX_TEMPORARY, LOCK, Root},
     stream::EVENTS,
@@ -103,8 +103,8 @@ impl InFolder {
         std::fs::write(self.path().join(INDEX), index).unwrap();
     }
 
-    fn facts(&self) -> Facts {
-        JsonStore::new(&self.root()).read().unwrap()
+    fn facts(&self) -> std::rc::Rc<Facts> {
+        FileStore::new(&self.root()).read().unwrap()
     }
 
     fn change(&self, event: &Event) {
@@ -462,7 +462,7 @@ fn a_write_that_cannot_be_made_changes_nothing_and_leaves_nothing() {
     // A folder that is not empty, where the next content should be written: it cannot be removed as a file.
     std::fs::create_dir_all(place.path().join(INDEX_TEMPORARY).join("in the way")).unwrap();
     let root = place.root();
-    let store = JsonStore::new(&root);
+    let store = FileStore::new(&root);
     let error = store.transact(now(), &mut |draft| draft.push(submitted(1)).map(drop)).unwrap_err();
     assert!(matches!(error, StoreError::System { doing: "write", .. }), "{error}");
     assert_eq!(place.index(), HAND_MADE);

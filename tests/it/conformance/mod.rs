@@ -7,6 +7,7 @@ use bgctl::model::{
     Timestamp,
     bytes::Bytes,
     claim::{Claim, ExecutorName, Site},
+    config::StoreType,
     event::{Applied, Event},
     facts::{Damage, Draft},
     id::{ALPHABET, JobId},
@@ -15,7 +16,12 @@ use bgctl::model::{
     spec::{Command, JobSpec},
     state::Change,
 };
-use bgctl::store::{Commit, Store, StoreError, json::JsonStore, memory::MemoryStore, root::Root};
+use bgctl::store::{
+    Commit, Store, StoreError,
+    file::{FileStore, Keeping},
+    memory::MemoryStore,
+    root::{INDEX, LINES, Root},
+};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Instant;
@@ -59,7 +65,33 @@ impl InFolder {
 impl Place for InFolder {
     fn visit(&self, visitor: &mut dyn FnMut(&dyn Store)) {
         let root = Root::open_or_create(&self.path()).unwrap();
-        visitor(&JsonStore::new(&root));
+        visitor(&FileStore::new(&root));
+    }
+}
+
+/// Lines in a folder.
+struct AsLines {
+    folder: InFolder,
+    lines_max: usize,
+    is_kept: bool,
+}
+
+impl AsLines {
+    fn new(lines_max: usize, is_kept: bool) -> Self {
+        Self { folder: InFolder::new(), lines_max, is_kept }
+    }
+}
+
+impl Place for AsLines {
+    fn visit(&self, visitor: &mut dyn FnMut(&dyn Store)) {
+        let root = Root::open_or_create(&self.folder.path()).unwrap();
+        let store =
+            FileStore::new(&root).keeping(Keeping { form: StoreType::Lines, lines_max: self.lines_max });
+        root.set_kept(self.is_kept);
+        store.read().unwrap();
+        visitor(&store);
+        let is_there = |name: &str| self.folder.path().join(name).exists();
+        assert!(is_there(LINES) || !is_there(INDEX));
     }
 }
 
@@ -110,6 +142,18 @@ mod in_memory {
 
 mod in_a_folder {
     conformance!(super::InFolder::new());
+}
+
+mod as_lines {
+    conformance!(super::AsLines::new(1_000, false));
+}
+
+mod as_lines_that_are_begun_anew {
+    conformance!(super::AsLines::new(3, false));
+}
+
+mod as_lines_that_are_kept {
+    conformance!(super::AsLines::new(10, true));
 }
 
 fn now() -> Timestamp {

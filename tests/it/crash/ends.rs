@@ -13,6 +13,14 @@ fn a_power_cut_at_any_instant_of_a_run_leaves_its_true_end_or_none() {
 }
 
 #[test]
+fn a_power_cut_at_any_instant_of_a_run_that_adds_lines_leaves_its_true_end_or_none() {
+    if can_trace() {
+        let scene = Scene::start(Before::Lines(2, 1_000));
+        scene.explore(scene.afterwards()).assert_well("crash.lines_end");
+    }
+}
+
+#[test]
 fn a_power_cut_at_any_instant_of_the_very_first_run_leaves_its_true_end_or_none() {
     if can_trace() {
         let scene = Scene::start(Before::Nothing);

@@ -1,12 +1,11 @@
 //! What must be true of each state that a power cut may leave, and of the root once somebody looks again.
 
 use super::disk::Tree;
-use super::truth::{Promise, Truth};
+use super::truth::{Promise, Truth, index, parse};
 use crate::support::EVENT_MAX;
 use bgctl::exec::Executor;
 use bgctl::model::{
     event::Event,
-    facts::Facts,
     job::Job,
     outcome::Exit,
     spec::Input,
@@ -23,12 +22,12 @@ use std::time::{Duration, Instant};
 /// What is wrong with a state as it lies on the disk.
 pub fn complaints(truth: &Truth, promise: &Promise, tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
-    let text = tree.get(&format!("{}/jobs.json", truth.root)).and_then(Option::as_ref);
+    let text = index(tree, &truth.root);
     // The newest of those that look alike: nothing tells them apart.
-    let Some(version) = truth.versions.iter().rposition(|version| version.text.as_ref() == text) else {
+    let Some(version) = truth.versions.iter().rposition(|version| version.text == text) else {
         let what = match text {
             None => "there is no index".to_owned(),
-            Some(text) => match Facts::parse(String::from_utf8_lossy(text).into_owned()) {
+            Some(text) => match parse(&text) {
                 Ok(_) => "the index is another than there ever was".to_owned(),
                 Err(damage) => format!("the index is damaged: {damage}"),
             },

@@ -13,6 +13,7 @@
 //! | planted | reported as |
 //! |---|---|
 //! | no fsync of the index's file | "the index is damaged" |
+//! | no fsync of the lines that were added | "was printed" |
 //! | no fsync of the folder after the rename | "was printed", "has begun", "the process that wrote it has left" |
 //! | the id is printed before the fsync, or before the rename | "was printed" |
 //! | the index is written in place | "the index is damaged" |

@@ -76,6 +76,20 @@ fn faults_of_a_start_are_found() {
 }
 
 #[test]
+fn lines_that_are_not_synced_are_found() {
+    if !can_trace() {
+        return;
+    }
+    let scene = Scene::start(Before::Lines(2, 1_000));
+    let adds = |one: &Operation| match &one.what {
+        What::Write { node, data, .. } if data.windows(10).any(|part| part == b"{\"commit\":") => Some(*node),
+        _ => None,
+    };
+    let lines = scene.recording.operations.iter().find_map(adds).unwrap();
+    assert_found(&scene, |operations| operations.retain(|one| !is_sync(one, lines)), "was printed");
+}
+
+#[test]
 fn a_first_start_in_folders_whose_names_are_not_durable_is_found() {
     if !can_trace() {
         return;

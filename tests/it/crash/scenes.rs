@@ -30,6 +30,8 @@ pub enum Before {
     Nothing,
     /// A root with so many slots, of which one job with the same environment was run.
     Slots(u32),
+    /// The same with an index of lines, which is begun anew when so many were added.
+    Lines(u32, u32),
 }
 
 impl Scene {
@@ -38,9 +40,15 @@ impl Scene {
         let user = User::new();
         let root = match before {
             Before::Nothing => "bg/far/below",
-            Before::Slots(slots) => {
+            Before::Slots(slots) | Before::Lines(slots, _) => {
                 user.make_root();
-                let text = format!("[queue]\nmax_concurrent = {slots}\n");
+                let store = match before {
+                    Before::Lines(_, most) => {
+                        format!("[store]\ntype = \"jsonl\"\nautosave_interval = {most}\n")
+                    }
+                    _ => String::new(),
+                };
+                let text = format!("{store}[queue]\nmax_concurrent = {slots}\n");
                 std::fs::write(user.root().join("config.toml"), text).unwrap();
                 user.command("sh")
                     .arg("-ec")

@@ -21,6 +21,22 @@ fn a_power_cut_at_any_instant_of_a_later_start_leaves_the_old_or_the_new_index()
 }
 
 #[test]
+fn a_power_cut_at_any_instant_of_a_start_that_adds_lines_leaves_the_old_or_the_new_index() {
+    if can_trace() {
+        let scene = Scene::start(Before::Lines(2, 1_000));
+        scene.explore(scene.submission()).assert_well("crash.lines");
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_instant_of_a_start_that_begins_a_file_of_lines_anew_leaves_the_old_or_the_new_index() {
+    if can_trace() {
+        let scene = Scene::start(Before::Lines(2, 1));
+        scene.explore(scene.submission()).assert_well("crash.lines_anew");
+    }
+}
+
+#[test]
 fn a_power_cut_at_any_instant_leaves_a_job_that_waits_with_its_environment() {
     if can_trace() {
         let scene = Scene::queued();

@@ -3,7 +3,13 @@
 use super::disk::{Disk, Tree};
 use super::operation::{Node, Operation, What};
 use super::recorder::Recording;
-use bgctl::model::{facts::Facts, id::JobId, job::Job, outcome::Exit, state::Status};
+use bgctl::model::{
+    facts::{Facts, Unreadable},
+    id::JobId,
+    job::Job,
+    outcome::Exit,
+    state::Status,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An execution of a job: its id, and the number of the attempt.
@@ -49,12 +55,18 @@ pub struct Promise {
 impl Truth {
     /// What a recording tells of the root at that place below the top.
     pub fn of(recording: &Recording, root: &str) -> Self {
-        let index = format!("{root}/jobs.json");
         let seen = |count: usize| Disk::after(&recording.beginning, &recording.operations[..count]).seen();
-        let mut versions = vec![Version::of(seen(0).get(&index).cloned().flatten(), None)];
+        let mut versions = vec![Version::of(index(&seen(0), root), None)];
+        // The file of lines is there before, and changes with each write to it.
+        let are_lines = seen(0).contains_key(&format!("{root}/jobs.jsonl"));
         for (place, operation) in recording.operations.iter().enumerate() {
-            if matches!(&operation.what, What::Rename { to, .. } if to == "jobs.json") {
-                let text = seen(place + 1).remove(&index).flatten();
+            let may_stand = match &operation.what {
+                What::Rename { to, .. } => to == "jobs.json" || to == "jobs.jsonl",
+                What::Write { .. } => are_lines,
+                _ => false,
+            };
+            let text = if may_stand { index(&seen(place + 1), root) } else { continue };
+            if !are_lines || versions.last().is_some_and(|last| last.text != text) {
                 versions.push(Version::of(text, Some(operation.pid)));
             }
         }
@@ -135,7 +147,7 @@ impl Truth {
 impl Version {
     fn of(text: Option<Vec<u8>>, writer: Option<u32>) -> Self {
         let jobs = text.as_ref().map_or(Vec::new(), |text| {
-            let facts = Facts::parse(String::from_utf8(text.clone()).unwrap()).unwrap();
+            let facts = parse(text).unwrap();
             facts.check().unwrap();
             facts.jobs(|_| true).unwrap()
         });
@@ -148,6 +160,22 @@ impl Promise {
         if version > self.version {
             (self.version, self.why) = (version, why());
         }
+    }
+}
+
+/// The index: of lines, as much as counts.
+pub fn index(tree: &Tree, root: &str) -> Option<Vec<u8>> {
+    let file = |name: &str| tree.get(&format!("{root}/{name}")).cloned().flatten();
+    let Some(lines) = file("jobs.jsonl") else { return file("jobs.json") };
+    Some(Facts::parse_lines(lines.clone()).map_or(lines, |facts| facts.text().to_vec()))
+}
+
+/// Reads an index of either form.
+pub fn parse(text: &[u8]) -> Result<Facts, Unreadable> {
+    if text.starts_with(b"{\"version\":1}\n") {
+        Facts::parse_lines(text.to_vec())
+    } else {
+        Facts::parse(String::from_utf8_lossy(text).into_owned())
     }
 }
 

@@ -35,7 +35,7 @@ fn an_index_is_written_as_it_was_read_planned_over_and_never_made_up() {
     });
 }
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     "2026-02-13T11:58:13Z".parse().unwrap()
 }
 

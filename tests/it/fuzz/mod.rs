@@ -47,6 +47,7 @@
 mod github;
 mod growth;
 mod index;
+mod lines;
 mod mutate;
 mod program;
 mod record;

@@ -126,7 +126,7 @@ impl Corpus {
         Self::of(text.lines().map(|line| line.as_bytes().to_vec()).collect())
     }
 
-    fn of(seeds: Vec<Vec<u8>>) -> Self {
+    pub fn of(seeds: Vec<Vec<u8>>) -> Self {
         let mut words: BTreeSet<Vec<u8>> = WORDS.iter().map(|word| word.as_bytes().to_vec()).collect();
         for seed in &seeds {
             let text = String::from_utf8_lossy(seed);

@@ -35,6 +35,7 @@ use bgctl::plan::{
     retain::{self, Wish},
 };
 use bgctl::store::StoreError;
+use std::rc::Rc;
 
 type Done = Result<Vec<&'static str>, Fault>;
 
@@ -108,7 +109,7 @@ impl<P: Place> Sut<P> {
             Command::Prune { all } => {
                 let wish = Wish { all: *all, ..Wish::default() };
                 let gone =
-                    retain::by_hand(&visit.store.read()?, self.clock.now(), &self.config, &wish, |_| true);
+                    retain::by_hand(&*visit.store.read()?, self.clock.now(), &self.config, &wish, |_| true);
                 visit.pass.remove(visit.root, &gone.ids)?;
                 Ok(Vec::new())
             }
@@ -275,7 +276,7 @@ impl<P: Place> Sut<P> {
 
     /// `ops::cancel`.
     fn cancel(&self, visit: &Visit<'_>, numbers: &[usize], kills: bool) -> Done {
-        let ids = find_all(&visit.store.read()?, &self.texts(numbers), Among::All)?;
+        let ids = find_all(&*visit.store.read()?, &self.texts(numbers), Among::All)?;
         let mut words = Vec::new();
         visit.pass.advance(Scope::Slots, &mut |draft| {
             words.clear();
@@ -553,7 +554,7 @@ impl<P: Place> Sut<P> {
 
     /// `ops::approval::request`.
     fn request(&self, visit: &Visit<'_>, number: usize, Asks { ttl_seconds }: Asks) -> Done {
-        let id = find_all(&visit.store.read()?, &self.texts(&[number]), Among::All)?.remove(0);
+        let id = find_all(&*visit.store.read()?, &self.texts(&[number]), Among::All)?.remove(0);
         if visit.store.read()?.running().all(|job| job.id != id) {
             return Err(Refusal::WrongState.into());
         }
@@ -589,7 +590,7 @@ impl<P: Place> Sut<P> {
     }
 
     /// The index as it is, by whoever opens it now.
-    pub fn facts(&self) -> Facts {
+    pub fn facts(&self) -> Rc<Facts> {
         let mut facts = None;
         self.visit(false, &mut |visit| facts = Some(visit.store.read().unwrap()));
         facts.expect("there was a visit")

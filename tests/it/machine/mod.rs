@@ -46,7 +46,7 @@ mod witness;
 
 use crate::proof::{Proof, cases, seed};
 use model::{Model, State};
-use place::{InFolder, InMemory, Place};
+use place::{AsLines, InFolder, InMemory, Place};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
@@ -69,6 +69,11 @@ fn in_memory_the_program_does_what_the_model_says() {
 #[test]
 fn in_a_folder_the_program_does_what_the_model_says() {
     prove::<InFolder>("model.json");
+}
+
+#[test]
+fn as_lines_the_program_does_what_the_model_says() {
+    prove::<AsLines>("model.jsonl");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Where the index is kept: a new store gets a [`Place`] here and a line in `mod.rs`. Each visit is what a process of its own
 //! would be: the store is opened anew for each command.
 
+use bgctl::model::config::StoreType;
 use bgctl::store::{
     Store,
-    json::JsonStore,
+    file::{FileStore, Keeping},
     memory::MemoryStore,
     root::{INDEX_TEMPORARY, Root},
 };
@@ -37,6 +38,24 @@ impl Place for InMemory {
     }
 }
 
+/// As lines in a folder, which are begun anew now and then; every process keeps what it has read.
+pub struct AsLines;
+
+impl Place for AsLines {
+    fn new(_folder: &Path) -> Self {
+        Self
+    }
+
+    fn visit(&self, root: &Root, visitor: &mut dyn FnMut(&dyn Store)) {
+        root.set_kept(true);
+        visitor(&FileStore::new(root).keeping(Keeping { form: StoreType::Lines, lines_max: 40 }));
+    }
+
+    fn refuse(&self, _root: &Root, _refuses: bool) -> bool {
+        false
+    }
+}
+
 /// As a JSON file in a folder.
 pub struct InFolder;
 
@@ -46,7 +65,7 @@ impl Place for InFolder {
     }
 
     fn visit(&self, root: &Root, visitor: &mut dyn FnMut(&dyn Store)) {
-        visitor(&JsonStore::new(root));
+        visitor(&FileStore::new(root));
     }
 
     /// Where the new index is to be written stands a folder.

@@ -11,6 +11,7 @@ use bgctl::model::{
 use bgctl::store::{Commit, Decide, Follow, Store, StoreError, Untold};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 /// What is remembered from one change to the next, by whichever process it was made.
 #[derive(Default)]
@@ -38,7 +39,7 @@ pub struct Witness<'a> {
 }
 
 impl Store for Witness<'_> {
-    fn read(&self) -> Result<Facts, StoreError> {
+    fn read(&self) -> Result<Rc<Facts>, StoreError> {
         self.store.read()
     }
 

@@ -6,7 +6,7 @@ use bgctl::model::event::Event;
 use bgctl::model::{facts::Draft, group::GroupChange, id::JobId, state::Change};
 use bgctl::os::clock::{Clock, SystemClock};
 use bgctl::os::process::look;
-use bgctl::store::{Store, json::JsonStore, root::Root};
+use bgctl::store::{Store, file::FileStore, root::Root};
 use rustix::process::Signal;
 
 /// The letter of a process's state (`proc_pid_stat(5)`) says that it is stopped.
@@ -19,7 +19,7 @@ fn commit(user: &User, id: &str, change: Change) {
     let root = Root::open_or_create(&user.root()).unwrap();
     let id = JobId::parse(id).unwrap();
     let event = Event::Changed { id, change };
-    JsonStore::new(&root)
+    FileStore::new(&root)
         .transact(SystemClock.now(), &mut |draft| draft.push(event.clone()).map(|_| ()))
         .unwrap();
 }
@@ -144,7 +144,7 @@ fn a_group_whose_pause_was_written_down_and_told_to_nobody_comes_to_stand_still(
         }
         Ok(())
     };
-    JsonStore::new(&root).transact(at, decide).unwrap();
+    FileStore::new(&root).transact(at, decide).unwrap();
     until("all stand still", || all_stopped(&pids));
     assert_eq!(user.ok(["pause", "--group", "gpu"]), "group gpu was paused already\n");
     let queued = user.start(["--quiet", "--group", "gpu", "--", "true"]);

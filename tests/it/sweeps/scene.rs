@@ -21,7 +21,7 @@ use bgctl::os::{
     inherited::Inherited,
     site,
 };
-use bgctl::store::{Store, environments, json::JsonStore, root::Root};
+use bgctl::store::{Store, environments, file::FileStore, root::Root};
 
 /// A command that tells each of its executions apart: it appends its job and attempt to the file `ran`.
 pub const WITNESS: &str = "echo \"$BG_JOB_ID $BG_ATTEMPT\" >> ran";
@@ -147,7 +147,7 @@ impl Planted {
             Ok(())
         };
         let mut submit = submit;
-        JsonStore::new(&self.root).transact(self.now, &mut submit).unwrap();
+        FileStore::new(&self.root).transact(self.now, &mut submit).unwrap();
     }
 
     /// Gives the job a slot, and no watcher.

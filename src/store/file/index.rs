@@ -1,0 +1,372 @@
+//! The index as a file, in one of its two forms; which of them is there decides.
+//!
+//! As JSON it is one file that is replaced whole at each change. As lines it is one to which each change adds, and which is begun
+//! anew when much has been added. A change is written beside the file or behind what stands in it, so that whoever reads
+//! meanwhile, without a lock, reads what stood before.
+
+use crate::model::{
+    Timestamp,
+    config::StoreType,
+    facts::{Facts, Head, Unreadable},
+};
+use crate::store::root::{INDEX, INDEX_TEMPORARY, LINES, LINES_TEMPORARY, Root};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Largest index that is read: far beyond use, small enough to be read in bounded time and memory.
+pub(super) const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// An index of lines is begun anew when to each so many of its jobs a line was added, and never sooner than the settings say: so
+/// what is written for that stays a few times what changed.
+const JOBS_A_LINE: usize = 4;
+
+/// An index of lines that was read, kept by whoever reads it again soon.
+#[derive(Debug)]
+pub struct Known {
+    /// Open, so that no other file gets its number.
+    file: File,
+    facts: Rc<Facts>,
+}
+
+/// The index as it was found.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub(super) facts: Rc<Facts>,
+    form: Form,
+}
+
+/// In which form it was found.
+#[derive(Debug)]
+enum Form {
+    /// None was.
+    Missing,
+    Json,
+    Lines {
+        file: File,
+        /// Whether something stands at its end that does not count.
+        is_cut_short: bool,
+    },
+}
+
+/// What a change wrote.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) text: Vec<u8>,
+    /// Where it stands in the file.
+    pub(super) at: u64,
+    pub(super) name: &'static str,
+    /// Whether it is on the disk already; else the folder has to be synced.
+    pub(super) synced: Option<io::Result<()>>,
+}
+
+/// Why an index is not read.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// What stands there.
+    Index(&'static str, Unreadable),
+    /// The system.
+    System(&'static str, io::Error),
+}
+
+/// What stands in the place of the one file where lines are the index: a program that knows only that one reads that it must not
+/// write it, and sees no jobs that have moved on since.
+const MOVED: &[u8] = b"{\"version\":1,\n\"requires\":[\"jsonl\"],\n\"jobs\":[\n]}\n";
+
+/// In which form a root has its index.
+pub fn form(root: &Root) -> io::Result<StoreType> {
+    let has_moved = || root.folder().read(INDEX, MOVED.len() as u64).ok().flatten().as_deref() == Some(MOVED);
+    Ok(if root.folder().has(LINES)? || has_moved() { StoreType::Lines } else { StoreType::Json })
+}
+
+/// The file of an index in that form.
+pub const fn file_name(form: StoreType) -> &'static str {
+    match form {
+        StoreType::Json => INDEX,
+        StoreType::Lines => LINES,
+    }
+}
+
+/// Where the index of a root is.
+pub fn path(root: &Root) -> PathBuf {
+    root.path().join(file_name(form(root).unwrap_or(StoreType::Json)))
+}
+
+/// Reads an index in that form.
+pub fn parse(form: StoreType, text: Vec<u8>) -> Result<Facts, Unreadable> {
+    match form {
+        StoreType::Json => Facts::parse(text),
+        StoreType::Lines => Facts::parse_lines(text),
+    }
+}
+
+/// The same; where there is none, it is empty.
+pub fn parse_or_empty(form: StoreType, text: Option<Vec<u8>>) -> Result<Facts, Unreadable> {
+    text.map_or_else(|| Ok(Facts::default()), |text| parse(form, text))
+}
+
+/// Puts another index into the place of the one that there is, in the same form or in the other one, durable when this returns. The lock is held.
+///
+/// At each instant one of them is the index, whole: lines, where they are there.
+pub fn put(root: &Root, form: StoreType, facts: &Facts, now: Timestamp) -> io::Result<()> {
+    root.let_go_of_kept();
+    let folder = root.folder();
+    match form {
+        StoreType::Json => {
+            let text = facts.to_bytes(now);
+            is_not_too_large(text.len() as u64)?;
+            folder.replace(INDEX, INDEX_TEMPORARY, &text, true)?;
+            folder.sync()?;
+            if folder.remove(LINES)? {
+                folder.sync()?;
+            }
+        }
+        StoreType::Lines => {
+            let text = facts.to_lines(now);
+            is_not_too_large(text.len() as u64)?;
+            folder.replace(LINES, LINES_TEMPORARY, &text, true)?;
+            folder.sync()?;
+            folder.replace(INDEX, INDEX_TEMPORARY, MOVED, true)?;
+            folder.sync()?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the index.
+pub(super) fn read(root: &Root) -> Result<Index, Refused> {
+    let failed = |error: io::Error| refused(LINES, error);
+    if let Some(file) = root.folder().open_file(LINES).map_err(failed)? {
+        return read_lines(root, file);
+    }
+    let bytes = root.folder().read(INDEX, INDEX_BYTES_MAX).map_err(|error| refused(INDEX, error))?;
+    let Some(bytes) = bytes else { return Ok(Index { facts: Rc::default(), form: Form::Missing }) };
+    if bytes == MOVED {
+        // Between the two looks it may have come.
+        let Some(file) = root.folder().open_file(LINES).map_err(failed)? else {
+            let reason = "is not there, although jobs.json says that it is the index".to_owned();
+            return Err(Refused::Index(LINES, Unreadable::NotAFile(reason)));
+        };
+        return read_lines(root, file);
+    }
+    let facts = Facts::parse(bytes).map_err(|reason| Refused::Index(INDEX, reason))?;
+    Ok(Index { facts: Rc::new(facts), form: Form::Json })
+}
+
+fn refused(name: &'static str, error: io::Error) -> Refused {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Refused::Index(name, Unreadable::NotAFile(error.to_string())),
+        _ => Refused::System(name, error),
+    }
+}
+
+fn read_lines(root: &Root, file: File) -> Result<Index, Refused> {
+    let failed = |error: io::Error| refused(LINES, error);
+    let known = root.take_known();
+    let length = file.metadata().map_err(failed)?.len();
+    let index = match known {
+        Some(known)
+            if is_same(&known.file, &file).map_err(failed)? && known.facts.lines_length() <= length =>
+        {
+            read_on(known, length)
+        }
+        _ => read_anew(&file, length),
+    }?;
+    if root.keeps_known() {
+        let file = file.try_clone().map_err(failed)?;
+        root.keep(Some(Known { file, facts: Rc::clone(&index) }));
+    }
+    let is_cut_short = index.lines_length() < length;
+    Ok(Index { facts: index, form: Form::Lines { file, is_cut_short } })
+}
+
+fn is_same(known: &File, file: &File) -> io::Result<bool> {
+    let (known, file) = (known.metadata()?, file.metadata()?);
+    Ok((known.dev(), known.ino()) == (file.dev(), file.ino()))
+}
+
+/// Reads what was added since.
+fn read_on(Known { file, facts }: Known, length: u64) -> Result<Rc<Facts>, Refused> {
+    let from = facts.lines_length();
+    if from == length {
+        return Ok(facts);
+    }
+    let more = read_at(&file, from, length).map_err(|error| refused(LINES, error))?;
+    let mut facts = Rc::unwrap_or_clone(facts);
+    match facts.absorb(&more) {
+        Ok(()) if facts.is_as_written() => Ok(Rc::new(facts)),
+        // Somebody may be at it by hand.
+        _ => read_anew(&file, length),
+    }
+}
+
+fn read_anew(file: &File, length: u64) -> Result<Rc<Facts>, Refused> {
+    let facts = Facts::parse_lines(read_all(file, length)?);
+    match facts {
+        Ok(facts) if facts.is_as_written() => Ok(Rc::new(facts)),
+        _ => read_until_it_is_the_same(file),
+    }
+}
+
+/// What does not stand as it was written is read until that is the same twice: a writer may be taking back what it could not write
+/// whole.
+fn read_until_it_is_the_same(file: &File) -> Result<Rc<Facts>, Refused> {
+    let read = || read_all(file, file.metadata().map_err(|error| refused(LINES, error))?.len());
+    let mut text = read()?;
+    loop {
+        let again = read()?;
+        if again == text {
+            break;
+        }
+        text = again;
+    }
+    Facts::parse_lines(text).map(Rc::new).map_err(|reason| Refused::Index(LINES, reason))
+}
+
+fn read_all(file: &File, length: u64) -> Result<Vec<u8>, Refused> {
+    let failed = |error: io::Error| refused(LINES, error);
+    if length > INDEX_BYTES_MAX {
+        let text = format!("is {length} bytes long, more than the {INDEX_BYTES_MAX} that are read");
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
+    }
+    read_at(file, 0, length).map_err(failed)
+}
+
+/// The bytes from there to there, or to the end, where that comes sooner.
+fn read_at(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(to - from).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = from + bytes.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+impl Index {
+    /// The facts alone, and what it takes to write others.
+    pub(super) fn into_parts(self, root: &Root) -> (Facts, Writer) {
+        // Kept again when it is written.
+        root.keep(None);
+        (Rc::unwrap_or_clone(self.facts), Writer(self.form))
+    }
+}
+
+/// What it takes to write the index.
+#[derive(Debug)]
+pub(super) struct Writer(Form);
+
+impl Writer {
+    /// Puts these facts in the place of those that were read. They are worth the same afterwards.
+    ///
+    /// The lock is held, and what was read is what there is.
+    pub(super) fn write(
+        self,
+        root: &Root,
+        facts: Facts,
+        now: Timestamp,
+        (kind, interval): (StoreType, usize),
+    ) -> io::Result<(Rc<Facts>, Written)> {
+        match self.0 {
+            Form::Json => replace(root, facts, now),
+            Form::Missing if kind == StoreType::Json => replace(root, facts, now),
+            Form::Missing => {
+                let written = begin(root, facts, now)?;
+                // Without it, all is as it should be for this program.
+                let _ = root.folder().replace(INDEX, INDEX_TEMPORARY, MOVED, true);
+                Ok(written)
+            }
+            Form::Lines { is_cut_short, .. }
+                if is_cut_short || facts.lines_added() >= interval.max(facts.len() / JOBS_A_LINE) =>
+            {
+                begin(root, facts, now)
+            }
+            Form::Lines { file, .. } => add(root, &file, facts, now),
+        }
+    }
+}
+
+fn replace(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
+    let text = facts.to_bytes(now);
+    is_not_too_large(text.len() as u64)?;
+    // What nobody touched may be damaged inside, and is copied as it stands; what we write must not be.
+    debug_assert!(
+        Facts::parse(text.clone()).is_ok_and(|read| read.check().is_ok() || facts.check().is_err()),
+        "{}",
+        String::from_utf8_lossy(&text)
+    );
+    root.folder().replace(INDEX, INDEX_TEMPORARY, &text, true)?;
+    Ok((Rc::new(facts), Written { text, at: 0, name: INDEX, synced: None }))
+}
+
+/// Begins a file of lines in the place of the one that there is.
+fn begin(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
+    let text = facts.to_lines(now);
+    is_not_too_large(text.len() as u64)?;
+    debug_assert!(is_read_back(&text, &facts), "{}", String::from_utf8_lossy(&text));
+    root.folder().replace(LINES, LINES_TEMPORARY, &text, true)?;
+    Ok((Rc::new(facts), Written { text, at: 0, name: LINES, synced: None }))
+}
+
+/// Adds to a file of lines what these facts have beyond it.
+fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
+    let addition = facts.addition(now);
+    let at = facts.lines_length();
+    is_not_too_large(at + addition.text.len() as u64)?;
+    let text = addition.text.clone();
+    root.folder().append(LINES, at, &text)?;
+    // Before the lock goes: what comes behind must not be on the disk where this is not.
+    let synced = Some(root.folder().sync_file(file));
+    facts.settle(addition);
+    debug_assert!(is_read_back(facts.text(), &facts), "{}", String::from_utf8_lossy(facts.text()));
+    let facts = Rc::new(facts);
+    if root.keeps_known()
+        && let Ok(file) = file.try_clone()
+    {
+        root.keep(Some(Known { file, facts: Rc::clone(&facts) }));
+    }
+    Ok((facts, Written { text, at, name: LINES, synced }))
+}
+
+/// Whether lines say what these facts do.
+fn is_read_back(text: &[u8], facts: &Facts) -> bool {
+    // What is equal in memory may be written in one of two orders.
+    let in_order = |facts: &Facts| -> Vec<Head> {
+        let sorted = |mut head: Head| {
+            head.after.sort_by(|one, other| (&one.id, one.until as u8).cmp(&(&other.id, other.until as u8)));
+            head
+        };
+        facts.heads().cloned().map(sorted).collect()
+    };
+    Facts::parse_lines(text.to_vec()).is_ok_and(|read| {
+        in_order(&read) == in_order(facts)
+            && read.tables() == facts.tables()
+            && (read.check().is_ok() || facts.check().is_err())
+    })
+}
+
+fn is_not_too_large(bytes: u64) -> io::Result<()> {
+    if bytes <= INDEX_BYTES_MAX {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, "it would be larger than 256 MiB"))
+}
+
+impl Written {
+    /// Whether it stands where it was written.
+    pub(super) fn stands(&self, root: &Root) -> io::Result<bool> {
+        let Some(file) = root.folder().open_file(self.name)? else { return Ok(false) };
+        let length = file.metadata()?.len();
+        // Nobody adds to what is replaced whole.
+        let is_whole = self.name == LINES || length == self.text.len() as u64;
+        let to = self.at + self.text.len() as u64;
+        Ok(is_whole && to <= length && read_at(&file, self.at, to)? == self.text)
+    }
+}
