@@ -1,7 +1,9 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
+mod change;
+
 use super::trust::{no_file, no_folder, own_user, regular, trusted};
-use super::uninterrupted::{fsync, open, openat};
+use super::uninterrupted::{open, openat};
 #[cfg(not(target_os = "linux"))]
 use rustix::fs::chmodat;
 use rustix::fs::{
@@ -10,11 +12,11 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 const FOLDER_FLAGS: OFlags =
@@ -178,12 +180,6 @@ impl Folder {
         }))
     }
 
-    /// Whether what this process makes durable in here survives a power cut; it does unless this says otherwise. Where it need
-    /// not, nothing waits for the disk.
-    pub fn set_synced(&self, is_synced: bool) {
-        self.is_synced.store(is_synced, Ordering::Relaxed);
-    }
-
     /// Whether this process made it inside another folder, which has to be synced for its name to survive a power cut.
     pub fn is_new(&self) -> bool {
         self.is_new
@@ -330,57 +326,9 @@ impl Folder {
         })
     }
 
-    /// Puts a file's new content in its place in one step: written beside it as `temporary`, made durable if
-    /// `durable`, renamed over it. The name is durable only after [`Folder::sync`].
-    ///
-    /// A `temporary` that a crash left behind is removed first. Only one process may do this at a time for one
-    /// `temporary`. Until the rename has happened, a failure leaves nothing behind and `name` as it was.
-    pub fn replace(&self, name: &str, temporary: &str, content: &[u8], durable: bool) -> io::Result<()> {
-        let mut file = match self.create_file(temporary) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.remove(temporary)?;
-                self.create_file(temporary)?
-            }
-            other => other?,
-        };
-        let written = file
-            .write_all(content)
-            .and_then(|()| if durable { self.sync_file(&file) } else { Ok(()) })
-            .and_then(|()| renameat(&self.fd, temporary, &self.fd, name).map_err(io::Error::from));
-        if written.is_err() {
-            let _ = self.remove(temporary);
-        }
-        written
-    }
-
-    /// Adds to the end of a file that is there, and `length` long: all of it, or nothing.
-    pub fn append(&self, name: &str, length: u64, content: &[u8]) -> io::Result<()> {
-        let fd = openat(&self.fd, name, FILE_FLAGS | OFlags::WRONLY | OFlags::APPEND, Mode::empty())
-            .map_err(no_file)?;
-        regular(&fstat(&fd)?)?;
-        let mut file = File::from(fd);
-        file.write_all(content).inspect_err(|_| {
-            let _ = file.set_len(length);
-        })
-    }
-
     /// Gives a file another name in this folder.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         Ok(renameat(&self.fd, from, &self.fd, to)?)
-    }
-
-    /// Makes the names in this folder durable (`fsync(2)` of the folder), where they have to be.
-    pub fn sync(&self) -> io::Result<()> {
-        if self.is_synced() { Ok(fsync(&self.fd)?) } else { Ok(()) }
-    }
-
-    /// Makes the content of a file of this folder durable (`fsync(2)`), where it has to be.
-    pub fn sync_file(&self, file: &File) -> io::Result<()> {
-        if self.is_synced() { file.sync_all() } else { Ok(()) }
-    }
-
-    fn is_synced(&self) -> bool {
-        self.is_synced.load(Ordering::Relaxed)
     }
 
     /// Removes a file; `false` where it was not there.
