@@ -83,6 +83,11 @@ impl Facts {
     pub fn parse_lines(text: impl Into<Vec<u8>>) -> Result<Self, Unreadable> {
         let mut facts = Self { was_sealed: true, lines: Some(Box::default()), ..Self::default() };
         facts.take_lines(text.into(), 0)?;
+        if facts.text.is_empty() {
+            // No file is begun without what there was. An empty index would be another than this.
+            let message = "it does not begin with a whole change".to_owned();
+            return Err(Damage { line: 1, column: 1, message }.into());
+        }
         Ok(facts)
     }
 
@@ -433,6 +438,16 @@ mod tests {
             assert_eq!(read.text.len(), ends[stands], "{length}");
             assert_eq!(said(&read), said(&history[stands].0), "{length}");
         }
+    }
+
+    #[test]
+    fn a_file_that_does_not_begin_with_a_whole_change_is_not_empty_but_damaged() {
+        let text = history()[0].1.clone();
+        for length in 0..text.len() {
+            let read = Facts::parse_lines(&text[..length]);
+            assert!(matches!(read, Err(Unreadable::Damaged(Damage { line: 1, .. }))), "{length}: {read:?}");
+        }
+        assert!(Facts::parse_lines(vec![0; 4_096]).is_err());
     }
 
     #[test]

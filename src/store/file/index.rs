@@ -284,7 +284,9 @@ impl Writer {
                 Ok(written)
             }
             Form::Lines { is_cut_short, .. }
-                if is_cut_short || facts.lines_added() >= interval.max(facts.len() / JOBS_A_LINE) =>
+                if is_cut_short
+                    || !facts.is_as_written()
+                    || facts.lines_added() >= interval.max(facts.len() / JOBS_A_LINE) =>
             {
                 begin(root, facts, now)
             }
