@@ -103,11 +103,17 @@ impl Home {
         settings(&self.root).map_or_else(|_| self.config.clone(), |loaded| loaded.config)
     }
 
+    /// Goes on with these settings.
+    pub fn go_on_with(&mut self, config: Config) {
+        self.root.set_durability(config.store.durability);
+        self.config = config;
+    }
+
     /// Reads the settings anew. Broken ones leave those that were read before, and are among the warnings.
     pub fn reread(&mut self) {
         self.warnings.clear();
         match settings(&self.root).map_err(Fault::from) {
-            Ok(loaded) => self.config = loaded.config,
+            Ok(loaded) => self.go_on_with(loaded.config),
             Err(fault) => {
                 let message = fault.message;
                 self.warnings

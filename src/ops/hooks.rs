@@ -112,7 +112,7 @@ fn run_all(home: &mut Home, inbox: &Inbox) -> Option<()> {
                 if home.root.folder().is_removed() {
                     return None;
                 }
-                home.config = home.current_config();
+                home.go_on_with(home.current_config());
                 hooked::write(&home.root, Cursor { seq: line.seq, hook: Some(hook) }).ok()?;
                 run_one(home, inbox, &line, hook);
             }

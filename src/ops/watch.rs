@@ -53,7 +53,7 @@ pub fn run(root: &Path, id: JobId) {
         let store = home.store();
         let Ok(Some(mut watched)) = watch(&context(&home, &store, &inbox), &id) else { break };
         // A chain of jobs can outlive many changes of the settings.
-        home.config = home.current_config();
+        home.go_on_with(home.current_config());
         let store = home.store();
         let decided = commit(&home, &context(&home, &store, &inbox), &id, &mut watched);
         drop(watched);

@@ -4,7 +4,7 @@
 //! it is needed after a power cut: before the index names it for a job that waits, or that may be tried again. A job that
 //! starts at once and has no other attempt never needs it then, and its submission is not held up by the disk.
 
-use super::{Store, StoreError, root::Root};
+use super::{Store, StoreError, file::index, root::Root};
 use crate::model::{
     Timestamp,
     bytes::Bytes,
@@ -161,7 +161,7 @@ pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
     let files = unneeded(root, facts)?;
     if !files.is_empty() {
         // Only now: after a power cut, an index that still names one must find it.
-        root.folder().sync().map_err(failed)?;
+        index::make_durable(root).map_err(failed)?;
     }
     let mut gone = 0;
     for file in files {

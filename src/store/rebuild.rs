@@ -8,7 +8,7 @@ use super::{
 };
 use crate::model::{
     Timestamp,
-    config::StoreType,
+    config::{Durability, StoreType},
     facts::{Facts, Unreadable},
 };
 use std::io::{self, Write};
@@ -50,6 +50,8 @@ pub fn replace<E: From<StoreError>>(
     now: Timestamp,
     make: impl FnOnce(StoreType, Option<&[u8]>) -> Result<Option<Facts>, E>,
 ) -> Result<Option<PathBuf>, E> {
+    // All of it is written anew: that survives, whatever the settings say of a change.
+    root.set_durability(Durability::Power);
     lock::locked(root.folder(), wait_max, || {
         let (form, damaged) = read(root)?;
         let Some(facts) = make(form, damaged.as_deref())? else { return Ok(None) };
@@ -72,9 +74,13 @@ pub fn put<E: From<StoreError>>(
     to: StoreType,
     allow: impl FnOnce(StoreType, &Facts) -> Result<(), E>,
 ) -> Result<(), E> {
+    root.set_durability(Durability::Power);
     lock::locked(root.folder(), wait_max, || {
         let (form, text) = read(root)?;
         let unreadable = |reason| StoreError::Unreadable { path: root.path().join(file_name(form)), reason };
+        if form == StoreType::Lines && text.is_none() {
+            return Err(unreadable(index::is_gone()).into());
+        }
         let facts = index::parse_or_empty(form, text).map_err(unreadable)?;
         facts.writable().map_err(unreadable)?;
         // Nothing of it may be lost, and what cannot be read whole may not be written in the other form.

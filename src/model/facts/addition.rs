@@ -17,6 +17,8 @@ pub struct Addition {
     pub text: Vec<u8>,
     /// The entries among them, by their places among all.
     entries: Vec<(usize, Range<usize>)>,
+    /// Whether the beginnings of its lines tell all that selection needs.
+    is_sealed: bool,
 }
 
 impl Facts {
@@ -43,8 +45,8 @@ impl Facts {
 
     /// What these facts add to the lines that they were read from.
     pub fn addition(&self, now: Timestamp) -> Addition {
-        let mut addition = Addition::default();
         let Layout { is_sealed, lines } = self.layout_of(|entry| entry.raw.is_none());
+        let mut addition = Addition { is_sealed, ..Addition::default() };
         let known = self.lines.as_deref();
         for id in known.map_or(&[][..], |known| &known.removed) {
             push(&mut addition.text, removed(id).as_bytes());
@@ -64,6 +66,7 @@ impl Facts {
     /// After these lines were added: these facts are what is read of all.
     pub fn settle(&mut self, addition: Addition) {
         let base = self.text.len();
+        self.was_sealed &= addition.is_sealed;
         for (place, range) in addition.entries {
             if let Some(Some(entry)) = self.entries.get_mut(place) {
                 entry.raw = Some(base + range.start..base + range.end);

@@ -33,7 +33,7 @@ use std::ops::Range;
 
 /// What the line that ends a transaction begins with, and what one begins with that is an entry.
 pub(super) const COMMIT: &[u8] = b"{\"commit\":";
-const ENTRY: &[u8] = b"{\"id\":";
+pub(super) const ENTRY: &[u8] = b"{\"id\":";
 
 /// What stands before the checksum in the line that ends a transaction, and behind it.
 pub(super) const CHECKSUM_BEGIN: &[u8] = b",\"checksum\":\"";
@@ -183,8 +183,8 @@ impl Facts {
                 self.take_said(said, false, running);
             }
         }
-        if self.entries.len() > super::JOBS_MAX {
-            return Err(of_too_many(self.entries.len()));
+        if self.entries.len() > super::JOBS_MAX && self.len() > super::JOBS_MAX {
+            return Err(of_too_many(self.len()));
         }
         self.last_event = commit.commit;
         self.foreign_features = commit.requires;

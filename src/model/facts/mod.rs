@@ -183,6 +183,11 @@ impl Facts {
         &self.tables.schedules
     }
 
+    /// Top-level fields that are not ours, by name, as they stand.
+    pub fn others(&self) -> &[(String, String)] {
+        &self.others
+    }
+
     /// What it says beside its jobs.
     pub fn tables(&self) -> &Tables {
         &self.tables

@@ -4,7 +4,7 @@
 
 use super::{
     KNOWN_FEATURES, Unreadable, VERSION,
-    lines::{COMMIT, Patch, apply},
+    lines::{COMMIT, ENTRY, Patch, apply},
     salvage::{OWN_FIELDS, Salvaged},
     write::Fields,
 };
@@ -20,7 +20,7 @@ pub fn salvage_lines(text: &[u8]) -> Result<Salvaged, Unreadable> {
     for line in committed(text).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match serde_json::from_slice::<Fields<'_>>(line) {
             Ok(fields) => reader.take(line, &fields)?,
-            Err(_) => reader.lose(named(line)),
+            Err(_) => reader.pass_over(line),
         }
     }
     let mut salvaged = reader.salvaged;
@@ -111,6 +111,16 @@ impl Reader {
             "commit" => *last_event = read(value).unwrap_or(0).max(*last_event),
             "requires" => *requires = read(value).unwrap_or_default(),
             _ => {}
+        }
+    }
+
+    /// A line that is no JSON.
+    fn pass_over(&mut self, line: &[u8]) {
+        let names = ["groups", "schedules", "names", "totals"];
+        let is_of = |name: &&&str| line.starts_with(format!("{{\"{name}\"").as_bytes());
+        match names.iter().find(is_of) {
+            Some(name) => tear(name, &mut self.salvaged.torn_tables),
+            None => self.lose(named(line).filter(|_| line.starts_with(ENTRY))),
         }
     }
 

@@ -8,7 +8,9 @@ use crate::ops::{
 };
 use crate::os::{clock::Clock, folder::Folder};
 use crate::store::{
-    Store, StoreError, environments, lock,
+    Store, StoreError, environments,
+    file::index,
+    lock,
     root::{INDEX_TEMPORARY, Root, log_temporary_name, meta_temporary_name, run_file_names},
 };
 use std::time::Duration;
@@ -149,7 +151,7 @@ fn remove(home: &Home) -> Result<usize, StoreError> {
             removed += usize::from(gone(&home.root, home.root.folder(), INDEX_TEMPORARY)?);
         }
         // After a power cut, an index that still names one must find it.
-        let _ = home.root.folder().sync();
+        let _ = index::make_durable(&home.root);
         for name in &left.environments {
             removed += usize::from(gone(&home.root, home.root.environments()?, name)?);
         }

@@ -41,7 +41,11 @@ impl Folder {
     pub fn append(&self, name: &str, length: u64, content: &[u8]) -> io::Result<()> {
         let fd = openat(&self.fd, name, FILE_FLAGS | OFlags::WRONLY | OFlags::APPEND, Mode::empty())
             .map_err(no_file)?;
-        regular(&fstat(&fd)?)?;
+        let stat = fstat(&fd)?;
+        regular(&stat)?;
+        if u64::try_from(stat.st_size).ok() != Some(length) {
+            return Err(io::Error::other("somebody else has changed it meanwhile"));
+        }
         let mut file = File::from(fd);
         file.write_all(content).inspect_err(|_| {
             let _ = file.set_len(length);

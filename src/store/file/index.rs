@@ -28,8 +28,21 @@ const JOBS_A_LINE: usize = 4;
 pub struct Known {
     /// Open, so that no other file gets its number.
     file: File,
+    /// When the file was changed last (`st_ctime` of `stat(2)`), by seconds and nanoseconds.
+    changed: (i64, i64),
     facts: Rc<Facts>,
 }
+
+impl Known {
+    fn of(file: &File, facts: &Rc<Facts>) -> io::Result<Self> {
+        let data = file.metadata()?;
+        let changed = (data.ctime(), data.ctime_nsec());
+        Ok(Self { file: file.try_clone()?, changed, facts: Rc::clone(facts) })
+    }
+}
+
+/// So much of what is known is read again before what was added since, to see that the one still goes on from the other.
+const OVERLAP_BYTES: u64 = 256;
 
 /// The index as it was found.
 #[derive(Debug)]
@@ -77,8 +90,7 @@ const MOVED: &[u8] = b"{\"version\":1,\n\"requires\":[\"jsonl\"],\n\"jobs\":[\n]
 
 /// In which form a root has its index.
 pub fn form(root: &Root) -> io::Result<StoreType> {
-    let has_moved = || root.folder().read(INDEX, MOVED.len() as u64).ok().flatten().as_deref() == Some(MOVED);
-    Ok(if root.folder().has(LINES)? || has_moved() { StoreType::Lines } else { StoreType::Json })
+    Ok(if root.folder().has(LINES)? || has_moved(root) { StoreType::Lines } else { StoreType::Json })
 }
 
 /// The file of an index in that form.
@@ -126,6 +138,11 @@ pub fn put(root: &Root, form: StoreType, facts: &Facts, now: Timestamp) -> io::R
         StoreType::Lines => {
             let text = facts.to_lines(now);
             is_not_too_large(text.len() as u64)?;
+            if !is_read_back(&text, facts) {
+                let error =
+                    "it has a field at the top that cannot have a line of its own (id, removed, commit)";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
+            }
             folder.replace(LINES, LINES_TEMPORARY, &text, true)?;
             folder.sync()?;
             folder.replace(INDEX, INDEX_TEMPORARY, MOVED, true)?;
@@ -146,13 +163,17 @@ pub(super) fn read(root: &Root) -> Result<Index, Refused> {
     if bytes == MOVED {
         // Between the two looks it may have come.
         let Some(file) = root.folder().open_file(LINES).map_err(failed)? else {
-            let reason = "is not there, although jobs.json says that it is the index".to_owned();
-            return Err(Refused::Index(LINES, Unreadable::NotAFile(reason)));
+            return Err(Refused::Index(LINES, is_gone()));
         };
         return read_lines(root, file);
     }
     let facts = Facts::parse(bytes).map_err(|reason| Refused::Index(INDEX, reason))?;
     Ok(Index { facts: Rc::new(facts), form: Form::Json })
+}
+
+/// The lines are not there that are said to be.
+pub fn is_gone() -> Unreadable {
+    Unreadable::NotAFile("is not there, although jobs.json says that it is the index".to_owned())
 }
 
 fn refused(name: &'static str, error: io::Error) -> Refused {
@@ -165,18 +186,16 @@ fn refused(name: &'static str, error: io::Error) -> Refused {
 fn read_lines(root: &Root, file: File) -> Result<Index, Refused> {
     let failed = |error: io::Error| refused(LINES, error);
     let known = root.take_known();
-    let length = file.metadata().map_err(failed)?.len();
+    // Looked at before it is read: what comes in between is seen by the next look.
+    let data = file.metadata().map_err(failed)?;
+    let (length, changed) = (data.len(), (data.ctime(), data.ctime_nsec()));
     let index = match known {
-        Some(known)
-            if is_same(&known.file, &file).map_err(failed)? && known.facts.lines_length() <= length =>
-        {
-            read_on(known, length)
-        }
+        Some(known) if is_same(&known.file, &file).map_err(failed)? => read_on(known, length, changed),
         _ => read_anew(&file, length),
     }?;
     if root.keeps_known() {
         let file = file.try_clone().map_err(failed)?;
-        root.keep(Some(Known { file, facts: Rc::clone(&index) }));
+        root.keep(Some(Known { file, changed, facts: Rc::clone(&index) }));
     }
     let is_cut_short = index.lines_length() < length;
     Ok(Index { facts: index, form: Form::Lines { file, is_cut_short } })
@@ -187,37 +206,43 @@ fn is_same(known: &File, file: &File) -> io::Result<bool> {
     Ok((known.dev(), known.ino()) == (file.dev(), file.ino()))
 }
 
-/// Reads what was added since.
-fn read_on(Known { file, facts }: Known, length: u64) -> Result<Rc<Facts>, Refused> {
+/// Reads what was added since; all of it, where somebody was at what is known.
+fn read_on(known: Known, length: u64, changed: (i64, i64)) -> Result<Rc<Facts>, Refused> {
+    let Known { file, facts, changed: known_change } = known;
     let from = facts.lines_length();
-    if from == length {
+    if from == length && changed == known_change {
         return Ok(facts);
     }
-    let more = read_at(&file, from, length).map_err(|error| refused(LINES, error))?;
-    let mut facts = Rc::unwrap_or_clone(facts);
-    match facts.absorb(&more) {
-        Ok(()) if facts.is_as_written() => Ok(Rc::new(facts)),
-        // Somebody may be at it by hand.
-        _ => read_anew(&file, length),
+    let overlap = OVERLAP_BYTES.min(from);
+    if from < length {
+        let read = read_at(&file, from - overlap, length).map_err(|error| refused(LINES, error))?;
+        let (before, more) = read.split_at(usize::try_from(overlap).unwrap_or(0).min(read.len()));
+        if facts.text().ends_with(before) && before.len() as u64 == overlap {
+            let mut facts = Rc::unwrap_or_clone(facts);
+            if facts.absorb(more).is_ok() && facts.is_as_written() {
+                return Ok(Rc::new(facts));
+            }
+        }
     }
+    read_anew(&file, length)
 }
 
 fn read_anew(file: &File, length: u64) -> Result<Rc<Facts>, Refused> {
     let facts = Facts::parse_lines(read_all(file, length)?);
     match facts {
         Ok(facts) if facts.is_as_written() => Ok(Rc::new(facts)),
-        _ => read_until_it_is_the_same(file),
+        _ => read_until_it_stays(file),
     }
 }
 
-/// What does not stand as it was written is read until that is the same twice: a writer may be taking back what it could not write
-/// whole.
-fn read_until_it_is_the_same(file: &File) -> Result<Rc<Facts>, Refused> {
+/// What does not stand as it was written is read until it is there the next time, too: a writer may be taking back what it could not
+/// write whole.
+fn read_until_it_stays(file: &File) -> Result<Rc<Facts>, Refused> {
     let read = || read_all(file, file.metadata().map_err(|error| refused(LINES, error))?.len());
     let mut text = read()?;
     loop {
         let again = read()?;
-        if again == text {
+        if again.starts_with(&text) {
             break;
         }
         text = again;
@@ -250,6 +275,14 @@ fn read_at(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Makes durable what can be read now, whoever wrote it.
+pub fn make_durable(root: &Root) -> io::Result<()> {
+    if let Some(file) = root.folder().open_file(LINES)? {
+        root.folder().sync_file(&file)?;
+    }
+    root.folder().sync()
+}
+
 impl Index {
     /// The facts alone, and what it takes to write others.
     pub(super) fn into_parts(self, root: &Root) -> (Facts, Writer) {
@@ -279,8 +312,7 @@ impl Writer {
             Form::Missing if kind == StoreType::Json => replace(root, facts, now),
             Form::Missing => {
                 let written = begin(root, facts, now)?;
-                // Without it, all is as it should be for this program.
-                let _ = root.folder().replace(INDEX, INDEX_TEMPORARY, MOVED, true);
+                say_that_it_moved(root);
                 Ok(written)
             }
             Form::Lines { is_cut_short, .. }
@@ -288,7 +320,7 @@ impl Writer {
                     || !facts.is_as_written()
                     || facts.lines_added() >= interval.max(facts.len() / JOBS_A_LINE) =>
             {
-                begin(root, facts, now)
+                begin_again(root, facts, now)
             }
             Form::Lines { file, .. } => add(root, &file, facts, now),
         }
@@ -317,24 +349,57 @@ fn begin(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Wr
     Ok((Rc::new(facts), Written { text, at: 0, name: LINES, synced: None }))
 }
 
+/// The same in the place of another file of lines.
+fn begin_again(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
+    let begun = begin(root, facts, now)?;
+    if !has_moved(root) {
+        say_that_it_moved(root);
+    }
+    Ok(begun)
+}
+
+/// Says in the place of the other form that lines are the index. Without it, all is as it should be for this program.
+fn say_that_it_moved(root: &Root) {
+    // Not before the lines are there for sure.
+    if root.folder().sync().is_ok() {
+        let _ = root.folder().replace(INDEX, INDEX_TEMPORARY, MOVED, true);
+    }
+}
+
+fn has_moved(root: &Root) -> bool {
+    root.folder().read(INDEX, MOVED.len() as u64).ok().flatten().as_deref() == Some(MOVED)
+}
+
 /// Adds to a file of lines what these facts have beyond it.
 fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
     let addition = facts.addition(now);
     let at = facts.lines_length();
-    is_not_too_large(at + addition.text.len() as u64)?;
+    if at + addition.text.len() as u64 > INDEX_BYTES_MAX {
+        return begin_again(root, facts, now);
+    }
+    if facts.lines_added() == 0 {
+        // Whoever began the file may not have come to make its name durable.
+        root.folder().sync()?;
+    }
     let text = addition.text.clone();
     root.folder().append(LINES, at, &text)?;
     // Before the lock goes: what comes behind must not be on the disk where this is not.
-    let synced = Some(root.folder().sync_file(file));
+    let synced = root.folder().sync_file(file);
     facts.settle(addition);
     debug_assert!(is_read_back(facts.text(), &facts), "{}", String::from_utf8_lossy(facts.text()));
+    if synced.is_err()
+        && let Ok(begun) = begin_again(root, facts.clone(), now)
+    {
+        // What the disk did not take is in no file that others go on with.
+        return Ok(begun);
+    }
     let facts = Rc::new(facts);
     if root.keeps_known()
-        && let Ok(file) = file.try_clone()
+        && let Ok(known) = Known::of(file, &facts)
     {
-        root.keep(Some(Known { file, facts: Rc::clone(&facts) }));
+        root.keep(Some(known));
     }
-    Ok((facts, Written { text, at, name: LINES, synced }))
+    Ok((facts, Written { text, at, name: LINES, synced: Some(synced) }))
 }
 
 /// Whether lines say what these facts do.
@@ -350,6 +415,7 @@ fn is_read_back(text: &[u8], facts: &Facts) -> bool {
     Facts::parse_lines(text.to_vec()).is_ok_and(|read| {
         in_order(&read) == in_order(facts)
             && read.tables() == facts.tables()
+            && read.others() == facts.others()
             && (read.check().is_ok() || facts.check().is_err())
     })
 }

@@ -253,13 +253,7 @@ impl Store for FileStore<'_> {
     }
 
     fn make_durable(&self) -> Result<(), StoreError> {
-        let sync = || -> io::Result<()> {
-            if let Some(file) = self.root.folder().open_file(root::LINES)? {
-                self.root.folder().sync_file(&file)?;
-            }
-            self.root.folder().sync()
-        };
-        sync().map_err(|error| self.system("make durable", error))
+        index::make_durable(self.root).map_err(|error| self.system("make durable", error))
     }
 
     fn follow(&self) -> Result<Box<dyn Follow>, StoreError> {

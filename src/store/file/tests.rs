@@ -116,3 +116,56 @@ fn what_cannot_be_found_again_is_an_error() {
         assert!(after_others(FORMS[2], &events, others).unwrap().warning.is_some());
     }
 }
+
+/// Edits the lines in place, so that nothing but their content and the time of the change tells.
+fn edit(root: &Root, old: &str, new: &str) {
+    use std::os::unix::fs::MetadataExt;
+    let path = root.path().join(root::LINES);
+    let changed = || std::fs::metadata(&path).map(|data| (data.ctime(), data.ctime_nsec())).unwrap();
+    let (before, text) = (changed(), std::fs::read_to_string(&path).unwrap());
+    assert!(text.contains(old), "{text}");
+    // The clock of files may be a coarse one.
+    while changed() == before {
+        std::fs::write(&path, text.replace(old, new)).unwrap();
+    }
+}
+
+#[test]
+fn what_is_edited_in_place_is_seen_by_who_keeps_what_he_has_read() {
+    let (_dir, root) = root();
+    root.set_kept(true);
+    let store = FileStore::new(&root).keeping(FORMS[2]);
+    change(&root, FORMS[2], &[submitted("aaaaaa"), submitted("bbbbbb")]);
+    let command = || store.read().unwrap().job(&id("aaaaaa")).unwrap().unwrap().spec.display;
+    assert_eq!(command(), "true");
+    assert!(root.has_kept());
+    edit(
+        &root,
+        "aaaaaa\",\"status\":\"queued\",\"command\":\"true\"",
+        "aaaaaa\",\"status\":\"queued\",\"command\":\"make\"",
+    );
+    assert_eq!(command(), "make", "of the same length");
+    edit(&root, "\"make\"", "\"make  it\"");
+    assert_eq!(command(), "make  it", "longer by less than a line");
+    change(&root, FORMS[2], &[cancelled("bbbbbb")]);
+    assert_eq!(command(), "make  it");
+    assert!(store.read().unwrap().is_as_written(), "and the next change seals it");
+}
+
+#[test]
+fn what_one_writer_adds_another_who_keeps_what_he_has_read_sees() {
+    let (_dir, root) = root();
+    let other = Root::open_or_create(root.path()).unwrap();
+    other.set_kept(true);
+    let store = FileStore::new(&other).keeping(FORMS[2]);
+    let count = || store.read().unwrap().len();
+    change(&root, FORMS[2], &[submitted("aaaaaa")]);
+    assert_eq!(count(), 1);
+    change(&root, FORMS[2], &[submitted("bbbbbb")]);
+    assert_eq!(count(), 2);
+    change(&root, FORMS[1], &[submitted("cccccc")]);
+    assert_eq!(count(), 3, "the file was begun anew");
+    change(&other, FORMS[2], &[submitted("dddddd")]);
+    change(&root, FORMS[2], &[cancelled("dddddd"), removed("dddddd")]);
+    assert_eq!(count(), 3);
+}

@@ -156,6 +156,7 @@ fn what_cannot_be_read_is_told_with_its_line_and_made_anew() {
     // All of it is gone.
     std::fs::remove_file(lines(&user)).unwrap();
     refused(&user.run(["list"]), 5, "is not there, although jobs.json says that it is the index");
+    refused(&user.run(["store", "migrate", "json"]), 5, "is not there, although jobs.json says");
     user.ok(["store", "rebuild"]);
     assert_eq!(user.status(&ids[1]), "completed");
     assert!(lines(&user).exists());
