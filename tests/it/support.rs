@@ -197,7 +197,13 @@ impl User {
     /// Waits until no process of this user is left.
     #[track_caller]
     pub fn all_gone(&self) {
-        until("no process is left", || self.processes().is_empty());
+        // A process that is just being executed has no environment for an instant (`execve(2)`): it is seen by the second look.
+        until("no process is left", || {
+            self.processes().is_empty() && {
+                std::thread::sleep(Duration::from_millis(5));
+                self.processes().is_empty()
+            }
+        });
     }
 }
 
