@@ -106,8 +106,8 @@ impl Page {
     pub fn new(peers: &[Peer], scratch: &Path) -> Self {
         let mut text = "# Speed\n\n`benches/run` measures this and writes this page. All times are in milliseconds: the median, and what the fastest tenth \
                         and the fastest nine tenths took at most. The programs take turns, so that what else the machine does meets them \
-                        alike. Only bgctl has written an id to the disk when it prints it: the others lose their queue, or its last jobs, \
-                        when the power fails.\n\n"
+                        alike. With \"power\", bgctl has written an id to the disk when it prints it. With \"process\" (`store.durability`), and in the other \
+                        programs, the queue or its last jobs may be lost when the power fails.\n\n"
             .to_owned();
         text.push_str(&format!("Machine: {}.\n\nVersions: ", machine(scratch)));
         let mut versions: Vec<String> = peers.iter().map(|peer| peer.version()).collect();
@@ -164,8 +164,9 @@ fn machine(scratch: &Path) -> String {
     let gibibytes =
         memory.split(' ').next().and_then(|count| count.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0 / 1024.0;
     let kernel = read("/proc/sys/kernel/osrelease");
-    let system = Command::new("stat").args(["-f", "-c", "%T"]).arg(scratch).output();
+    let system = Command::new("df").arg("--output=fstype").arg(scratch).output();
     let system =
-        system.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+        system.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let system = system.lines().last().unwrap_or_default().trim();
     format!("{cores} cores of {model}, {gibibytes:.0} GiB, Linux {}, files on {system}", kernel.trim())
 }

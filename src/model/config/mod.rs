@@ -94,8 +94,7 @@ impl StoreType {
         }
     }
 
-    /// What a word means; the built-in one where it means nothing.
-    pub fn parse(word: &str) -> Self {
+    fn parse(word: &str) -> Self {
         if word == Self::WORDS[1] { Self::Lines } else { Self::Json }
     }
 }

@@ -25,8 +25,8 @@ const SLOTS_MAX: u64 = 10_000;
 const JOBS_MAX: u64 = 1_000_000;
 /// Longest time between two looks: longer, and waiting would seem to hang.
 const POLL_SECONDS_MAX: u64 = 3_600;
-/// Most lines: beyond, the index would be too large to be read.
-const LINES_MAX_MAX: u64 = 100_000;
+/// Most lines that are added before the index is begun anew: more would have to be read by everybody.
+const LINES_ADDED_MAX: u64 = 100_000;
 /// Longest wait for the lock: whoever holds it for longer does not let go.
 const LOCK_SECONDS_MAX: u64 = 3_600;
 
@@ -77,7 +77,7 @@ pub const SECTIONS: [Section; 11] = [
             },
             Setting {
                 name: "autosave_interval",
-                kind: Kind::Count { least: 1, most: LINES_MAX_MAX },
+                kind: Kind::Count { least: 1, most: LINES_ADDED_MAX },
                 about: "how many lines are added to an index of lines before it is begun anew; a quarter of its jobs, where that is more",
                 get: |config| Value::Count(config.store.lines_max as u64),
                 set: |config, value| config.store.lines_max = count(&value),
@@ -85,7 +85,7 @@ pub const SECTIONS: [Section; 11] = [
             Setting {
                 name: "durability",
                 kind: Kind::Word(&Durability::WORDS),
-                about: "what a change survives once it is told: a power cut, or only the death of any process, which waits for no disk",
+                about: "what a change survives once it is told: a power cut, or only the death of any process, which waits for no disk; then a power cut may take the latest changes, or damage the index",
                 get: |config| Value::Word(config.store.durability.as_str()),
                 set: |config, value| config.store.durability = Durability::parse(word(&value)),
             },

@@ -5,7 +5,7 @@ use super::{
     lines::{CHECKSUM_BEGIN, COMMIT},
     seal,
 };
-use crate::model::{Timestamp, id::JobId, tables::Tables};
+use crate::model::{Timestamp, state::Status, tables::Tables};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -39,7 +39,7 @@ impl Facts {
                 (None, None) => {}
             }
         }
-        self.push_commit(&mut text, 0, now, is_sealed);
+        self.push_commit(&mut text, now, is_sealed);
         text
     }
 
@@ -49,7 +49,7 @@ impl Facts {
         let mut addition = Addition { is_sealed, ..Addition::default() };
         let known = self.lines.as_deref();
         for id in known.map_or(&[][..], |known| &known.removed) {
-            push(&mut addition.text, removed(id).as_bytes());
+            push(&mut addition.text, format!("{{\"removed\":\"{id}\"}}").as_bytes());
         }
         self.push_tables(&mut addition.text, known.map_or(&Tables::default(), |known| &known.tables));
         let mut changed: Vec<(usize, String)> = lines.into_iter().collect();
@@ -59,7 +59,7 @@ impl Facts {
             push(&mut addition.text, line.as_bytes());
             addition.entries.push((place, from..from + line.len()));
         }
-        self.push_commit(&mut addition.text, 0, now, is_sealed);
+        self.push_commit(&mut addition.text, now, is_sealed);
         addition
     }
 
@@ -70,7 +70,7 @@ impl Facts {
         for (place, range) in addition.entries {
             if let Some(Some(entry)) = self.entries.get_mut(place) {
                 entry.raw = Some(base + range.start..base + range.end);
-                if entry.head.status != crate::model::state::Status::Running {
+                if entry.head.status != Status::Running {
                     entry.job = None;
                 }
             }
@@ -92,8 +92,8 @@ impl Facts {
         }
     }
 
-    /// Ends the transaction that begins there.
-    fn push_commit(&self, text: &mut Vec<u8>, begin: usize, now: Timestamp, is_sealed: bool) {
+    /// Ends the transaction, which is all of the text.
+    fn push_commit(&self, text: &mut Vec<u8>, now: Timestamp, is_sealed: bool) {
         let stamp = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
         text.extend_from_slice(COMMIT);
         text.extend_from_slice(format!("{},\"updated_at\":\"{stamp}\"", self.last_event).as_bytes());
@@ -103,7 +103,7 @@ impl Facts {
         }
         if is_sealed {
             text.extend_from_slice(CHECKSUM_BEGIN);
-            let checksum = seal::digits(&text[begin..]);
+            let checksum = seal::digits(text);
             text.extend_from_slice(checksum.as_bytes());
             text.push(b'"');
         }
@@ -114,10 +114,6 @@ impl Facts {
 fn push(text: &mut Vec<u8>, line: &[u8]) {
     text.extend_from_slice(line);
     text.push(b'\n');
-}
-
-fn removed(id: &JobId) -> String {
-    format!("{{\"removed\":\"{id}\"}}")
 }
 
 /// What is another in a table, and what is gone.

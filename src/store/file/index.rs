@@ -310,17 +310,13 @@ impl Writer {
         match self.0 {
             Form::Json => replace(root, facts, now),
             Form::Missing if kind == StoreType::Json => replace(root, facts, now),
-            Form::Missing => {
-                let written = begin(root, facts, now)?;
-                say_that_it_moved(root);
-                Ok(written)
-            }
+            Form::Missing => begin(root, facts, now),
             Form::Lines { is_cut_short, .. }
                 if is_cut_short
                     || !facts.is_as_written()
                     || facts.lines_added() >= interval.max(facts.len() / JOBS_A_LINE) =>
             {
-                begin_again(root, facts, now)
+                begin(root, facts, now)
             }
             Form::Lines { file, .. } => add(root, &file, facts, now),
         }
@@ -340,28 +336,21 @@ fn replace(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, 
     Ok((Rc::new(facts), Written { text, at: 0, name: INDEX, synced: None }))
 }
 
-/// Begins a file of lines in the place of the one that there is.
+/// Begins a file of lines, in the place of the one that there may be.
 fn begin(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
     let text = facts.to_lines(now);
     is_not_too_large(text.len() as u64)?;
     debug_assert!(is_read_back(&text, &facts), "{}", String::from_utf8_lossy(&text));
     root.folder().replace(LINES, LINES_TEMPORARY, &text, true)?;
+    say_that_it_moved(root);
     Ok((Rc::new(facts), Written { text, at: 0, name: LINES, synced: None }))
 }
 
-/// The same in the place of another file of lines.
-fn begin_again(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
-    let begun = begin(root, facts, now)?;
-    if !has_moved(root) {
-        say_that_it_moved(root);
-    }
-    Ok(begun)
-}
-
-/// Says in the place of the other form that lines are the index. Without it, all is as it should be for this program.
+/// Says in the place of the other form that lines are the index, where that is not said. Without it, all is as it should be for
+/// this program.
 fn say_that_it_moved(root: &Root) {
     // Not before the lines are there for sure.
-    if root.folder().sync().is_ok() {
+    if !has_moved(root) && root.folder().sync().is_ok() {
         let _ = root.folder().replace(INDEX, INDEX_TEMPORARY, MOVED, true);
     }
 }
@@ -375,7 +364,7 @@ fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result
     let addition = facts.addition(now);
     let at = facts.lines_length();
     if at + addition.text.len() as u64 > INDEX_BYTES_MAX {
-        return begin_again(root, facts, now);
+        return begin(root, facts, now);
     }
     if facts.lines_added() == 0 {
         // Whoever began the file may not have come to make its name durable.
@@ -388,7 +377,7 @@ fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result
     facts.settle(addition);
     debug_assert!(is_read_back(facts.text(), &facts), "{}", String::from_utf8_lossy(facts.text()));
     if synced.is_err()
-        && let Ok(begun) = begin_again(root, facts.clone(), now)
+        && let Ok(begun) = begin(root, facts.clone(), now)
     {
         // What the disk did not take is in no file that others go on with.
         return Ok(begun);
