@@ -305,6 +305,15 @@ impl Folder {
         }
     }
 
+    /// How long a file is, in bytes; `None` where it is missing.
+    pub fn size(&self, name: &str) -> io::Result<Option<u64>> {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(u64::try_from(stat.st_size).ok()),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The space that a file takes on the disk; 0 where it is missing.
     pub fn allocated_bytes(&self, name: &str) -> io::Result<u64> {
         /// The unit of `st_blocks` (`stat(2)`).

@@ -14,27 +14,55 @@ use crate::model::{
 use crate::os::{detach::KEPT_VARIABLES, folder::Folder, inherited::Inherited};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, Write};
 
 /// Largest environment that is read; the kernel's own limit for arguments and environment is below it (`execve(2)`).
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Writes an environment down, if it is not there yet. Gives its name, and whether it was not.
-pub fn save(root: &Root, inherited: &Inherited) -> Result<(String, bool), StoreError> {
+/// An environment that was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Its name.
+    pub name: String,
+    /// Whether it was not there before.
+    pub is_new: bool,
+    bytes: u64,
+}
+
+/// Writes an environment down, if it is not there yet.
+///
+/// It is written under its own name: until a job names it, nobody reads it but others who are writing the same, and who replace
+/// what is not whole.
+pub fn save(root: &Root, inherited: &Inherited) -> Result<Saved, StoreError> {
     let content = serde_json::to_vec(inherited).unwrap_or_default();
     let name = hash(&content);
     let folder = root.environments()?;
     let file = file_name(&name);
     let failed = |error| StoreError::System { doing: "write", path: folder.path().join(&file), error };
-    // What a power cut left of it is no environment; it is written anew.
+    let is_new = match folder.create_file(&file) {
+        Ok(mut created) => {
+            created.write_all(&content).map_err(failed)?;
+            true
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            replace_unless_whole(folder, &name, &content).map_err(failed)?
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    Ok(Saved { name, is_new, bytes: content.len() as u64 })
+}
+
+/// Gives whether it had to be replaced.
+fn replace_unless_whole(folder: &Folder, name: &str, content: &[u8]) -> io::Result<bool> {
+    let file = file_name(name);
+    // What a crash left of it is no environment, and what somebody else is writing may never become one.
     let there = folder.read(&file, BYTES_MAX).ok().flatten();
-    let is_new = there.as_deref() != Some(&content[..]);
-    if is_new {
-        sweep_abandoned(folder).map_err(failed)?;
-        let temporary = format!("{name}.{}.tmp", std::process::id());
-        folder.replace(&file, &temporary, &content, false).map_err(failed)?;
+    let is_whole = there.as_deref() == Some(content);
+    if !is_whole {
+        sweep_abandoned(folder)?;
+        folder.replace(&file, &format!("{name}.{}.tmp", std::process::id()), content, false)?;
     }
-    Ok((name, is_new))
+    Ok(!is_whole)
 }
 
 /// The name under which an environment would be written down.
@@ -72,12 +100,19 @@ pub fn remove(root: &Root, name: &str) -> Result<(), StoreError> {
 /// Whether an environment is there.
 pub fn has(root: &Root, name: &str) -> Result<bool, StoreError> {
     let folder = root.environments()?;
-    let file = file_name(name);
-    folder.has(&file).map_err(|error| StoreError::System {
-        doing: "look for",
-        path: folder.path().join(file),
-        error,
-    })
+    folder.has(&file_name(name)).map_err(|error| failed_to_look(folder, name, error))
+}
+
+/// Whether an environment that was written down stands as it was written: a sweep may have taken it since, and somebody may have
+/// begun to write it again.
+pub fn stands(root: &Root, saved: &Saved) -> Result<bool, StoreError> {
+    let folder = root.environments()?;
+    let bytes = folder.size(&file_name(&saved.name));
+    Ok(bytes.map_err(|error| failed_to_look(folder, &saved.name, error))? == Some(saved.bytes))
+}
+
+fn failed_to_look(folder: &Folder, name: &str, error: io::Error) -> StoreError {
+    StoreError::System { doing: "look for", path: folder.path().join(file_name(name)), error }
 }
 
 /// Reads an environment back, byte for byte what was captured.
@@ -236,9 +271,11 @@ mod tests {
     fn the_same_environment_is_kept_once_and_read_back_byte_for_byte() {
         let (_dir, root) = root();
         let given = environment(b"\xff\xfe");
-        let (name, is_new) = save(&root, &given).unwrap();
-        assert!(is_new);
-        assert_eq!(save(&root, &given).unwrap(), (name.clone(), false));
+        let saved = save(&root, &given).unwrap();
+        assert!(saved.is_new && stands(&root, &saved).unwrap());
+        let again = save(&root, &given).unwrap();
+        assert_eq!((&again.name, again.is_new), (&saved.name, false));
+        let name = saved.name;
         assert_eq!(load(&root, &name).unwrap(), given);
         assert_eq!(root.environments().unwrap().names().unwrap().len(), 1);
     }
@@ -246,7 +283,7 @@ mod tests {
     #[test]
     fn a_changed_file_is_not_believed() {
         let (_dir, root) = root();
-        let (name, _) = save(&root, &environment(b"a")).unwrap();
+        let name = save(&root, &environment(b"a")).unwrap().name;
         std::fs::write(root.path().join("env").join(format!("{name}.json")), "{}").unwrap();
         assert!(load(&root, &name).unwrap_err().to_string().contains("not what its name says"));
     }
@@ -255,17 +292,19 @@ mod tests {
     fn what_a_power_cut_left_of_an_environment_is_written_anew() {
         let (_dir, root) = root();
         let given = environment(b"a");
-        let (name, _) = save(&root, &given).unwrap();
+        let saved = save(&root, &given).unwrap();
+        let name = &saved.name;
         std::fs::write(root.path().join("env").join(format!("{name}.json")), "").unwrap();
-        assert_eq!(save(&root, &given).unwrap(), (name.clone(), true));
-        assert_eq!(load(&root, &name).unwrap(), given);
+        assert!(!stands(&root, &saved).unwrap());
+        assert_eq!(save(&root, &given).unwrap(), saved);
+        assert_eq!(load(&root, name).unwrap(), given);
     }
 
     #[test]
     fn what_no_job_names_is_swept_and_what_one_names_stays() {
         let (_dir, root) = root();
-        let (kept, unnamed) =
-            (save(&root, &environment(b"a")).unwrap().0, save(&root, &environment(b"b")).unwrap().0);
+        let save = |value| save(&root, &environment(value)).unwrap().name;
+        let (kept, unnamed) = (save(b"a"), save(b"b"));
         let folder = root.environments().unwrap();
         folder.create_file(&format!("{kept}.999999999.tmp")).unwrap();
         folder.create_file("README").unwrap();

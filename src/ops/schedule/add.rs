@@ -81,14 +81,14 @@ pub fn add(asked: &Asked) -> Result<Added, Fault> {
     let (mut definition, inherited) = defined(&home, asked)?;
     let name = &asked.name;
     for _ in 0..SAVES_MAX {
-        let (env, is_new) = environments::save(&home.root, &inherited)?;
+        let saved = home.store().save_environment(&inherited)?;
         if let Task::Run(spec) = &mut definition.task {
-            spec.env = Some(env.clone());
+            spec.env = Some(saved.name.clone());
         }
         let (mut there, mut refused, mut was_there) = (Ok(true), None, false);
         let now = home.clock.now();
         let decided = decide(&home, &mut |draft, _| {
-            there = environments::has(&home.root, &env);
+            there = environments::stands(&home.root, &saved);
             refused = refusal(draft.facts(), &home, asked);
             was_there = draft.facts().schedules().contains_key(name);
             if refused.is_some() || !matches!(there, Ok(true)) {
@@ -103,8 +103,8 @@ pub fn add(asked: &Asked) -> Result<Added, Fault> {
             recur::put(draft, name, &definition, now)?;
             Ok(Vec::new())
         });
-        if is_new && (decided.is_err() || refused.is_some()) {
-            home.store().forget(&env);
+        if saved.is_new && (decided.is_err() || refused.is_some()) {
+            home.store().forget(&saved.name);
         }
         let decided = decided?;
         if let Some(fault) = refused {

@@ -224,16 +224,11 @@ fn submit_as(
     // A sweep may take the file between saving and the transaction, since no job names it yet: then once more.
     for _ in 0..DRAWS_MAX {
         let captured = submission.entries.iter().any(|entry| entry.spec.env.is_none());
-        let (name, is_new) = if captured {
-            let (name, is_new) = environments::save(&home.root, &submission.inherited)?;
-            (Some(name), is_new)
-        } else {
-            (None, false)
-        };
-        let jobs = jobs(submission, ids, name.as_deref(), now);
+        let saved = captured.then(|| home.store().save_environment(&submission.inherited)).transpose()?;
+        let jobs = jobs(submission, ids, saved.as_ref().map(|saved| saved.name.as_str()), now);
         let (mut found, mut there) = (Found::Taken, Ok(true));
         let decided = pass.decide(Scope::Slots, &mut |draft| {
-            there = name.as_deref().map_or(Ok(true), |name| environments::has(&home.root, name));
+            there = saved.as_ref().map_or(Ok(true), |saved| environments::stands(&home.root, saved));
             found = match there {
                 Ok(true) => place(draft, home, submission, &jobs, now)?,
                 _ => Found::EnvironmentGone,
@@ -241,9 +236,9 @@ fn submit_as(
             Ok(())
         });
         let stands = matches!(&found, Found::Placed(placed) if placed.iter().any(|one| one.created));
-        if let Some(name) = name.filter(|_| is_new && (decided.is_err() || !stands)) {
+        if let Some(saved) = saved.filter(|saved| saved.is_new && (decided.is_err() || !stands)) {
             // Nobody will ask for these values again.
-            home.store().forget(&name);
+            home.store().forget(&saved.name);
         }
         let decided = decided?;
         match found {

@@ -21,7 +21,7 @@ use crate::model::{
     state::{Change, Status},
     stream::{Line, Note},
 };
-use crate::os::doorbell::Doorbell;
+use crate::os::{doorbell::Doorbell, inherited::Inherited};
 use index::{Index, Refused, Written};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -145,11 +145,28 @@ impl<'a> FileStore<'a> {
             return Err(self.system("write", error));
         }
         let keeping = (self.keeping.form, self.keeping.lines_max);
-        let (facts, written) =
+        let (facts, mut written) =
             writer.write(self.root, facts, now, keeping).map_err(|error| self.system("write", error))?;
         let untold = telling.finish();
-        let unneeded = environments_let_go(&facts, &events);
-        Ok(Changed { events, facts, written: Some(written), unneeded, untold })
+        self.let_go(&environments_let_go(&facts, &events), &mut written);
+        Ok(Changed { events, facts, written: Some(written), untold })
+    }
+
+    /// Removes environments that no job needs any more, with the lock held: nobody comes to need one again meanwhile. What cannot be
+    /// removed now goes with the next sweep.
+    fn let_go(&self, names: &[String], written: &mut Written) {
+        // Only then: after a power cut, an index that still names them must find them.
+        if !names.is_empty() && written.synced.get_or_insert_with(|| self.root.folder().sync()).is_ok() {
+            for name in names {
+                let _ = environments::remove(self.root, name);
+            }
+        }
+    }
+
+    /// Writes an environment down for jobs that are about to be submitted.
+    pub fn save_environment(&self, inherited: &Inherited) -> Result<environments::Saved, StoreError> {
+        environments::save(self.root, inherited)
+            .inspect_err(|_| self.forget(&environments::name_of(inherited)))
     }
 
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
@@ -160,23 +177,6 @@ impl<'a> FileStore<'a> {
             if !self.read().is_ok_and(|facts| environments::is_needed(&facts, name)) {
                 let _ = environments::remove(self.root, name);
             }
-        });
-    }
-
-    /// Removes environments that were needed until a moment ago, unless somebody needs them again: by this index, which is
-    /// durable, and by the one that there is now. What cannot be removed now goes with the next sweep.
-    fn let_go(&self, names: &[String], last_event: u64) {
-        let _ = lock::locked(self.root.folder(), self.waiting.lock_max, || -> Result<(), StoreError> {
-            let facts = self.read()?;
-            if facts.last_event() != last_event {
-                // One in between may have needed them, and a power cut may bring that one back.
-                self.make_durable()?;
-            }
-            facts.writable().map_err(|reason| self.unreadable(reason))?;
-            for name in names.iter().filter(|name| !environments::is_needed(&facts, name)) {
-                environments::remove(self.root, name)?;
-            }
-            Ok(())
         });
     }
 
@@ -222,18 +222,14 @@ impl Store for FileStore<'_> {
 
     fn transact(&self, now: Timestamp, decide: &mut Decide<'_>) -> Result<Commit, StoreError> {
         let folder = self.root.folder();
-        let Changed { events, facts, written, unneeded, untold } =
+        let Changed { events, facts, written, untold } =
             lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
         let commit = Commit { events, facts, warning: untold };
         let Some(mut written) = written else { return Ok(commit) };
-        if let Err(error) = written.synced.take().unwrap_or_else(|| folder.sync()) {
-            return self.after_failed_sync(&written, commit, &error);
+        match written.synced.take().unwrap_or_else(|| folder.sync()) {
+            Ok(()) => Ok(commit),
+            Err(error) => self.after_failed_sync(&written, commit, &error),
         }
-        // Only now: after a power cut, an index that still names them must find them.
-        if !unneeded.is_empty() {
-            self.let_go(&unneeded, commit.facts.last_event());
-        }
-        Ok(commit)
     }
 
     fn note(&self, now: Timestamp, note: &Note) -> Result<(), Untold> {
@@ -267,8 +263,6 @@ struct Changed {
     events: Vec<Event>,
     facts: Rc<Facts>,
     written: Option<Written>,
-    /// Environments that no job needs any more.
-    unneeded: Vec<String>,
     /// What the user should be told where the stream does not tell of it.
     untold: Option<String>,
 }
@@ -301,10 +295,10 @@ fn environments_to_keep(facts: &Facts, events: &[Event]) -> Result<Vec<String>, 
             break;
         }
         if head.status == Status::Queued
-            && let Some(name) = &head.belongs.env
+            && let Some(name) = head.belongs.env.as_deref().filter(|name| names.contains(name))
             && !changed.contains(&head.id)
         {
-            names.remove(name.as_str());
+            names.remove(name);
         }
     }
     Ok(names.into_iter().map(str::to_owned).collect())

@@ -136,7 +136,7 @@ fn a_fault_of_what_a_waiting_job_needs_is_found() {
     let all = &scene.recording.operations;
     let made = |one: &Operation| match &one.what {
         What::MakeFile { parent, name, node }
-            if name.strip_suffix(".tmp").is_some_and(|name| name.len() > 64) =>
+            if name.strip_suffix(".json").is_some_and(|hash| hash.len() == 64) =>
         {
             Some((*parent, *node))
         }

@@ -119,7 +119,7 @@ impl Planted {
         inherited.variables.clear();
         inherited.set(bytes("PATH".as_ref()), bytes("/usr/local/bin:/usr/bin:/bin".as_ref()));
         inherited.set(bytes("BG_HOME".as_ref()), bytes(user.root().as_os_str()));
-        let (env, _) = environments::save(&root, &inherited).unwrap();
+        let env = environments::save(&root, &inherited).unwrap().name;
         Self { root, now: SystemClock.now(), env, cwd: bytes(user.path("").as_os_str()) }
     }
 
