@@ -118,17 +118,34 @@ pub use imp::Handle;
 #[cfg(target_os = "linux")]
 mod imp {
     use super::super::time_namespace;
+    use super::super::uninterrupted::{open, openat};
     use super::{Identity, LiveUsage, Process, io};
+    use rustix::fs::{Dir, Mode, OFlags};
+    use rustix::io::{Errno, retry_on_intr};
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+    /// So many fields there are behind the name.
+    const FIELDS: usize = 50;
+
+    /// Longer than what the kernel says of a process, which it gives in one piece (`proc_pid_stat(5)`).
+    const STAT_BYTES_MAX: usize = 4_096;
+
     pub fn look(pid: i32) -> io::Result<Option<Process>> {
-        match std::fs::read(format!("/proc/{pid}/stat")) {
-            Ok(stat) => parse_stat(pid, &stat).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into()),
+        look_in(rustix::fs::CWD, pid, &format!("/proc/{pid}/stat"))
+    }
+
+    fn look_in(folder: BorrowedFd<'_>, pid: i32, path: &str) -> io::Result<Option<Process>> {
+        let mut stat = [0; STAT_BYTES_MAX];
+        let read = openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|file| retry_on_intr(|| rustix::io::read(&file, &mut stat)));
+        match read {
+            Ok(length) => {
+                parse_stat(pid, &stat[..length]).map(Some).ok_or_else(|| io::ErrorKind::InvalidData.into())
+            }
             // A process that ends between open and read gives ESRCH (`proc(5)`).
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
-            Err(error) => Err(error),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -139,8 +156,11 @@ mod imp {
         let name = String::from_utf8_lossy(stat.get(open + 1..close)?).into_owned();
         let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
         // The first of these is field 3.
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let field = |number: usize| fields.get(number - 3);
+        let mut fields = [""; FIELDS];
+        for (place, field) in fields.iter_mut().zip(rest.split_ascii_whitespace()) {
+            *place = field;
+        }
+        let field = |number: usize| fields.get(number - 3).filter(|text| !text.is_empty());
         let began_ticks = field(22)?.parse().ok()?;
         let began_ticks =
             time_namespace::boottime_ticks(began_ticks, rustix::param::clock_ticks_per_second());
@@ -179,9 +199,13 @@ mod imp {
 
     pub fn all() -> io::Result<Vec<Process>> {
         let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc")? {
-            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            match look(pid) {
+        let folder = open("/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            match look_in(folder.as_fd(), pid, &format!("{pid}/stat")) {
                 Ok(process) => found.extend(process),
                 // Other users' processes may be hidden (`hidepid`, `proc(5)`).
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
@@ -235,7 +259,7 @@ mod imp {
             let Some(pid) = Pid::from_raw(process.pid) else { return Ok(None) };
             let handle = match pidfd_open(pid, PidfdFlags::empty()) {
                 Ok(fd) => Self(fd),
-                Err(rustix::io::Errno::SRCH | rustix::io::Errno::INVAL) => return Ok(None),
+                Err(Errno::SRCH | Errno::INVAL) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
             // Held first, compared second: from here on the pid cannot become another's unnoticed.
@@ -248,7 +272,7 @@ mod imp {
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such signal"))?;
             match pidfd_send_signal(&self.0, signal) {
                 Ok(()) => Ok(true),
-                Err(rustix::io::Errno::SRCH) => Ok(false),
+                Err(Errno::SRCH) => Ok(false),
                 Err(error) => Err(error.into()),
             }
         }

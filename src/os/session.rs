@@ -14,8 +14,17 @@ pub fn terminal() -> Option<String> {
 
 #[cfg(target_os = "linux")]
 mod imp {
-    /// `proc_pid_stat(5)`, field 7: the controlling terminal's number, 0 for none.
+    use crate::os::uninterrupted::open;
+    use rustix::fs::{Mode, OFlags};
+    use rustix::io::Errno;
+
+    /// Whoever has no controlling terminal is told so at once when he opens its name (`tty(4)`); whoever has one, or has not that
+    /// name, finds the terminal's number in `proc_pid_stat(5)`, field 7, 0 for none.
     pub fn has_terminal() -> bool {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        if open("/dev/tty", flags, Mode::empty()).is_err_and(|error| error == Errno::NXIO) {
+            return false;
+        }
         let own = crate::os::process::look(std::process::id().cast_signed());
         own.ok().flatten().is_some_and(|own| own.terminal != 0)
     }

@@ -560,7 +560,7 @@ fn all_processes_are_looked_at_once_and_only_where_that_is_shown() {
         command
             .arg("-o")
             .arg(&log)
-            .args(["-e", "trace=openat", crate::support::BGCTL, "list"])
+            .args(["-e", "trace=open,openat", crate::support::BGCTL, "list"])
             .args(arguments);
         let ran = super::bounded(command);
         assert_eq!(ran.code, 0, "{}", ran.err);
