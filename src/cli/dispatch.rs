@@ -51,6 +51,9 @@ pub fn main() -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
+    if let Some(args) = args::start::plain(&arguments) {
+        return answer("start", &args, args.common, verbs::start);
+    }
     let arguments = usage::straightened(arguments);
     let matches = match args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
@@ -127,9 +130,18 @@ pub fn run<A: FromArgMatches>(
         Ok(args) => args,
         Err(error) => return clap_says(&error, &["bgctl".into(), name.into()]),
     };
-    let CommonArgs { json, quiet, verbose } = common(&args);
+    answer(name, &args, common(&args), action)
+}
+
+fn answer<A>(
+    name: &str,
+    args: &A,
+    common: CommonArgs,
+    action: fn(&A, Voice) -> Result<i32, Fault>,
+) -> ExitCode {
+    let CommonArgs { json, quiet, verbose } = common;
     let voice = Voice { json, quiet, verbose };
-    let code = action(&args, voice).unwrap_or_else(|fault| {
+    let code = action(args, voice).unwrap_or_else(|fault| {
         let code = exit_code(name, fault.code);
         voice.fault(name, &fault, code);
         code

@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What a job is like. The command itself, which stands last, is declared beside these, as `command`.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct JobArgs {
     /// A line for 'sh -c' instead of a command
     #[arg(long, value_name = "LINE", conflicts_with = "command")]
@@ -135,13 +135,14 @@ pub struct JobArgs {
 }
 
 /// How urgent it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PriorityArg {
     /// Before everything else
     Critical,
     /// Before what is normal
     High,
     /// As usual
+    #[default]
     Normal,
     /// When nothing else waits
     Low,
@@ -159,9 +160,10 @@ impl From<PriorityArg> for Priority {
 }
 
 /// What happens to leftovers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LeftoversArg {
     /// They are ended before the job counts as ended
+    #[default]
     End,
     /// They are left running, and 'status' names them
     Leave,

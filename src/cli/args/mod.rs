@@ -113,7 +113,7 @@ pub fn command() -> Command {
 }
 
 /// How to speak.
-#[derive(Clone, Copy, Debug, Default, Args)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 pub struct CommonArgs {
     /// Print one JSON object on standard output
     #[arg(long, help_heading = "Output")]
@@ -164,7 +164,7 @@ fn nonzero_limit(text: &str) -> Result<LimitArg, String> {
 }
 
 /// A limit that was given: seconds, or switched off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitArg(pub Seconds);
 
 fn size_limit(text: &str) -> Result<SizeArg, String> {
@@ -172,7 +172,7 @@ fn size_limit(text: &str) -> Result<SizeArg, String> {
 }
 
 /// A size that was given: bytes, or no limit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeArg(pub BytesMax);
 
 fn count(text: &str) -> Result<u64, String> {

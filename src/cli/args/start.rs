@@ -25,7 +25,7 @@ The command finds the number in BG_ARRAY_INDEX, too. Each number counts once, in
 --name, --label, --key, --cwd and --stdin is replaced; a shell line that needs {} itself has '{''}' there.";
 
 /// `bgctl start`
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(override_usage = "bgctl start [OPTIONS] [--] COMMAND [ARG]…
        bgctl start [OPTIONS] --shell LINE | --batch FILE")]
 #[command(after_long_help = "Examples:
@@ -113,12 +113,35 @@ pub struct StartArgs {
 }
 
 /// What happens when too many jobs wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum WhenFullArg {
     /// Nothing is queued, and the exit code is 75
+    #[default]
     Refuse,
     /// It is queued as soon as there is room
     Wait,
+}
+
+/// Reads a line that says hardly more than a command, without the grammar: that one takes longer to lay out than all else that is
+/// done before the job is written down. `None`: the grammar has to say.
+pub fn plain(arguments: &[OsString]) -> Option<StartArgs> {
+    let mut words = arguments.iter().skip(1);
+    words.next().filter(|word| *word == "start")?;
+    let mut args = StartArgs::default();
+    for word in words.by_ref() {
+        match word.as_encoded_bytes() {
+            b"--" => break,
+            b"-q" | b"--quiet" if !args.common.quiet => args.common.quiet = true,
+            b"--json" if !args.common.json => args.common.json = true,
+            [] | [b'-', ..] => return None,
+            _ => {
+                args.command.push(word.clone());
+                break;
+            }
+        }
+    }
+    args.command.extend(words.cloned());
+    (!args.command.is_empty()).then_some(args)
 }
 
 /// Reads a time that is to come.
@@ -128,4 +151,58 @@ pub fn coming_time(text: &str) -> Result<Timestamp, String> {
 
 fn array(text: &str) -> Result<Array, String> {
     Array::parse(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{args, usage};
+    use clap::FromArgMatches;
+    use proptest::prelude::*;
+
+    fn by_grammar(words: &[OsString]) -> Option<StartArgs> {
+        let matches = args::command().try_get_matches_from(usage::straightened(words.to_vec())).ok()?;
+        StartArgs::from_arg_matches(matches.subcommand()?.1).ok()
+    }
+
+    fn line(words: &[&str]) -> Vec<OsString> {
+        ["bgctl"].iter().chain(words).map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_usual_lines_need_no_grammar() {
+        for words in [
+            &["start", "true"][..],
+            &["start", "--", "make", "-j4", "--", "-q"],
+            &["start", "-q", "make", "--json"],
+            &["start", "--json", "--quiet", "--", "-x"],
+        ] {
+            assert_eq!(plain(&line(words)), by_grammar(&line(words)), "{words:?}");
+            assert!(plain(&line(words)).is_some(), "{words:?}");
+        }
+        for words in
+            [&["start"][..], &["start", "--"], &["list"], &["start", "-q", "-q", "a"], &["start", "-n"]]
+        {
+            assert_eq!(plain(&line(words)), None, "{words:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_that_is_read_without_the_grammar_is_read_as_by_it(
+            words in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "start", "--", "-q", "--quiet", "--json", "-v", "-qv", "--name", "a", "", "-", "--wait", "-f", "help", "--help",
+                    "list", "--name=b", "-x", "ü",
+                ]),
+                0..7,
+            ),
+        ) {
+            for words in [line(&words), line(&[&["start"], &words[..]].concat())] {
+                if let Some(args) = plain(&words) {
+                    prop_assert_eq!(Some(args), by_grammar(&words));
+                }
+            }
+        }
+    }
 }

@@ -33,6 +33,7 @@ mod tick;
 mod wait;
 
 pub use overview::NAME as OVERVIEW;
+pub use start::run as start;
 
 use super::args;
 use super::dispatch::run;
