@@ -20,6 +20,7 @@ use crate::model::{
 use crate::os::{
     clock::Clock,
     doorbell::wait_readable,
+    memory,
     process::{Handle, Identity},
     reap::{self, Peek},
     signal::{Arrived, Inbox},
@@ -40,7 +41,8 @@ const TAKE_INTERVAL: Duration = Duration::from_millis(10);
 /// with the process that should have sent it.
 const BEAT_INTERVAL: Duration = Duration::from_mins(1);
 
-/// How long a watcher keeps what it knows of the index while its job runs: what comes after a short one is claimed from that.
+/// How long a watcher keeps what it knows of the index while its job runs, and the memory that it took to begin: what comes after a
+/// short job is claimed from that.
 const KEEP_MAX: Duration = Duration::from_secs(1);
 
 /// How often a log that could not be opened is tried again.
@@ -322,6 +324,7 @@ impl<'a, C: Clock> Watch<'a, C> {
         let mut pause = Pause::of(history);
         let mut last_beat = clock.monotonic();
         let mut arrived = Arrived::default();
+        let mut give_back_at = Some(clock.monotonic() + KEEP_MAX);
         while !family.main_has_ended() {
             let now = clock.monotonic();
             pause.follow(job.paused_at().is_some(), arrived.child, family, self.record, now);
@@ -330,15 +333,19 @@ impl<'a, C: Clock> Watch<'a, C> {
             let limit = job.spec.limits.timeout.seconds.filter(|_| job.paused_at().is_none());
             let deadline = limit.map(|limit| began + Duration::from_secs(limit) + pause.stood(now));
             let next_beat = last_beat + beat_interval(&job);
-            let forget_at = self.context.root.has_kept().then(|| began + KEEP_MAX);
-            let wake = [deadline, forget_at, pause.next_look(), self.next_look()]
+            if self.context.root.has_kept() {
+                // A look at the index since has kept it again.
+                give_back_at.get_or_insert(now);
+            }
+            let wake = [deadline, give_back_at, pause.next_look(), self.next_look()]
                 .into_iter()
                 .flatten()
                 .fold(next_beat, Duration::min);
             arrived = family.wait(wake.saturating_sub(clock.monotonic()));
             let now = clock.monotonic();
-            if forget_at.is_some_and(|at| now >= at) {
+            if give_back_at.take_if(|at| now >= *at).is_some() {
                 self.context.root.let_go_of_kept();
+                memory::give_back();
             }
             let over = deadline.is_some_and(|deadline| now >= deadline);
             let beat = now >= next_beat;

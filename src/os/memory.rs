@@ -1,0 +1,154 @@
+//! Memory: large pieces in large pages, and what a process that waits for long gives back.
+
+pub use imp::give_back;
+
+/// What allocates. A large index takes many pages, and each that is touched first costs more than what is then done with it; so large
+/// pieces are asked for in huge pages, where the system gives them to those who ask (`MADV_HUGEPAGE` of `madvise(2)`).
+#[global_allocator]
+static ALLOCATOR: imp::Allocator = imp::Allocator;
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "an allocator and advice on memory are in no safe library")]
+mod imp {
+    use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, munmap};
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::ptr;
+
+    /// The size of a huge page, on most machines. Elsewhere the advice comes to less.
+    const HUGE_BYTES: usize = 2 * 1024 * 1024;
+    /// From here on a piece is large: in less, the part of a huge page that nobody needs would weigh too much.
+    const LARGE_BYTES: usize = HUGE_BYTES / 2;
+    /// No system has smaller pages, and so no mapping begins elsewhere.
+    const PAGE_BYTES: usize = 4096;
+
+    /// So much of the stack below this room's functions stays: for what is called from here, and what the processor may use without
+    /// moving the stack's end.
+    const STACK_KEPT_BYTES: usize = 8 * 1024;
+    /// So much below that is given back. No other memory lies as near to the end of the main thread's stack: the kernel keeps
+    /// a gap of a megabyte (`stack_guard_gap` in its list of parameters).
+    const STACK_BYTES: usize = 512 * 1024;
+
+    /// Large pieces are mappings of their own, of whole huge pages, and nothing is written there before the advice is given: where a
+    /// page is there already, no huge one comes. All others are the system's.
+    pub struct Allocator;
+
+    fn is_large(layout: Layout) -> bool {
+        layout.size() >= LARGE_BYTES && layout.align() <= PAGE_BYTES
+    }
+
+    fn mapped_bytes(size: usize) -> usize {
+        size.next_multiple_of(HUGE_BYTES)
+    }
+
+    fn map(size: usize) -> *mut u8 {
+        let bytes = mapped_bytes(size);
+        // SAFETY: a new mapping is nobody's, and the advice changes nothing that can be read.
+        unsafe {
+            let mapping =
+                mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+            let Ok(mapping) = mapping else { return ptr::null_mut() };
+            let _ = madvise(mapping, bytes, Advice::LinuxHugepage);
+            mapping.cast()
+        }
+    }
+
+    // SAFETY: a piece is the system's or a mapping by its size and alignment alone, which the caller tells again when it goes; a
+    // mapping is at least as large as was asked, begins at a page, and is zero at first.
+    unsafe impl GlobalAlloc for Allocator {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: by the caller's promise.
+            if is_large(layout) { map(layout.size()) } else { unsafe { System.alloc(layout) } }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: by the caller's promise.
+            if is_large(layout) { map(layout.size()) } else { unsafe { System.alloc_zeroed(layout) } }
+        }
+
+        unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+            // SAFETY: by the caller's promise.
+            unsafe {
+                if is_large(layout) {
+                    let _ = munmap(piece.cast(), mapped_bytes(layout.size()));
+                } else {
+                    System.dealloc(piece, layout);
+                }
+            }
+        }
+
+        unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+            // SAFETY: by the caller's promise; the alignment is that of a layout, and the new piece has room for what is copied.
+            unsafe {
+                let new = Layout::from_size_align_unchecked(size, layout.align());
+                match (is_large(layout), is_large(new)) {
+                    (false, false) => System.realloc(piece, layout, size),
+                    (true, true) => {
+                        let (from, to) = (mapped_bytes(layout.size()), mapped_bytes(size));
+                        if from == to {
+                            return piece;
+                        }
+                        mremap(piece.cast(), from, to, MremapFlags::MAYMOVE)
+                            .map_or(ptr::null_mut(), <*mut _>::cast)
+                    }
+                    _ => {
+                        let other = self.alloc(new);
+                        if !other.is_null() {
+                            ptr::copy_nonoverlapping(piece, other, layout.size().min(size));
+                            self.dealloc(piece, layout);
+                        }
+                        other
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives back to the system what is free of the heap, and what nobody is in any more of the stack: for those who wait long.
+    pub fn give_back() {
+        // SAFETY: it only gives back what is free.
+        unsafe { libc::malloc_trim(0) };
+        // Other threads have other memory below their stacks.
+        if rustix::thread::gettid() == rustix::process::getpid() {
+            let here = 0_u8;
+            let end = (&raw const here).addr().saturating_sub(STACK_KEPT_BYTES);
+            let end = end - end % rustix::param::page_size();
+            let from = end.saturating_sub(STACK_BYTES);
+            // SAFETY: nobody is in what lies below the frames in use; who comes there later writes before he reads. Where the stack
+            // does not reach so far, there is nothing, and that is said and changes nothing (`madvise(2)`, ENOMEM).
+            unsafe { libc::madvise(from as *mut libc::c_void, end - from, libc::MADV_DONTNEED) };
+        }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+mod imp {
+    pub use std::alloc::System as Allocator;
+
+    /// Gives back what is free; only known on Linux.
+    pub fn give_back() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_pieces_keep_what_is_in_them_as_they_grow_and_shrink() {
+        let mut numbers: Vec<u32> = Vec::new();
+        for number in 0..3_000_000 {
+            numbers.push(number);
+        }
+        numbers.truncate(600_000);
+        numbers.shrink_to_fit();
+        assert!(numbers.iter().copied().eq(0..600_000));
+        let zeros = vec![0_u8; 5_000_000];
+        assert!(zeros.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn what_is_in_use_stays_when_the_rest_is_given_back() {
+        let (on_the_stack, on_the_heap) = ([7_u8; 4_096], vec![8_u8; 100_000]);
+        give_back();
+        assert!(on_the_stack.iter().all(|byte| *byte == 7) && on_the_heap.iter().all(|byte| *byte == 8));
+    }
+}
