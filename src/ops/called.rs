@@ -17,48 +17,44 @@ pub struct Called {
 
 /// What each of these jobs is called.
 pub fn called(facts: &Facts, ids: &[JobId]) -> Vec<Called> {
-    let known = Known::of(facts);
-    let call = |id: &JobId| Called {
-        name: facts.head(id).and_then(|head| head.name.as_deref().map(str::to_owned)),
-        short: known.short(id),
-    };
-    ids.iter().map(call).collect()
-}
-
-/// What could be meant by a short word: the random parts of all jobs, in order, and their names.
-struct Known<'a> {
-    random_parts: Vec<&'a str>,
-    names: HashMap<&'a str, Vec<&'a JobId>>,
-}
-
-impl<'a> Known<'a> {
-    fn of(facts: &'a Facts) -> Self {
-        let mut random_parts: Vec<&str> = facts.heads().map(|head| head.id.random_part()).collect();
-        random_parts.sort_unstable();
-        let mut names: HashMap<&str, Vec<&JobId>> = HashMap::new();
-        for (name, head) in facts.heads().filter_map(|head| Some((head.name.as_deref()?, head))) {
-            names.entry(name).or_default().push(&head.id);
-        }
-        Self { random_parts, names }
+    let mut names: HashMap<&str, Vec<&JobId>> = HashMap::new();
+    for (name, head) in facts.heads().filter_map(|head| Some((head.name.as_deref()?, head))) {
+        names.entry(name).or_default().push(&head.id);
     }
-
-    /// The shortest beginning that names only this job, and is no other's name; else the whole id.
-    fn short(&self, id: &JobId) -> String {
-        let random = id.random_part();
+    let call = |(id, shared): (&JobId, usize)| {
         let is_others_name =
-            |text: &str| self.names.get(text).is_some_and(|ids| ids.iter().any(|other| *other != id));
-        (PREFIX_CHARS_MIN..=random.len())
+            |text: &str| names.get(text).is_some_and(|ids| ids.iter().any(|other| *other != id));
+        let random = id.random_part();
+        // The shortest beginning that names only this job, and is no other's name; else the whole id.
+        let short = (PREFIX_CHARS_MIN.max(shared + 1)..=random.len())
             .map(|chars| &random[..chars])
-            .find(|text| self.begin_so(text) <= 1 && !is_others_name(text))
-            .unwrap_or(id.as_str())
-            .to_owned()
-    }
+            .find(|text| !is_others_name(text));
+        Called {
+            name: facts.head(id).and_then(|head| head.name.as_deref().map(str::to_owned)),
+            short: short.unwrap_or(id.as_str()).to_owned(),
+        }
+    };
+    ids.iter().zip(shared(facts, ids)).map(call).collect()
+}
 
-    /// How many random parts begin so, 2 standing for more: in their order they stand beside each other.
-    fn begin_so(&self, text: &str) -> usize {
-        let first = self.random_parts.partition_point(|part| *part < text);
-        self.random_parts[first..].iter().take(2).take_while(|part| part.starts_with(text)).count()
+/// How many characters at the beginning of each one's random part are at most those of any other job's, too.
+fn shared(facts: &Facts, ids: &[JobId]) -> Vec<usize> {
+    let mut shared = vec![0; ids.len()];
+    let mut asked: Vec<(&str, usize)> =
+        ids.iter().enumerate().map(|(place, id)| (id.random_part(), place)).collect();
+    asked.sort_unstable();
+    for one in facts.heads().map(|head| &head.id).chain(ids) {
+        let random = one.random_part();
+        // In order, those that share most stand beside it: the last before it, those that are the same, the first behind.
+        let equal = asked.partition_point(|(other, _)| *other < random);
+        let behind = equal + asked[equal..].iter().take_while(|(other, _)| *other == random).count();
+        let near = equal.saturating_sub(1)..(behind + 1).min(asked.len());
+        for (other, place) in asked[near].iter().filter(|(_, place)| ids[*place] != *one) {
+            let length = random.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+            shared[*place] = length.max(shared[*place]);
+        }
     }
+    shared
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::plan::{census::Sighting, pick};
 use crate::store::Store;
 use chrono::TimeDelta;
 use std::cmp::{Ordering, Reverse};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -449,11 +449,12 @@ pub fn places<'a>(
     now: Timestamp,
 ) -> HashMap<JobId, usize> {
     let mut places = HashMap::new();
-    let of: HashSet<&JobId> = of.into_iter().collect();
+    // In order: whoever asks for one or a few compares less than he would compute.
+    let of: BTreeSet<&JobId> = of.into_iter().collect();
     if of.is_empty() {
         return places;
     }
-    let mut behind: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut behind: BTreeMap<Option<&str>, usize> = BTreeMap::new();
     for head in pick::in_order(facts, now).into_iter().filter(|head| !head.belongs.service) {
         let place = behind.entry(head.belongs.group.as_deref()).or_default();
         *place += 1;

@@ -41,13 +41,19 @@ impl Voice {
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
-    /// Prints a result: text as it is, or the JSON object with its version, the command's name and what the user should
-    /// be told, which people read on standard error.
-    pub fn result(self, command: &str, text: &str, object: &Value, warnings: &[String]) -> io::Result<()> {
+    /// Prints a result: text as it is, or the JSON object, which is only made then, with its version, the command's name and what
+    /// the user should be told, which people read on standard error.
+    pub fn result(
+        self,
+        command: &str,
+        text: &str,
+        object: impl FnOnce() -> Value,
+        warnings: &[String],
+    ) -> io::Result<()> {
         if !self.json {
             return print(text);
         }
-        print_object(command, object, Some(warnings))
+        print_object(command, &object(), Some(warnings))
     }
 
     /// Prints a result as [`Voice::result`] does with `--json`, of an object that is text already: that of many jobs takes

@@ -56,7 +56,7 @@ fn answer(args: &AnswerArgs, wish: Wish, voice: Voice) -> Result<i32, Fault> {
         };
         code = if code == 0 { own } else { code };
     }
-    voice.result(wish.as_str(), &text, &json::answered(&answered, wish), &told.warnings)?;
+    voice.result(wish.as_str(), &text, || json::answered(&answered, wish), &told.warnings)?;
     Ok(code)
 }
 
@@ -74,7 +74,7 @@ fn listed(voice: Voice) -> Result<i32, Fault> {
     let listed = list::list()?;
     voice.warn(&listed.warnings);
     let text = human::approvals(&listed, SystemClock.now(), Screen::of(voice));
-    voice.result("approval", &text, &json::approvals(&listed), &listed.warnings)?;
+    voice.result("approval", &text, || json::approvals(&listed), &listed.warnings)?;
     if listed.jobs.is_empty() {
         voice.say("nothing waits for approval");
     }
@@ -90,6 +90,6 @@ fn ask(args: &RequestArgs, voice: Voice) -> Result<i32, Fault> {
     voice.events(&asked.decided.events);
     voice.warn(&asked.decided.warnings);
     voice.say(&human::approval_asked(&asked));
-    voice.result("approval", "", &json::approval_asked(&asked), &asked.decided.warnings)?;
+    voice.result("approval", "", || json::approval_asked(&asked), &asked.decided.warnings)?;
     Ok(0)
 }

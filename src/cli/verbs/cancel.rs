@@ -50,7 +50,7 @@ pub fn run(args: &CancelArgs, voice: Voice) -> Result<i32, Fault> {
         code = Code::NotFound as i32;
         voice.fail(&human::removed_meanwhile(id));
     }
-    voice.result("cancel", &text, &json::cancelled(&outcome), &told.warnings)?;
+    voice.result("cancel", &text, || json::cancelled(&outcome), &told.warnings)?;
     if results.is_empty() && outcome.gone.is_empty() && args.chosen.jobs.is_empty() {
         voice.say(human::NONE_ACTIVE);
     } else if results.len() > 1 {

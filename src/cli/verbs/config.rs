@@ -16,7 +16,7 @@ pub fn run(args: &ConfigArgs, voice: Voice) -> Result<i32, Fault> {
     match args.action {
         ConfigAction::Show => {
             let shown = config::show(args.setting.as_deref())?;
-            voice.result("config", &human::settings(&shown), &json::settings(&shown), &[])?;
+            voice.result("config", &human::settings(&shown), || json::settings(&shown), &[])?;
             Ok(0)
         }
         ConfigAction::Path => {
@@ -24,7 +24,7 @@ pub fn run(args: &ConfigArgs, voice: Voice) -> Result<i32, Fault> {
             voice.result(
                 "config",
                 &format!("{}\n", file.path.display()),
-                &json::settings_file(&file),
+                || json::settings_file(&file),
                 &[],
             )?;
             Ok(0)
@@ -39,7 +39,7 @@ pub fn run(args: &ConfigArgs, voice: Voice) -> Result<i32, Fault> {
             }
             let is_fine = checked.mistakes.is_empty();
             let text = if is_fine { human::no_mistakes(&checked.file) } else { String::new() };
-            voice.result("config", &text, &json::checked_settings(&checked), &[])?;
+            voice.result("config", &text, || json::checked_settings(&checked), &[])?;
             Ok(if is_fine { 0 } else { Code::Config as i32 })
         }
     }

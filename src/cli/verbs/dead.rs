@@ -58,7 +58,7 @@ fn list(args: &DeadArgs, voice: Voice) -> Result<i32, Fault> {
     let listed = dead::list(&args.label, args.limit.map(|limit| limit as usize))?;
     voice.warn(&listed.warnings);
     if voice.json {
-        voice.result("dead", "", &json::dead_list(&listed), &listed.warnings)?;
+        voice.result("dead", "", || json::dead_list(&listed), &listed.warnings)?;
         return Ok(0);
     }
     print(&human::dead_list(&listed, SystemClock.now(), Screen::of(voice)))?;
@@ -75,14 +75,14 @@ fn show(args: &DeadArgs, voice: Voice) -> Result<i32, Fault> {
     let jobs = given(&args.jobs)?;
     if jobs.is_empty() {
         voice.say(human::NONE_NAMED);
-        voice.result("dead", "", &json::dead_shown(&[]), &[])?;
+        voice.result("dead", "", || json::dead_shown(&[]), &[])?;
         return Ok(0);
     }
     let (shown, warnings) = dead::show(&jobs)?;
     voice.warn(&warnings);
     let (now, screen) = (SystemClock.now(), Screen::of(voice));
     let texts: Vec<String> = shown.iter().map(|one| human::dead_shown(one, now, screen)).collect();
-    voice.result("dead", &texts.join("\n\n"), &json::dead_shown(&shown), &warnings)?;
+    voice.result("dead", &texts.join("\n\n"), || json::dead_shown(&shown), &warnings)?;
     Ok(0)
 }
 
@@ -121,7 +121,7 @@ fn clear(args: &DeadArgs, voice: Voice) -> Result<i32, Fault> {
             text.push_str(&format!("{}\n", human::dead_cleared(one)));
         }
     }
-    voice.result("dead", &text, &json::dead_cleared(&results), &told.warnings)?;
+    voice.result("dead", &text, || json::dead_cleared(&results), &told.warnings)?;
     if results.is_empty() && args.jobs.is_empty() {
         voice.say(if args.label.is_empty() { NONE } else { "no dead letter is like that" });
     }

@@ -13,7 +13,7 @@ pub fn run(args: &DoctorArgs, voice: Voice) -> Result<i32, Fault> {
     voice.result(
         "doctor",
         &human::examined(&examined, Screen::of(voice)),
-        &json::examined(&examined),
+        || json::examined(&examined),
         &[],
     )?;
     Ok(code(&examined))

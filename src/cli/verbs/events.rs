@@ -28,7 +28,7 @@ pub fn run(args: &EventsArgs, voice: Voice) -> Result<i32, Fault> {
     if voice.json {
         let kept = events::kept(&request)?;
         voice.warn(&kept.warnings);
-        voice.result("events", "", &json::events(&kept), &kept.warnings)?;
+        voice.result("events", "", || json::events(&kept), &kept.warnings)?;
         return Ok(0);
     }
     let screen = Screen::of(voice);

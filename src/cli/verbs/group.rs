@@ -21,7 +21,7 @@ pub fn run(args: &GroupArgs, voice: Voice) -> Result<i32, Fault> {
             let (standings, warnings) = group::list(args.group.as_deref())?;
             voice.warn(&warnings);
             let text = human::groups(&standings, SystemClock.now(), Screen::of(voice));
-            voice.result("group", &text, &json::groups(&standings, None), &warnings)?;
+            voice.result("group", &text, || json::groups(&standings, None), &warnings)?;
         }
         GroupAction::Add => tell(&group::add(name()?, slots(args.slots)?)?, voice)?,
         GroupAction::Remove => tell(&group::remove(name()?)?, voice)?,
@@ -37,7 +37,7 @@ fn tell((standing, result, decided): &(Standing, GroupResult, Decided), voice: V
         GroupResult::Removed => &[],
         _ => std::slice::from_ref(standing),
     };
-    voice.result("group", &text, &json::groups(left, Some(*result)), &decided.warnings)?;
+    voice.result("group", &text, || json::groups(left, Some(*result)), &decided.warnings)?;
     Ok(())
 }
 

@@ -14,13 +14,13 @@ pub fn run(args: &HealthArgs, voice: Voice) -> Result<i32, Fault> {
         let (answer, going) = health::going(args.name.as_deref())?;
         voice.warn(&answer.warnings);
         let text = human::going(&answer, &going, screen);
-        voice.result("health", &text, &json::going(&answer, &going), &answer.warnings)?;
+        voice.result("health", &text, || json::going(&answer, &going), &answer.warnings)?;
         answer.verdict.status
     } else {
         let answer = health::health()?;
         // Among the reasons, people are told already.
         let text = human::health(&answer, screen);
-        voice.result("health", &text, &json::health(&answer), &answer.warnings)?;
+        voice.result("health", &text, || json::health(&answer), &answer.warnings)?;
         answer.verdict.status
     };
     Ok(health::exit_code(status))

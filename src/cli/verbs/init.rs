@@ -32,7 +32,7 @@ pub fn run(args: &InitArgs, voice: Voice) -> Result<i32, Fault> {
     let installed = install(caller, wanted, args.dry_run)?;
     let text = human::installed(&installed, args.dry_run);
     voice.warn(&installed.notes);
-    voice.result("init", &text, &json::installed(&installed, args.dry_run), &installed.notes)?;
+    voice.result("init", &text, || json::installed(&installed, args.dry_run), &installed.notes)?;
     Ok(0)
 }
 
@@ -49,7 +49,7 @@ fn show(target: TargetArg, voice: Voice) -> Result<i32, Fault> {
     };
     let text = init::init(target, &subcommand_words().collect::<Vec<_>>())?;
     if voice.json {
-        voice.result("init", "", &json!({ "text": text }), &[])?;
+        voice.result("init", "", || json!({ "text": text }), &[])?;
     } else {
         print(&text)?;
     }

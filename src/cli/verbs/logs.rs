@@ -53,7 +53,7 @@ fn nobody(selection: &Selection, voice: Voice) -> Result<i32, Fault> {
     if matches!(selection, Selection::Active(_)) {
         voice.say(human::NONE_ACTIVE);
     }
-    voice.result("logs", "", &json!({ "jobs": [] }), &[])?;
+    voice.result("logs", "", || json!({ "jobs": [] }), &[])?;
     Ok(0)
 }
 
@@ -93,7 +93,7 @@ fn print_paths(home: &Home, jobs: &[Job], voice: Voice) -> Result<i32, Fault> {
     if voice.json {
         let object = |(job, path): (&Job, &std::path::PathBuf)| json!({ "id": job.id, "path": path.to_string_lossy() });
         let objects: Vec<Value> = jobs.iter().zip(&paths).map(object).collect();
-        voice.result("logs", "", &json!({ "jobs": objects }), &home.warnings)?;
+        voice.result("logs", "", || json!({ "jobs": objects }), &home.warnings)?;
         return Ok(0);
     }
     let mut text = Vec::new();
@@ -113,7 +113,7 @@ fn print_object(home: &Home, jobs: &[Job], wanted: Wanted, voice: Voice) -> Resu
         json!({ "id": job.id, "status": job.status(), "output": output, "left_out_bytes": left_out })
     };
     let objects: Vec<Value> = jobs.iter().zip(kept.output.iter().zip(&kept.left_out)).map(object).collect();
-    voice.result("logs", "", &json!({ "jobs": objects }), &home.warnings)?;
+    voice.result("logs", "", || json!({ "jobs": objects }), &home.warnings)?;
     Ok(0)
 }
 

@@ -36,11 +36,13 @@ pub fn start(
     let text: String = ids.iter().map(|id| format!("{id}\n")).collect();
     // With --wait --json, standard output is the ends'.
     if !(args.wait && voice.json) {
-        voice.result("start", &text, &json::started_many(&started), &started.warnings).map_err(|error| {
-            let fault =
-                format!("{} jobs are submitted, but their ids could not be printed: {error}", ids.len());
-            Fault::new(Code::Failed, fault).hint("bgctl list shows them")
-        })?;
+        voice.result("start", &text, || json::started_many(&started), &started.warnings).map_err(
+            |error| {
+                let fault =
+                    format!("{} jobs are submitted, but their ids could not be printed: {error}", ids.len());
+                Fault::new(Code::Failed, fault).hint("bgctl list shows them")
+            },
+        )?;
     }
     voice.say(&human::started_many(&started));
     if !args.wait {
@@ -61,7 +63,7 @@ pub fn foresee(request: &Request, many: &Many, when_full: WhenFull, voice: Voice
     drop(line);
     let foreseen = foreseen?;
     let text = human::foreseen_many(&foreseen, SystemClock.now());
-    voice.result("start", &text, &json::foreseen_many(&foreseen), &[])?;
+    voice.result("start", &text, || json::foreseen_many(&foreseen), &[])?;
     Ok(0)
 }
 
@@ -74,7 +76,7 @@ fn wait_for_all(ids: &[JobId], within: Option<u64>, voice: Voice) -> Result<i32,
         voice.say(&still_goes_on(&waited));
     }
     if voice.json {
-        voice.result("start", "", &json::waited_many(json::waited(&waited)), &waited.warnings)?;
+        voice.result("start", "", || json::waited_many(json::waited(&waited)), &waited.warnings)?;
     }
     Ok(waited.code)
 }

@@ -12,6 +12,6 @@ pub fn run(voice: Voice) -> Result<i32, Fault> {
     let overview = overview::overview()?;
     let now = SystemClock.now();
     let text = human::overview(&overview, now, Screen::of(voice));
-    voice.result(NAME, &text, &json::overview(&overview, now), &[])?;
+    voice.result(NAME, &text, || json::overview(&overview, now), &[])?;
     Ok(0)
 }

@@ -53,7 +53,7 @@ fn run(command: &str, args: &ChosenArgs, wanted: Wanted, voice: Voice) -> Result
         // The first that is not 0, in the order asked.
         code = if code == 0 { own } else { code };
     }
-    voice.result(command, &text, &json::paused(group.as_ref(), &results, wanted), &told.warnings)?;
+    voice.result(command, &text, || json::paused(group.as_ref(), &results, wanted), &told.warnings)?;
     if results.is_empty() && args.jobs.is_empty() && group.is_none() {
         voice.say(&format!("there is no job to {command}"));
     }

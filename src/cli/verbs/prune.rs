@@ -26,7 +26,7 @@ pub fn run(args: &PruneArgs, voice: Voice) -> Result<i32, Fault> {
     voice.events(&pruned.decided.events);
     voice.warn(&pruned.warnings);
     let text = human::pruned(&pruned, Screen::of(voice));
-    voice.result("prune", &text, &json::pruned(&pruned, args.dry_run), &pruned.warnings)?;
+    voice.result("prune", &text, || json::pruned(&pruned, args.dry_run), &pruned.warnings)?;
     voice.say(&human::pruned_in_all(&pruned, args.dry_run));
     for line in human::kept(&pruned) {
         voice.say(&line);

@@ -53,7 +53,7 @@ pub fn run(args: &RetryArgs, voice: Voice) -> Result<i32, Fault> {
     if args.dry_run {
         let foreseen = retry::foresee(&request)?;
         let text = human::retry_foreseen(&foreseen, SystemClock.now());
-        voice.result("retry", &text, &json::retry_foreseen(&foreseen), &[])?;
+        voice.result("retry", &text, || json::retry_foreseen(&foreseen), &[])?;
         tell_left(&foreseen.left, voice);
         tell_none(foreseen.jobs.is_empty() && foreseen.left.is_empty(), args, voice);
         return Ok(0);
@@ -110,7 +110,7 @@ fn tell(args: &RetryArgs, retried: &Retried, voice: Voice) -> Result<(), Fault> 
     // With --wait --json, the object tells the ends, too.
     if !(voice.json && args.wait && !ids.is_empty()) {
         let text: String = ids.iter().map(|id| format!("{id}\n")).collect();
-        voice.result("retry", &text, &json::retried(retried), &retried.warnings).map_err(|error| {
+        voice.result("retry", &text, || json::retried(retried), &retried.warnings).map_err(|error| {
             let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
             let message = format!("{} submitted, but could not be printed: {error}", ids.join(" "));
             Fault::new(Code::Failed, message)
@@ -151,7 +151,7 @@ fn wait(retried: &Retried, within: Option<u64>, voice: Voice) -> Result<i32, Fau
     }
     if voice.json {
         let object = json::retried_to_the_end(retried, json::waited(&waited));
-        voice.result("retry", "", &object, &waited.warnings)?;
+        voice.result("retry", "", || object, &waited.warnings)?;
     }
     Ok(waited.code)
 }

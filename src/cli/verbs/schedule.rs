@@ -38,7 +38,7 @@ fn list(name: Option<&str>, voice: Voice) -> Result<i32, Fault> {
     voice.warn(&listed.warnings);
     let now = SystemClock.now();
     let text = human::schedules(&listed.standings, now, Screen::of(voice));
-    voice.result(NAME, &text, &json::schedules(&listed, now), &listed.warnings)?;
+    voice.result(NAME, &text, || json::schedules(&listed, now), &listed.warnings)?;
     if listed.standings.is_empty() {
         voice.say(human::NO_SCHEDULES);
     }
@@ -50,7 +50,7 @@ fn show(name: &str, voice: Voice) -> Result<i32, Fault> {
     voice.warn(&listed.warnings);
     let (now, screen) = (SystemClock.now(), Screen::of(voice));
     let text: String = listed.standings.iter().map(|one| human::schedule(one, now, screen)).collect();
-    voice.result(NAME, &text, &json::schedules(&listed, now), &listed.warnings)?;
+    voice.result(NAME, &text, || json::schedules(&listed, now), &listed.warnings)?;
     Ok(0)
 }
 
@@ -79,7 +79,7 @@ fn add(args: &AddArgs, voice: Voice) -> Result<i32, Fault> {
         let now = SystemClock.now();
         voice.warn(&foreseen.warnings);
         let text = human::schedule_foreseen(&asked.name, &foreseen, now);
-        voice.result(NAME, &text, &json::schedule_foreseen(&asked.name, &foreseen), &foreseen.warnings)?;
+        voice.result(NAME, &text, || json::schedule_foreseen(&asked.name, &foreseen), &foreseen.warnings)?;
         return Ok(0);
     }
     let added = schedule::add(&asked)?;
@@ -94,7 +94,7 @@ fn add(args: &AddArgs, voice: Voice) -> Result<i32, Fault> {
         (false, false) => "unchanged",
     };
     let object = json::schedule_changed(&added.standing, result, now);
-    voice.result(NAME, &format!("{text}\n"), &object, &added.decided.warnings)?;
+    voice.result(NAME, &format!("{text}\n"), || object, &added.decided.warnings)?;
     if added.changed && added.nobody_ticks {
         voice.say(human::NOBODY_TICKS);
     }
@@ -114,7 +114,7 @@ fn change(name: &str, wanted: Wanted, voice: Voice) -> Result<i32, Fault> {
     let text = human::schedule_changed(&changed.standing, verb, changed.changed, now);
     let result = if changed.changed { verb } else { "unchanged" };
     let object = json::schedule_changed(&changed.standing, result, now);
-    voice.result(NAME, &format!("{text}\n"), &object, &changed.decided.warnings)?;
+    voice.result(NAME, &format!("{text}\n"), || object, &changed.decided.warnings)?;
     Ok(0)
 }
 
@@ -134,7 +134,7 @@ fn run_now(args: &RunArgs, voice: Voice) -> Result<i32, Fault> {
         let health = ran.standing.schedule.as_ref().map(|schedule| &schedule.health);
         let note = health.and_then(|health| health.last.as_ref()?.note.as_deref());
         let text = format!("{}: {}\n", args.name, note.unwrap_or("done"));
-        voice.result(NAME, &text, &json::schedule_ran(&ran, now), &ran.decided.warnings)?;
+        voice.result(NAME, &text, || json::schedule_ran(&ran, now), &ran.decided.warnings)?;
         return Ok(0);
     };
     // With --follow, standard output is the job's; with --wait --json, it is the end's.
@@ -142,7 +142,7 @@ fn run_now(args: &RunArgs, voice: Voice) -> Result<i32, Fault> {
         voice.say(id.as_str());
     } else if !(args.wait && voice.json) {
         voice
-            .result(NAME, &format!("{id}\n"), &json::schedule_ran(&ran, now), &ran.decided.warnings)
+            .result(NAME, &format!("{id}\n"), || json::schedule_ran(&ran, now), &ran.decided.warnings)
             .map_err(|error| {
                 let message = format!("{id} is submitted, but its id could not be printed: {error}");
                 Fault::new(Code::Failed, message).of(id)

@@ -23,7 +23,7 @@ pub fn run(args: &SendArgs, voice: Voice) -> Result<i32, Fault> {
     let line = human::sent(&sent);
     let is_done = sent.input != InputState::Closing;
     let text = if is_done { format!("{line}\n") } else { String::new() };
-    voice.result("send", &text, &json::sent(&sent), &sent.decided.warnings)?;
+    voice.result("send", &text, || json::sent(&sent), &sent.decided.warnings)?;
     if is_done {
         return Ok(0);
     }

@@ -45,7 +45,7 @@ pub fn run(args: &SetArgs, voice: Voice) -> Result<i32, Fault> {
             voice.fail(&human::set(one));
         }
     }
-    voice.result("set", &text, &json::set(&results), &told.warnings)?;
+    voice.result("set", &text, || json::set(&results), &told.warnings)?;
     Ok(code)
 }
 

@@ -44,6 +44,6 @@ pub fn run(args: &SignalArgs, voice: Voice) -> Result<i32, Fault> {
         // The first that is not 0, in the order asked.
         code = if code == 0 { own } else { code };
     }
-    voice.result("signal", &text, &json::signalled(&told, request.signal), &warnings)?;
+    voice.result("signal", &text, || json::signalled(&told, request.signal), &warnings)?;
     Ok(code)
 }

@@ -53,7 +53,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
         let foreseen = start::foresee(&request, when_full)?;
         let own_input = args.job.stdin.as_deref() == Some(Path::new(ARGUMENTS_FROM_INPUT));
         let text = human::foreseen_one(&foreseen, own_input, SystemClock.now());
-        voice.result("start", &text, &json::foreseen(&foreseen), &[])?;
+        voice.result("start", &text, || json::foreseen(&foreseen), &[])?;
         return Ok(0);
     }
     if closed::standard_output() {
@@ -87,7 +87,7 @@ pub fn run(args: &StartArgs, voice: Voice) -> Result<i32, Fault> {
     } else if (args.wait || pattern.is_some()) && voice.json {
         Ok(())
     } else {
-        voice.result("start", &format!("{id}\n"), &json::submitted(&submitted), &submitted.warnings)
+        voice.result("start", &format!("{id}\n"), || json::submitted(&submitted), &submitted.warnings)
     };
     if let Err(error) = printed {
         return Err(Fault::new(
@@ -142,7 +142,7 @@ pub fn wait_for_one(command: &str, id: &JobId, within: Option<u64>, voice: Voice
         voice.say(&still_goes_on(&waited));
     }
     if voice.json {
-        voice.result(command, "", &json::started(id, json::waited(&waited)), &waited.warnings)?;
+        voice.result(command, "", || json::started(id, json::waited(&waited)), &waited.warnings)?;
     }
     Ok(waited.code)
 }
@@ -153,7 +153,7 @@ fn wait_for_ready(id: &JobId, pattern: &Pattern, within: Option<u64>, voice: Voi
     let manner = Manner { within, ..Manner::default() };
     let readied = readied(&home, attendance, std::slice::from_ref(id), pattern, manner, voice)?;
     if voice.json {
-        voice.result("start", "", &json::started(id, json::readied(&readied)), &readied.warnings)?;
+        voice.result("start", "", || json::started(id, json::readied(&readied)), &readied.warnings)?;
     }
     Ok(readied.code)
 }

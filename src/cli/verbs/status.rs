@@ -21,7 +21,7 @@ pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
     };
     if jobs.is_empty() {
         voice.say(human::NONE_NAMED);
-        voice.result("status", "", &json::status(&[]), &[])?;
+        voice.result("status", "", || json::status(&[]), &[])?;
         return Ok(0);
     }
     let (reports, warnings) = status::status(&jobs)?;
@@ -29,6 +29,6 @@ pub fn run(args: &StatusArgs, voice: Voice) -> Result<i32, Fault> {
     let (now, screen) = (SystemClock.now(), Screen::of(voice));
     let texts: Vec<String> = reports.iter().map(|report| human::status(report, now, screen)).collect();
     // One empty line parts the groups of a job, two part the jobs.
-    voice.result("status", &texts.join("\n\n"), &json::status(&reports), &warnings)?;
+    voice.result("status", &texts.join("\n\n"), || json::status(&reports), &warnings)?;
     Ok(0)
 }

@@ -26,14 +26,14 @@ pub fn run(args: &StoreArgs, voice: Voice) -> Result<i32, Fault> {
             let shown = show()?;
             voice.warn(&shown.warnings);
             let text = human::store_shown(&shown, SystemClock.now());
-            voice.result("store", &text, &json::store_shown(&shown), &shown.warnings)?;
+            voice.result("store", &text, || json::store_shown(&shown), &shown.warnings)?;
             Ok(0)
         }
         StoreAction::Check => {
             let examined = examine_store()?;
             let mut object = json::examined(&examined);
             object["action"] = "check".into();
-            voice.result("store", &human::examined(&examined, Screen::of(voice)), &object, &[])?;
+            voice.result("store", &human::examined(&examined, Screen::of(voice)), || object, &[])?;
             Ok(code(&examined))
         }
         StoreAction::Migrate => {
@@ -48,14 +48,14 @@ pub fn run(args: &StoreArgs, voice: Voice) -> Result<i32, Fault> {
             let migrated = migrate(to)?;
             voice.warn(&migrated.warnings);
             let text = human::migrated(&migrated);
-            voice.result("store", &text, &json::migrated(&migrated), &migrated.warnings)?;
+            voice.result("store", &text, || json::migrated(&migrated), &migrated.warnings)?;
             Ok(0)
         }
         StoreAction::Rebuild => {
             let rebuilt = rebuild(args.dry_run)?;
             voice.warn(&rebuilt.warnings);
             let text = human::rebuilt(&rebuilt);
-            voice.result("store", &text, &json::rebuilt(&rebuilt), &rebuilt.warnings)?;
+            voice.result("store", &text, || json::rebuilt(&rebuilt), &rebuilt.warnings)?;
             if !args.dry_run {
                 voice.say("bgctl list --all shows what there is; bgctl tick looks after what nobody watches");
             }

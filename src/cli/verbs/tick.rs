@@ -27,7 +27,7 @@ pub fn run(args: &TickArgs, voice: Voice) -> Result<i32, Fault> {
     voice.events(&decided.events);
     // From cron, silence means that all is well.
     let text = if args.dry_run { human::foreseen_pass(&decided) } else { String::new() };
-    voice.result("tick", &text, &json::decided(&decided, args.dry_run), &decided.warnings)?;
+    voice.result("tick", &text, || json::decided(&decided, args.dry_run), &decided.warnings)?;
     Ok(0)
 }
 
@@ -37,7 +37,7 @@ fn report(executor: ExecutorName, voice: Voice) -> Result<i32, Fault> {
         voice.warn(&decided.warnings);
         voice.events(&decided.events);
         let text = human::reported(&ticked.told, SystemClock.now());
-        voice.result("tick", &text, &json::reported(ticked), &decided.warnings)?;
+        voice.result("tick", &text, || json::reported(ticked), &decided.warnings)?;
         Ok(())
     });
     match told {

@@ -70,7 +70,7 @@ pub fn run(args: &WaitArgs, voice: Voice) -> Result<i32, Fault> {
         return Ok(waited.code);
     }
     let text = first.map(|job| format!("{}\n", job.id)).unwrap_or_default();
-    voice.result("wait", &text, &json::waited(&waited), &waited.warnings)?;
+    voice.result("wait", &text, || json::waited(&waited), &waited.warnings)?;
     Ok(waited.code)
 }
 
@@ -85,7 +85,7 @@ fn nobody(args: &WaitArgs, selection: &Selection, voice: Voice) -> Result<i32, F
     if !args.json_lines {
         let mut object = json::waited(&Waited { code, ..Waited::default() });
         object["ready"] = args.ready.is_some().then_some(false).into();
-        voice.result("wait", "", &object, &[])?;
+        voice.result("wait", "", || object, &[])?;
     }
     Ok(code)
 }
@@ -164,7 +164,7 @@ fn wait_for_ready(
     }
     let decided = readied.jobs.iter().filter(|one| one.ready.is_some() && manner.any);
     let text: String = decided.map(|one| format!("{}\n", one.job.id)).collect();
-    voice.result("wait", &text, &json::readied(&readied), &readied.warnings)?;
+    voice.result("wait", &text, || json::readied(&readied), &readied.warnings)?;
     Ok(readied.code)
 }
 

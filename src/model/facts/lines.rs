@@ -218,8 +218,8 @@ impl Facts {
         match beside {
             Beside::Removed(id) => {
                 if let Some(place) = self.place(&id) {
+                    self.places.remove(place, &self.entries);
                     self.entries[place] = None;
-                    self.places.remove(&id);
                 }
             }
             Beside::Groups(patch) => apply(&mut tables.groups, patch),

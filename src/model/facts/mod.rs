@@ -118,8 +118,8 @@ impl Facts {
     }
 
     fn add(&mut self, entry: Entry) {
-        self.places.add(&entry.head.id, self.entries.len());
         self.entries.push(Some(entry));
+        self.places.add(self.entries.len() - 1, &self.entries);
     }
 
     fn load(&mut self, place: usize) -> Result<Option<&mut Job>, Damage> {
@@ -257,8 +257,8 @@ impl Ledger for Facts {
 
     fn remove(&mut self, id: &JobId) {
         if let Some(place) = self.place(id) {
+            self.places.remove(place, &self.entries);
             self.entries[place] = None;
-            self.places.remove(id);
             if let Some(lines) = &mut self.lines {
                 lines.removed.push(id.clone());
             }

@@ -2,49 +2,58 @@
 
 use super::Entry;
 use crate::model::id::JobId;
-use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::cell::OnceCell;
+use std::hash::BuildHasher;
 
-/// The first so many ids are looked for by going through the entries; then a map of all is made. Whoever submits a job looks for a
-/// few, and the map costs as much as thirty.
-const LOOKS_MAX: u32 = 30;
-
-/// Where the entry of each id is: made when it begins to be worth it.
+/// Where the entry of each id is: made when the first one is asked for. It keeps places only, the ids are in the entries.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
-    map: OnceCell<HashMap<JobId, usize>>,
-    looks: Cell<u32>,
+    table: OnceCell<HashTable<usize>>,
+    hasher: RandomState,
 }
 
+type Entries = [Option<Entry>];
+
 impl Places {
-    /// Those of an index whose ids were all put into a map to see that none is there twice.
-    pub(super) fn known(map: HashMap<JobId, usize>) -> Self {
-        Self { map: OnceCell::from(map), looks: Cell::default() }
-    }
-
     /// Where the entry of an id is among these.
-    pub(super) fn of(&self, id: &JobId, entries: &[Option<Entry>]) -> Option<usize> {
-        let looks = self.looks.get();
-        if self.map.get().is_none() && looks < LOOKS_MAX {
-            self.looks.set(looks + 1);
-            let is_it = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.head.id == *id);
-            return entries.iter().rposition(is_it);
-        }
-        let of = |(place, entry): (usize, &Option<Entry>)| Some((entry.as_ref()?.head.id.clone(), place));
-        self.map.get_or_init(|| entries.iter().enumerate().filter_map(of).collect()).get(id).copied()
+    pub(super) fn of(&self, id: &JobId, entries: &Entries) -> Option<usize> {
+        let table = self.table.get_or_init(|| {
+            let mut table = HashTable::with_capacity(entries.len());
+            for place in (0..entries.len()).filter(|place| entries[*place].is_some()) {
+                self.insert(&mut table, place, entries);
+            }
+            table
+        });
+        let id_hash = self.hasher.hash_one(id);
+        table.find(id_hash, |place| id_at(*place, entries) == Some(id)).copied()
     }
 
-    /// Takes a new entry into account.
-    pub(super) fn add(&mut self, id: &JobId, place: usize) {
-        if let Some(map) = self.map.get_mut() {
-            map.insert(id.clone(), place);
+    /// Takes into account that these entries have one more, at that place.
+    pub(super) fn add(&mut self, place: usize, entries: &Entries) {
+        if let Some(mut table) = self.table.take() {
+            self.insert(&mut table, place, entries);
+            self.table = OnceCell::from(table);
         }
     }
 
-    /// Takes into account that an entry is gone.
-    pub(super) fn remove(&mut self, id: &JobId) {
-        if let Some(map) = self.map.get_mut() {
-            map.remove(id);
+    /// Takes into account that the entry at a place is about to go.
+    pub(super) fn remove(&mut self, place: usize, entries: &Entries) {
+        let Some(id_hash) = id_at(place, entries).map(|id| self.hasher.hash_one(id)) else { return };
+        if let Some(table) = self.table.get_mut()
+            && let Ok(found) = table.find_entry(id_hash, |other| *other == place)
+        {
+            found.remove();
         }
     }
+
+    fn insert(&self, table: &mut HashTable<usize>, place: usize, entries: &Entries) {
+        let hash = |place: &usize| id_at(*place, entries).map_or(0, |id| self.hasher.hash_one(id));
+        table.insert_unique(hash(&place), place, hash);
+    }
+}
+
+fn id_at(place: usize, entries: &Entries) -> Option<&JobId> {
+    entries.get(place)?.as_ref().map(|entry| &entry.head.id)
 }

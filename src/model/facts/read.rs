@@ -11,7 +11,7 @@ use super::{
 use crate::model::state::Status;
 use memchr::{memchr, memmem};
 use serde::de::DeserializeSeed;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 
 impl Facts {
@@ -34,11 +34,11 @@ impl Facts {
         };
         let jobs = std::mem::take(&mut outline.jobs);
         let mut facts = Self::of_outline(text, outline, jobs.len())?;
-        let mut places = HashMap::with_capacity(jobs.len());
+        let mut ids = HashSet::with_capacity(jobs.len());
         for range in jobs {
             let place = facts.entries.len();
             let entry = read_entry(&facts.text, range.clone())?;
-            if places.insert(entry.head.id.clone(), place).is_some() {
+            if !ids.insert(entry.head.id.clone()) {
                 let (line, column) = position(&facts.text, range.start);
                 let message = format!("the id {} is there twice", entry.head.id);
                 return Err(Damage { line, column, message }.into());
@@ -46,7 +46,6 @@ impl Facts {
             facts.entries.push(Some(entry));
             facts.load_if_running(place)?;
         }
-        facts.places = Places::known(places);
         Ok(facts)
     }
 
