@@ -180,30 +180,33 @@ fn scale(peers: &[Peer], scratch: &Path) -> Part {
     let mut lists = submits.clone();
     for waiting in WAITING {
         eprintln!("   {waiting} waiting");
-        let here: Vec<(usize, Place)> = peers
-            .iter()
-            .enumerate()
-            .filter(|(_, peer)| peer.waiting_max() >= waiting)
-            .map(|(which, peer)| (which, peer.open(scratch, 1)))
-            .collect();
-        for (_, place) in &here {
-            place.fill(waiting);
-        }
-        let (mut submit, mut list) =
-            (vec![Times::default(); peers.len()], vec![Times::default(); peers.len()]);
-        in_turns(&here, SCALE_ROUNDS, |_, (which, place)| {
-            submit[*which].add(time(&mut place.submit(&["true"])));
-            if let Some(mut command) = place.list() {
-                list[*which].add(time(&mut command));
+        // Who looks at what a job uses looks at every process: those of the peers, thousands, would count for ours.
+        for ours in [true, false] {
+            let here: Vec<(usize, Place)> = peers
+                .iter()
+                .enumerate()
+                .filter(|(_, peer)| peer.is_ours() == ours && peer.waiting_max() >= waiting)
+                .map(|(which, peer)| (which, peer.open(scratch, 1)))
+                .collect();
+            for (_, place) in &here {
+                place.fill(waiting);
             }
-        });
-        for (lines, times) in [(&mut submits, submit), (&mut lists, list)] {
-            for (line, times) in lines.iter_mut().zip(times).filter(|(_, times)| !times.is_empty()) {
-                line.points.push((waiting, times.median()));
+            let (mut submit, mut list) =
+                (vec![Times::default(); peers.len()], vec![Times::default(); peers.len()]);
+            in_turns(&here, SCALE_ROUNDS, |_, (which, place)| {
+                submit[*which].add(time(&mut place.submit(&["true"])));
+                if let Some(mut command) = place.list() {
+                    list[*which].add(time(&mut command));
+                }
+            });
+            for (lines, times) in [(&mut submits, submit), (&mut lists, list)] {
+                for (line, times) in lines.iter_mut().zip(times).filter(|(_, times)| !times.is_empty()) {
+                    line.points.push((waiting, times.median()));
+                }
             }
-        }
-        for (_, place) in here {
-            place.close();
+            for (_, place) in here {
+                place.close();
+            }
         }
     }
     lists.retain(|line| !line.points.is_empty());
