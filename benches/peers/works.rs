@@ -224,9 +224,35 @@ fn scale(peers: &[Peer], scratch: &Path) -> Part {
         tables: vec![
             Table::of_lines("submit, waiting", &WAITING, &submits),
             Table::of_lines("list, waiting", &WAITING, &lists),
+            hundred_thousand(peers, scratch, SCALE_ROUNDS),
         ],
         plots: vec![plot("submit", "Submit one job", &submits), plot("list", "List the jobs", &lists)],
     }
+}
+
+/// Another submission, and a list of the next ones, while a hundred thousand wait.
+fn hundred_thousand(peers: &[Peer], scratch: &Path, rounds: usize) -> Table {
+    let kept_as_lines = |peer: &&Peer| matches!(peer, Peer::Bgctl(Store::Lines, _));
+    let times: Vec<(String, Times)> = peers
+        .iter()
+        .filter(kept_as_lines)
+        .flat_map(|peer| {
+            let place = peer.open(scratch, 1);
+            place.fill(100_000);
+            let (mut submit, mut list) = (Times::default(), Times::default());
+            for _ in 0..rounds {
+                submit.add(time(&mut place.submit(&["true"])));
+                list.add(time(&mut place.bgctl(&["list", "--limit", "20"])));
+            }
+            place.close();
+            [
+                (format!("{}, submit", peer.name()), submit),
+                (format!("{}, `list --limit 20`", peer.name()), list),
+            ]
+        })
+        .collect();
+    let rows = times.iter().map(|(name, times)| (name.clone(), times)).collect();
+    Table::of_times("100,000 waiting", rows, None)
 }
 
 /// Proportional and dirty memory of these processes together, in KiB (`proc_pid_smaps(5)`).
