@@ -12,6 +12,7 @@ static ALLOCATOR: imp::Allocator = imp::Allocator;
 mod imp {
     use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, munmap};
     use std::alloc::{GlobalAlloc, Layout, System};
+    use std::ffi::c_void;
     use std::ptr;
 
     /// The size of a huge page, on most machines. Elsewhere the advice comes to less.
@@ -42,14 +43,34 @@ mod imp {
 
     fn map(size: usize) -> *mut u8 {
         let bytes = mapped_bytes(size);
-        // SAFETY: a new mapping is nobody's, and the advice changes nothing that can be read.
+        // SAFETY: a new mapping is nobody's, what is unmapped is a part of it that nobody has seen, and the advice changes nothing that can
+        // be read.
         unsafe {
-            let mapping =
-                mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
-            let Ok(mapping) = mapping else { return ptr::null_mut() };
-            let _ = madvise(mapping, bytes, Advice::LinuxHugepage);
+            let mut mapping = new_mapping(bytes);
+            if !mapping.is_null() && !mapping.addr().is_multiple_of(HUGE_BYTES) {
+                // Before Linux 6.7, no mapping begins with a huge page unless somebody sees to it.
+                let _ = munmap(mapping, bytes);
+                mapping = new_mapping(bytes + HUGE_BYTES);
+                if !mapping.is_null() {
+                    let before = mapping.addr().next_multiple_of(HUGE_BYTES) - mapping.addr();
+                    let _ = if before > 0 { munmap(mapping, before) } else { Ok(()) };
+                    mapping = mapping.byte_add(before);
+                    let _ = munmap(mapping.byte_add(bytes), HUGE_BYTES - before);
+                }
+            }
+            if !mapping.is_null() {
+                let _ = madvise(mapping, bytes, Advice::LinuxHugepage);
+            }
             mapping.cast()
         }
+    }
+
+    /// Null where there is none.
+    fn new_mapping(bytes: usize) -> *mut c_void {
+        let rights = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping is nobody's.
+        unsafe { mmap_anonymous(ptr::null_mut(), bytes, rights, MapFlags::PRIVATE) }
+            .unwrap_or(ptr::null_mut())
     }
 
     // SAFETY: a piece is the system's or a mapping by its size and alignment alone, which the caller tells again when it goes; a
@@ -80,30 +101,32 @@ mod imp {
             // SAFETY: by the caller's promise; the alignment is that of a layout, and the new piece has room for what is copied.
             unsafe {
                 let new = Layout::from_size_align_unchecked(size, layout.align());
-                match (is_large(layout), is_large(new)) {
-                    (false, false) => System.realloc(piece, layout, size),
-                    (true, true) => {
-                        let (from, to) = (mapped_bytes(layout.size()), mapped_bytes(size));
-                        if from == to {
-                            return piece;
-                        }
-                        mremap(piece.cast(), from, to, MremapFlags::MAYMOVE)
-                            .map_or(ptr::null_mut(), <*mut _>::cast)
+                if !is_large(layout) && !is_large(new) {
+                    return System.realloc(piece, layout, size);
+                }
+                if is_large(layout) && is_large(new) {
+                    let (from, to) = (mapped_bytes(layout.size()), mapped_bytes(size));
+                    if from == to {
+                        return piece;
                     }
-                    _ => {
-                        let other = self.alloc(new);
-                        if !other.is_null() {
-                            ptr::copy_nonoverlapping(piece, other, layout.size().min(size));
-                            self.dealloc(piece, layout);
-                        }
-                        other
+                    if let Ok(moved) = mremap(piece.cast(), from, to, MremapFlags::MAYMOVE) {
+                        return moved.cast();
                     }
                 }
+                let other = self.alloc(new);
+                if !other.is_null() {
+                    ptr::copy_nonoverlapping(piece, other, layout.size().min(size));
+                    self.dealloc(piece, layout);
+                }
+                other
             }
         }
     }
 
     /// Gives back to the system what is free of the heap, and what nobody is in any more of the stack: for those who wait long.
+    ///
+    /// Never a part of another function: what is in use ends with this one's own frame, which is small.
+    #[inline(never)]
     pub fn give_back() {
         // SAFETY: it only gives back what is free.
         unsafe { libc::malloc_trim(0) };
@@ -115,7 +138,7 @@ mod imp {
             let from = end.saturating_sub(STACK_BYTES);
             // SAFETY: nobody is in what lies below the frames in use; who comes there later writes before he reads. Where the stack
             // does not reach so far, there is nothing, and that is said and changes nothing (`madvise(2)`, ENOMEM).
-            unsafe { libc::madvise(from as *mut libc::c_void, end - from, libc::MADV_DONTNEED) };
+            unsafe { libc::madvise(from as *mut c_void, end - from, libc::MADV_DONTNEED) };
         }
     }
 }
@@ -143,6 +166,30 @@ mod tests {
         assert!(numbers.iter().copied().eq(0..600_000));
         let zeros = vec![0_u8; 5_000_000];
         assert!(zeros.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_piece_keeps_what_is_in_it_across_each_border() {
+        for (from, to) in [
+            ((1 << 20) - 1, 1 << 20),
+            (1 << 20, (1 << 20) - 1),
+            (1 << 20, (2 << 20) - 1),
+            (2 << 20, (2 << 20) + 1),
+            (5 << 20, 2 << 20),
+        ] {
+            let mut piece: Vec<u8> = Vec::with_capacity(from);
+            piece.extend((0..from.min(to)).map(|place| (place % 251) as u8));
+            if to > from {
+                piece.reserve_exact(to - piece.len());
+            } else {
+                piece.shrink_to(to);
+            }
+            assert!(piece.capacity() >= to);
+            assert!(
+                piece.iter().enumerate().all(|(place, byte)| usize::from(*byte) == place % 251),
+                "{from} {to}"
+            );
+        }
     }
 
     #[test]
