@@ -41,7 +41,11 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<Saved, StoreError> {
     let failed = |error| StoreError::System { doing: "write", path: folder.path().join(&file), error };
     let is_new = match folder.create_file(&file) {
         Ok(mut created) => {
-            created.write_all(&content).map_err(failed)?;
+            let written = created.write_all(&content).inspect_err(|_| {
+                // No values stay; what is left is written again by who needs it, and removed where nobody does.
+                let _ = created.set_len(0);
+            });
+            written.map_err(failed)?;
             true
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -55,12 +59,13 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<Saved, StoreError> {
 /// Gives whether it had to be replaced.
 fn replace_unless_whole(folder: &Folder, name: &str, content: &[u8]) -> io::Result<bool> {
     let file = file_name(name);
-    // What a crash left of it is no environment, and what somebody else is writing may never become one.
+    // What a crash left of it is no environment, and what somebody else is writing may never become one. What could not be read
+    // may be whole, and durable because a job that waits needs it: what takes its place is so, too.
     let there = folder.read(&file, BYTES_MAX).ok().flatten();
     let is_whole = there.as_deref() == Some(content);
     if !is_whole {
         sweep_abandoned(folder)?;
-        folder.replace(&file, &format!("{name}.{}.tmp", std::process::id()), content, false)?;
+        folder.replace(&file, &format!("{name}.{}.tmp", std::process::id()), content, true)?;
     }
     Ok(!is_whole)
 }
@@ -97,22 +102,17 @@ pub fn remove(root: &Root, name: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether an environment is there.
-pub fn has(root: &Root, name: &str) -> Result<bool, StoreError> {
-    let folder = root.environments()?;
-    folder.has(&file_name(name)).map_err(|error| failed_to_look(folder, name, error))
-}
-
 /// Whether an environment that was written down stands as it was written: a sweep may have taken it since, and somebody may have
 /// begun to write it again.
 pub fn stands(root: &Root, saved: &Saved) -> Result<bool, StoreError> {
     let folder = root.environments()?;
-    let bytes = folder.size(&file_name(&saved.name));
-    Ok(bytes.map_err(|error| failed_to_look(folder, &saved.name, error))? == Some(saved.bytes))
-}
-
-fn failed_to_look(folder: &Folder, name: &str, error: io::Error) -> StoreError {
-    StoreError::System { doing: "look for", path: folder.path().join(file_name(name)), error }
+    let file = file_name(&saved.name);
+    let bytes = folder.size(&file).map_err(|error| StoreError::System {
+        doing: "look for",
+        path: folder.path().join(&file),
+        error,
+    })?;
+    Ok(bytes == Some(saved.bytes))
 }
 
 /// Reads an environment back, byte for byte what was captured.
@@ -205,7 +205,7 @@ pub fn sweep(root: &Root, facts: &Facts) -> Result<usize, StoreError> {
     Ok(gone)
 }
 
-/// Removes what crashed submitters left. A new environment is rare, so that it can bear the search.
+/// Removes what crashed submitters left beside the environments. One that has to be replaced is rare, so that it can bear the search.
 fn sweep_abandoned(folder: &Folder) -> io::Result<()> {
     for name in folder.names()? {
         let Some((hash, rest)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
@@ -313,8 +313,7 @@ mod tests {
         let at = "2026-02-13T10:00:00Z".parse().unwrap();
         let facts = Facts::of([Job::new(JobId::parse("bg_20260213_aaaaaa").unwrap(), spec, at)]);
         assert_eq!(sweep(&root, &facts).unwrap(), 2);
-        assert!(has(&root, &kept).unwrap());
-        assert!(!has(&root, &unnamed).unwrap());
+        assert!(load(&root, &kept).is_ok() && load(&root, &unnamed).is_err());
         assert!(folder.has("README").unwrap(), "what is not ours stays");
     }
 }

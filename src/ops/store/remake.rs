@@ -211,7 +211,7 @@ fn end(
     }
     // Somebody dealt with a dead letter whose environment is gone.
     let has_environment =
-        job.spec.env.as_ref().is_none_or(|name| environments::has(&home.root, name).unwrap_or(true));
+        job.spec.env.as_ref().is_none_or(|name| environments::load(&home.root, name).is_ok());
     let dead_letter = job.spec.retry.attempts_max > 1 && has_environment;
     job.change(&Change::End { outcome, retry_at, summary, dead_letter });
     if let Some((Status::Cancelled, at)) = told

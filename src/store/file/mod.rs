@@ -1,6 +1,7 @@
 //! The store on disk: the index is a file that a person can read, in one of two forms ([`index`]).
 //!
-//! A change is fsynced before anybody is told; of a file that was replaced, the folder is fsynced after the lock is released. Jobs that a
+//! A change is fsynced before anybody is told; of a file that was replaced, the folder is fsynced after the lock is released, or
+//! before, where something goes that the older one names. Jobs that a
 //! change does not touch are copied, not parsed.
 
 pub mod index;
@@ -21,7 +22,7 @@ use crate::model::{
     state::{Change, Status},
     stream::{Line, Note},
 };
-use crate::os::{doorbell::Doorbell, inherited::Inherited};
+use crate::os::doorbell::Doorbell;
 use index::{Index, Refused, Written};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -163,18 +164,18 @@ impl<'a> FileStore<'a> {
         }
     }
 
-    /// Writes an environment down for jobs that are about to be submitted.
-    pub fn save_environment(&self, inherited: &Inherited) -> Result<environments::Saved, StoreError> {
-        environments::save(self.root, inherited)
-            .inspect_err(|_| self.forget(&environments::name_of(inherited)))
-    }
-
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
     /// with the next sweep.
     pub fn forget(&self, name: &str) {
         let _ = lock::locked(self.root.folder(), FORGET_WAIT_MAX, || {
-            // In an index that cannot be read nothing stands that this submission could have named.
-            if !self.read().is_ok_and(|facts| environments::is_needed(&facts, name)) {
+            let is_needed = match self.read() {
+                Ok(facts) => environments::is_needed(&facts, name),
+                // That it cannot be read now says nothing.
+                Err(StoreError::System { .. }) => true,
+                // In an index that is none, nothing stands that this submission could have named.
+                Err(_) => false,
+            };
+            if !is_needed {
                 let _ = environments::remove(self.root, name);
             }
         });

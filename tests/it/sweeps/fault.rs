@@ -120,8 +120,8 @@ macro_rules! faults {
 }
 
 faults! {
-    the_first_start_that_meets_a_fault_answers_truly: FIRST_START, 2, [("write", 6), ("fsync", 6), ("renameat", 4), ("mkdirat", 2)];
-    a_start_that_meets_a_fault_answers_truly: NEXT_START, 2, [("write", 4), ("fsync", 4), ("renameat", 2)];
+    the_first_start_that_meets_a_fault_answers_truly: FIRST_START, 2, [("write", 6), ("fsync", 6), ("renameat", 2), ("mkdirat", 2)];
+    a_start_that_meets_a_fault_answers_truly: NEXT_START, 2, [("write", 4), ("fsync", 4), ("renameat", 1)];
     a_start_that_waits_that_meets_a_fault_answers_truly: QUEUED_START, 9, [("fsync", 1)];
     a_batch_that_meets_a_fault_answers_truly: BATCH, 9, [("fsync", 1)];
     a_retry_that_meets_a_fault_answers_truly: RETRY, 9, [("fsync", 1)];
