@@ -39,22 +39,23 @@ pub fn called(facts: &Facts, ids: &[JobId]) -> Vec<Called> {
 
 /// How many characters at the beginning of each one's random part are at most those of any other job's, too.
 fn shared(facts: &Facts, ids: &[JobId]) -> Vec<usize> {
-    let mut shared = vec![0; ids.len()];
-    let mut asked: Vec<(&str, usize)> =
-        ids.iter().enumerate().map(|(place, id)| (id.random_part(), place)).collect();
+    let mut asked: Vec<(&str, &JobId, usize)> = ids.iter().map(|id| (id.random_part(), id, 0)).collect();
     asked.sort_unstable();
+    asked.dedup();
     for one in facts.heads().map(|head| &head.id).chain(ids) {
         let random = one.random_part();
-        // In order, those that share most stand beside it: the last before it, those that are the same, the first behind.
-        let equal = asked.partition_point(|(other, _)| *other < random);
-        let behind = equal + asked[equal..].iter().take_while(|(other, _)| *other == random).count();
+        // In order, those that share most stand beside it: the last before it, those that are the same, the first behind. Of
+        // several that are the same, each finds another.
+        let equal = asked.partition_point(|(other, ..)| *other < random);
+        let behind = equal + asked[equal..].iter().take_while(|(other, ..)| *other == random).count();
         let near = equal.saturating_sub(1)..(behind + 1).min(asked.len());
-        for (other, place) in asked[near].iter().filter(|(_, place)| ids[*place] != *one) {
+        for (other, _, shared) in asked[near].iter_mut().filter(|(_, id, _)| *id != one) {
             let length = random.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
-            shared[*place] = length.max(shared[*place]);
+            *shared = length.max(*shared);
         }
     }
-    shared
+    let of = |id: &JobId| asked.binary_search_by_key(&(id.random_part(), id), |(part, id, _)| (*part, *id));
+    ids.iter().map(|id| of(id).map_or(0, |place| asked[place].2)).collect()
 }
 
 #[cfg(test)]
@@ -65,6 +66,8 @@ mod tests {
         job::Job,
         spec::{Command, JobSpec},
     };
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_job_is_called_by_what_names_only_it() {
@@ -83,5 +86,31 @@ mod tests {
         let shorts: Vec<&str> = called.iter().map(|one| one.short.as_str()).collect();
         assert_eq!(shorts, ["abc", "abd2", "bg_20260213_xyz234", "xyz2345"]);
         assert_eq!(called[0].name.as_deref(), Some("build"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_shortest_beginning_is_that_of_nobody_else_however_often_and_in_which_order_is_asked(
+            randoms in proptest::collection::vec(("[ab]{6,8}", 1..3_u8), 1..12),
+            asked in proptest::collection::vec(0..12_usize, 1..8),
+        ) {
+            let ids: BTreeSet<JobId> = randoms
+                .iter()
+                .map(|(random, day)| JobId::parse(&format!("bg_2026021{day}_{random}")).unwrap())
+                .collect();
+            let at = "2026-02-13T10:00:00Z".parse().unwrap();
+            let spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+            let facts = Facts::of(ids.iter().map(|id| Job::new(id.clone(), spec.clone(), at)));
+            let ids: Vec<JobId> = ids.into_iter().collect();
+            let asked: Vec<JobId> = asked.into_iter().map(|place| ids[place % ids.len()].clone()).collect();
+            for (id, called) in asked.iter().zip(called(&facts, &asked)) {
+                let is_only_its = |text: &&str| {
+                    ids.iter().filter(|other| other.random_part().starts_with(*text)).count() == 1
+                };
+                let random = id.random_part();
+                let shortest = (PREFIX_CHARS_MIN..=random.len()).map(|chars| &random[..chars]).find(is_only_its);
+                prop_assert_eq!(called.short.as_str(), shortest.unwrap_or(id.as_str()));
+            }
+        }
     }
 }
