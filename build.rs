@@ -10,6 +10,12 @@ const ORDER: &str = "benches/order.txt";
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed={ORDER}");
+    let linker = variable("TARGET").to_uppercase().replace('-', "_");
+    for name in
+        ["RUSTC_LINKER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", &format!("CARGO_TARGET_{linker}_LINKER")]
+    {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
     // The names in the list are those of this target, and other builds are not for speed.
     let is_for_speed = variable("PROFILE") == "release";
     if !is_for_speed || !variable("TARGET").starts_with("x86_64-unknown-linux") {

@@ -217,7 +217,8 @@ fn scale(peers: &[Peer], scratch: &Path) -> Part {
     };
     Part {
         title: "Cost against the length of the queue".to_owned(),
-        about: "One more submission, and a list of all, while so many jobs wait behind one that runs; medians in milliseconds. nq and \
+        about: "One more submission, and a list of all, while so many jobs wait behind one that runs; medians in milliseconds. Those of bgctl take turns among \
+                themselves, without the processes of the others, and the others after them. nq and \
                 task-spooler keep a process for each job that waits; a thousand of nq's were tried, three hundred of task-spooler's, \
                 which waits once it has a thousand connections, and a thousand of pueue's."
             .to_owned(),
