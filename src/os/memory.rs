@@ -22,9 +22,9 @@ mod imp {
     /// No system has smaller pages, and so no mapping begins elsewhere.
     const PAGE_BYTES: usize = 4096;
 
-    /// So much of the stack below this room's functions stays: for what is called from here, and what the processor may use without
-    /// moving the stack's end.
-    const STACK_KEPT_BYTES: usize = 8 * 1024;
+    /// So much of the stack below the function that gives back stays: for the call that it makes, and what the processor may use
+    /// without moving the stack's end (128 bytes, by the ABI of x86-64).
+    const STACK_KEPT_BYTES: usize = 1024;
     /// So much below that is given back. No other memory lies as near to the end of the main thread's stack: the kernel keeps
     /// a gap of a megabyte (`stack_guard_gap` in its list of parameters).
     const STACK_BYTES: usize = 512 * 1024;
