@@ -57,3 +57,52 @@ impl Places {
 fn id_at(place: usize, entries: &Entries) -> Option<&JobId> {
     entries.get(place)?.as_ref().map(|entry| &entry.head.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{
+        bytes::Bytes,
+        event::Ledger,
+        facts::Facts,
+        id::JobId,
+        job::Job,
+        spec::{Command, JobSpec},
+    };
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn what_came_is_found_and_what_went_is_not_in_any_order_and_in_a_copy(
+            steps in proptest::collection::vec((0..40_u8, any::<bool>()), 0..200),
+            copied_after in 0..200_usize,
+        ) {
+            let id = |number: u8| JobId::parse(&format!("bg_20260213_aaaa{number:02}")).unwrap();
+            let spec = JobSpec::new(Command::Line("true".into()), Bytes::try_from("/").unwrap());
+            let at = "2026-02-13T10:00:00Z".parse().unwrap();
+            let (mut facts, mut there) = (Facts::default(), BTreeSet::new());
+            let mut copy = None;
+            let as_known = |facts: &Facts, there: &BTreeSet<u8>| {
+                (0..40).all(|number| {
+                    facts.head(&id(number)).map(|head| head.id.clone())
+                        == there.contains(&number).then(|| id(number))
+                })
+            };
+            for (step, (number, comes)) in steps.into_iter().enumerate() {
+                if step == copied_after {
+                    copy = Some((facts.clone(), there.clone()));
+                }
+                if !comes {
+                    facts.remove(&id(number));
+                    there.remove(&number);
+                } else if there.insert(number) {
+                    facts.insert(Job::new(id(number), spec.clone(), at));
+                }
+                prop_assert!(as_known(&facts, &there));
+            }
+            if let Some((facts, there)) = copy {
+                prop_assert!(as_known(&facts, &there));
+            }
+        }
+    }
+}
