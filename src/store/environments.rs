@@ -42,7 +42,7 @@ pub fn save(root: &Root, inherited: &Inherited) -> Result<Saved, StoreError> {
     let is_new = match folder.create_file(&file) {
         Ok(mut created) => {
             let written = created.write_all(&content).inspect_err(|_| {
-                // No values stay; what is left is written again by who needs it, and removed where nobody does.
+                // No values stay. The file is another's as soon as he replaces it, and goes under the lock.
                 let _ = created.set_len(0);
             });
             written.map_err(failed)?;

@@ -460,12 +460,19 @@ fn comments_come_with_their_authors_and_whatever_since_says() {
     assert_eq!(emulator.timeline(&repo, number).len(), 1, "they are not in the timeline");
 }
 
+/// Waits until the next issue gets a later time than this one: those that were made in the same instant have no order.
+fn let_its_time_pass(emulator: &Emulator, repo: &str, number: u64) {
+    let made = time(&emulator.issue(repo, number)["updated_at"]);
+    until("its time is over", || chrono::Utc::now() > made + chrono::TimeDelta::milliseconds(1));
+}
+
 #[test]
 fn more_than_a_hundred_issues_come_in_pages_that_name_the_next_one() {
     let Some(emulator) = Emulator::shared() else { return };
     let repo = emulator.repository();
     for number in 1..=103 {
         assert_eq!(emulator.make_issue(&repo, &format!("job {number}"), &["bg:approval"], BOT), number);
+        let_its_time_pass(emulator, &repo, number);
     }
     let path = format!("/repos/{repo}/issues?labels=bg%3Aapproval&state=all&per_page=100");
     let first = emulator.ask(BOT.token, "GET", &path, None);
@@ -486,9 +493,7 @@ fn issues_are_chosen_by_label_state_account_and_time() {
     let repo = emulator.repository();
     for (labels, by) in [(&["bg:approval", "x"][..], BOT), (&["bg:approval"], ANN), (&["BG:Approval"], ANN)] {
         let number = emulator.make_issue(&repo, "deploy", labels, by);
-        // Those that were made in the same instant have no order.
-        let made = time(&emulator.issue(&repo, number)["updated_at"]);
-        until("its time is over", || chrono::Utc::now() > made + chrono::TimeDelta::milliseconds(1));
+        let_its_time_pass(emulator, &repo, number);
     }
     emulator.close(&repo, 2, ANN);
     let chosen = |query: &str| {

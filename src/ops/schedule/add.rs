@@ -81,7 +81,7 @@ pub fn add(asked: &Asked) -> Result<Added, Fault> {
     let (mut definition, inherited) = defined(&home, asked)?;
     let name = &asked.name;
     for _ in 0..SAVES_MAX {
-        let saved = environments::save(&home.root, &inherited)?;
+        let saved = home.store().save_environment(&inherited)?;
         if let Task::Run(spec) = &mut definition.task {
             spec.env = Some(saved.name.clone());
         }

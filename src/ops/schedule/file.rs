@@ -119,7 +119,7 @@ pub fn read(config: &Config, root: &Path) -> FromFile {
 
 /// The definitions for a pass, their environments written down, and what the user should be told.
 pub fn definitions(home: &Home) -> Result<(Definitions, Vec<String>), StoreError> {
-    named(home, |inherited| environments::save(&home.root, inherited).map(|saved| saved.name))
+    named(home, |inherited| home.store().save_environment(inherited).map(|saved| saved.name))
 }
 
 /// The same for whoever only looks: nothing is written down.

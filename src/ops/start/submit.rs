@@ -224,7 +224,7 @@ fn submit_as(
     // A sweep may take the file between saving and the transaction, since no job names it yet: then once more.
     for _ in 0..DRAWS_MAX {
         let captured = submission.entries.iter().any(|entry| entry.spec.env.is_none());
-        let saved = captured.then(|| environments::save(&home.root, &submission.inherited)).transpose()?;
+        let saved = captured.then(|| home.store().save_environment(&submission.inherited)).transpose()?;
         let jobs = jobs(submission, ids, saved.as_ref().map(|saved| saved.name.as_str()), now);
         let (mut found, mut there) = (Found::Taken, Ok(true));
         let decided = pass.decide(Scope::Slots, &mut |draft| {

@@ -22,7 +22,7 @@ use crate::model::{
     state::{Change, Status},
     stream::{Line, Note},
 };
-use crate::os::doorbell::Doorbell;
+use crate::os::{doorbell::Doorbell, inherited::Inherited};
 use index::{Index, Refused, Written};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -162,6 +162,12 @@ impl<'a> FileStore<'a> {
                 let _ = environments::remove(self.root, name);
             }
         }
+    }
+
+    /// Writes an environment down, if it is not there yet; where that fails, nothing of it stays.
+    pub fn save_environment(&self, inherited: &Inherited) -> Result<environments::Saved, StoreError> {
+        environments::save(self.root, inherited)
+            .inspect_err(|_| self.forget(&environments::name_of(inherited)))
     }
 
     /// Removes an environment that was written down for a job that did not come to stand. What cannot be removed now goes
