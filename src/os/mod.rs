@@ -1,4 +1,4 @@
-//! The operating system, one noun a file: clock, ids, folders, locks, processes, signals, the gate.
+//! The operating system, one noun a file: clock, ids, folders, locks, processes, signals, spawning.
 //!
 //! All `unsafe` code and everything that differs between systems lives here. This room knows no job and no
 //! index; it hands out types that are hard to misuse.
@@ -10,7 +10,6 @@ pub mod detach;
 pub mod doorbell;
 pub mod extent;
 pub mod folder;
-pub mod gate;
 pub mod ids;
 pub mod inherited;
 pub mod interrupt;
@@ -23,6 +22,7 @@ pub mod record_lock;
 pub mod session;
 pub mod signal;
 pub mod site;
+pub mod spawn;
 pub mod terminal;
 pub mod time_namespace;
 pub mod timer;

@@ -114,6 +114,8 @@ pub fn signal(process: Identity, signal: i32) -> io::Result<bool> {
 }
 
 pub use imp::Handle;
+#[cfg(target_os = "linux")]
+pub(super) use imp::{STAT_BYTES_MAX, start_in};
 
 #[cfg(target_os = "linux")]
 mod imp {
@@ -129,7 +131,7 @@ mod imp {
     const FIELDS: usize = 50;
 
     /// Longer than what the kernel says of a process, which it gives in one piece (`proc_pid_stat(5)`).
-    const STAT_BYTES_MAX: usize = 4_096;
+    pub const STAT_BYTES_MAX: usize = 4_096;
 
     pub fn look(pid: i32) -> io::Result<Option<Process>> {
         look_in(rustix::fs::CWD, pid, &format!("/proc/{pid}/stat"))
@@ -180,6 +182,16 @@ mod imp {
             zombie: matches!(*field(3)?, "Z" | "X" | "x") && matches!(*field(20)?, "0" | "1"),
             wait_status: field(52).and_then(|text| text.parse().ok()),
             name,
+        })
+    }
+
+    /// The 22nd field of the same text, when the process was started: found without memory of its own.
+    pub fn start_in(stat: &[u8]) -> Option<u64> {
+        let close = stat.iter().rposition(|byte| *byte == b')')?;
+        let field = stat.get(close + 2..)?.split(|byte| *byte == b' ').nth(22 - 3)?;
+        field.iter().try_fold(0_u64, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+            number.checked_mul(10)?.checked_add(digit)
         })
     }
 

@@ -23,8 +23,13 @@ pub fn boottime(seen: Duration) -> Duration {
 
 /// The same in clock ticks. A namespace that is ahead by a part of a tick can be wrong by one.
 pub fn boottime_ticks(seen: u64, ticks_per_second: u64) -> u64 {
+    seen.saturating_add_signed(-ticks_ahead(ticks_per_second))
+}
+
+/// By how many clock ticks `CLOCK_BOOTTIME` of this process is ahead of the machine's.
+pub fn ticks_ahead(ticks_per_second: u64) -> i64 {
     let per_tick = 1_000_000_000 / i128::from(ticks_per_second.max(1));
-    u64::try_from(i128::from(seen) - ahead().boottime.div_euclid(per_tick)).unwrap_or(0)
+    i64::try_from(ahead().boottime.div_euclid(per_tick)).unwrap_or(0)
 }
 
 fn less(seen: Duration, nanoseconds: i128) -> Duration {

@@ -1,9 +1,8 @@
 //! The local executor: each job is a process tree of this machine under one watcher.
 //!
-//! How a job runs: its watcher takes the lock of the run record, writes down who it is, reads the index, forks the
-//! job's process and holds it at a gate, writes down who that is, and opens the gate; the process writes `started`
-//! and executes the command. So at each instant the record tells what may have run. Only the holder of the record's
-//! lock signals, judges or ends a job.
+//! How a job runs: its watcher takes the lock of the run record, writes down who it is, reads the index, and spawns the
+//! job's process; that one writes down who it is and that it starts, and executes the command. So at each instant the
+//! record tells what may have run. Only the holder of the record's lock signals, judges or ends a job.
 
 pub mod alarm;
 pub mod cut;

@@ -10,7 +10,7 @@ use crate::model::{
     job::Job,
     outcome::{Ending, Leftover, Outcome},
 };
-use crate::os::{folder::Folder, process::Identity, record_lock};
+use crate::os::{folder::Folder, process::Identity, record_lock, spawn::Introduction};
 use crate::store::root::record_name;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -59,7 +59,7 @@ pub enum Line {
         /// The whole entry.
         entry: Box<Job>,
     },
-    /// The job's process waits at the gate.
+    /// The job's process; written by itself, in one write with the next.
     Process {
         /// Who it is.
         #[serde(flatten)]
@@ -69,7 +69,7 @@ pub enum Line {
         /// When, in time since boot without suspended time.
         monotonic_ms: u64,
     },
-    /// The job's process is about to execute its command; written by itself.
+    /// The job's process is about to execute its command.
     Started,
     /// A sign of life.
     Beat {
@@ -140,7 +140,7 @@ pub struct Attempt {
     pub process: Option<Identity>,
     /// Whether that process was about to execute the command.
     pub started: bool,
-    /// When it was made ready, in time since boot without suspended time.
+    /// When it was spawned, in time since boot without suspended time.
     pub started_monotonic_ms: Option<u64>,
     /// Where its output begins in the log.
     pub log_from: u64,
@@ -263,6 +263,17 @@ impl Line {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
         bytes.push(b'\n');
         bytes
+    }
+}
+
+/// What a job's process writes before it executes its command, in one write: that it is there, and that it starts.
+pub fn introduction(log_from: u64, monotonic_ms: u64) -> Introduction {
+    let mut after = format!(",\"log_from\":{log_from},\"monotonic_ms\":{monotonic_ms}}}\n").into_bytes();
+    after.extend(Line::Started.to_bytes());
+    Introduction {
+        before_pid: b"{\"line\":\"process\",\"pid\":".to_vec(),
+        before_start: b",\"start\":".to_vec(),
+        after,
     }
 }
 
@@ -439,6 +450,16 @@ mod tests {
         record.touch().unwrap();
         assert!(record.changed_at().unwrap() > std::time::UNIX_EPOCH);
         assert_eq!(record.size().unwrap(), size);
+    }
+
+    #[test]
+    fn an_introduction_is_the_lines_of_a_process_that_starts() {
+        let Introduction { before_pid, before_start, after } = introduction(3, 4);
+        let written =
+            [&before_pid[..], b"2147483647", &before_start, b"18446744073709551615", &after].concat();
+        let identity = Identity { pid: i32::MAX, start: u64::MAX };
+        let line = Line::Process { identity, log_from: 3, monotonic_ms: 4 };
+        assert_eq!(written, [line.to_bytes(), Line::Started.to_bytes()].concat());
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! Making a job's process ready: from its entry in the index to a process at the gate.
+//! Making a job's process ready: from its entry in the index to a process that executes its command.
 
-use super::record::{Line, Record};
+use super::record::{Record, introduction};
 use super::tree::MARK;
 use super::{cut, input::Input};
 use crate::model::{bytes::Bytes, job::Job, outcome::Exit};
 use crate::os::{
     clock::Clock,
-    gate::{Entrant, Held, Passage, Stage},
     inherited::Inherited,
     process::Identity,
+    spawn::{Prepared, Spawned, Stage},
 };
 use crate::store::{
     environments,
@@ -70,7 +70,7 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         .map_err(|(what, error)| NotStarted::because(&format!("its input {what}"), error))?;
     let argv = job.spec.command.to_argv();
     let limits = inherited.known_limits();
-    let entrant = Entrant {
+    let prepared = Prepared {
         programs: candidates(&argv[0], &inherited, &job.spec.cwd),
         arguments: argv.iter().map(c_string).collect(),
         environment: environment(&inherited, job),
@@ -81,33 +81,24 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         input: input.reader.as_fd(),
         output: log.as_fd(),
         record: record.file().as_fd(),
-        started_line: Line::Started.to_bytes(),
+        introduction: introduction(log_from, clock.monotonic().as_millis() as u64),
     };
-    let held =
-        Held::fork(&entrant).map_err(|error| NotStarted::because("no process could be made", error))?;
+    let spawned = prepared.spawn().map_err(|error| NotStarted::because("no process could be made", error))?;
     // From here on the job alone reads it: should it close its input, whoever writes is told.
     drop(input.reader);
-    let pid = held.pid;
-    let Ok(Some(identity)) = Identity::of(pid) else {
-        drop(held);
-        let unknown = NotStarted::because("its process", "could not be identified");
-        return Err(NotStarted { pid: Some(pid), ..unknown });
-    };
-    let line = Line::Process { identity, log_from, monotonic_ms: clock.monotonic().as_millis() as u64 };
-    if let Err(error) = record.append(&line) {
-        drop(held);
-        return Err(NotStarted { pid: Some(pid), ..NotStarted::because("it could not be recorded", error) });
-    }
-    let passage = held
-        .let_through()
-        .map_err(|error| NotStarted { pid: Some(pid), ..NotStarted::because("the gate failed", error) })?;
-    if let Some((stage, errno)) = passage.stopped {
+    let pid = spawned.pid;
+    if let Some((stage, errno)) = spawned.stopped {
         if stage == Stage::Record {
             record.may_be_torn();
         }
         return Err(NotStarted { pid: Some(pid), exit: stopped_at(stage, errno, job) });
     }
-    let notes = notes(&passage, &limits);
+    // Whoever ended before it could tell is still to be seen, as a child that nobody has let go.
+    let Some(identity) = spawned.identity.or_else(|| Identity::of(pid).ok().flatten()) else {
+        let unknown = NotStarted::because("its process", "could not be identified");
+        return Err(NotStarted { pid: Some(pid), ..unknown });
+    };
+    let notes = notes(&spawned, &limits);
     Ok(Started { identity, log_from, umask: inherited.umask, pipe: input.pipe, notes })
 }
 
@@ -118,8 +109,11 @@ fn stopped_at(stage: Stage, errno: i32, job: &Job) -> Exit {
     let words = words.split(" (os error").next().unwrap_or_default();
     let program = job.spec.command.to_argv().first().map(Bytes::to_text).unwrap_or_default();
     let (reason, code) = match stage {
-        Stage::Files | Stage::Limit => (format!("its files could not be connected: {words}"), 1),
+        Stage::Files | Stage::Limit | Stage::Known => {
+            (format!("its files could not be connected: {words}"), 1)
+        }
         Stage::Cwd => (format!("its working directory {}: {words}", job.spec.cwd.to_text()), 1),
+        Stage::Identity => (format!("its process could not be identified: {words}"), 1),
         Stage::Record => (format!("its start could not be recorded: {words}"), 1),
         Stage::Exec if errno == libc::ENOENT => (format!("{program}: command not found"), 127),
         Stage::Exec => (format!("{program}: {words}"), 126),
@@ -128,10 +122,10 @@ fn stopped_at(stage: Stage, errno: i32, job: &Job) -> Exit {
 }
 
 fn notes(
-    passage: &Passage,
+    spawned: &Spawned,
     limits: &[(&'static str, rustix::process::Resource, rustix::process::Rlimit)],
 ) -> Vec<String> {
-    passage
+    spawned
         .unset_limits
         .iter()
         .map(|place| match usize::try_from(*place).ok().and_then(|place| limits.get(place)) {
@@ -197,6 +191,12 @@ mod tests {
             (Stage::Files, libc::EMFILE, "its files could not be connected: Too many open files", 1),
             (Stage::Limit, libc::EPERM, "its files could not be connected: Operation not permitted", 1),
             (Stage::Cwd, libc::ENOENT, "its working directory /there: No such file or directory", 1),
+            (
+                Stage::Identity,
+                libc::ENOENT,
+                "its process could not be identified: No such file or directory",
+                1,
+            ),
             (Stage::Record, libc::ENOSPC, "its start could not be recorded: No space left on device", 1),
             (Stage::Exec, libc::ENOENT, "make: command not found", 127),
             (Stage::Exec, libc::EACCES, "make: Permission denied", 126),
@@ -210,11 +210,11 @@ mod tests {
     fn a_limit_that_could_not_be_set_is_named() {
         let limit = rustix::process::Rlimit { current: None, maximum: None };
         let limits = [("nofile", rustix::process::Resource::Nofile, limit)];
-        let passage = Passage { stopped: None, unset_limits: vec![0, -1] };
+        let spawned = Spawned { pid: 1, identity: None, stopped: None, unset_limits: vec![0, -1] };
         let said = [
             "its resource limit nofile could not be set as at its submission",
             "its nice value could not be set as at its submission",
         ];
-        assert_eq!(notes(&passage, &limits), said);
+        assert_eq!(notes(&spawned, &limits), said);
     }
 }

@@ -1,4 +1,4 @@
-//! Processes: gate, watcher, tree end, adoption, and what is said of jobs that nobody here can see.
+//! Processes: spawning, watcher, tree end, adoption, and what is said of jobs that nobody here can see.
 //!
 //! Every process that a test starts has the test's root in its arguments or its environment, so that
 //! [`User::processes`] finds it whatever it does to hide from its job.

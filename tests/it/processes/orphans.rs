@@ -309,7 +309,7 @@ fn a_claim_without_a_watcher_is_served_once_by_a_tick() {
 }
 
 #[test]
-fn a_process_that_waited_at_the_gate_when_its_watcher_died_has_not_begun() {
+fn a_process_that_did_not_write_that_it_starts_before_its_watcher_died_has_not_begun() {
     let user = User::new();
     let mut entry = claimed_here(&user.id(), "echo ran >> ran");
     entry["cwd"] = user.path("").to_str().unwrap().into();
