@@ -205,16 +205,7 @@ impl Folder {
 
     /// Reads a whole file of at most `bytes_max`; `None` where it is missing.
     pub fn read(&self, name: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-        let Some(mut file) = self.open_file(name)? else { return Ok(None) };
-        let size = file.metadata()?.len();
-        if size > bytes_max {
-            let text = format!("is {size} bytes long, more than the {bytes_max} that are read");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        }
-        // With room for one byte more, a file that does not grow meanwhile is read in one call.
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-        file.read_to_end(&mut bytes)?;
-        Ok(Some(bytes))
+        self.open_file(name)?.map(|file| read_whole(&file, bytes_max)).transpose()
     }
 
     /// Whether somebody removed the folder: it is open here, and nobody can reach it any more.
@@ -401,6 +392,19 @@ impl Folder {
             self.path.clone()
         }
     }
+}
+
+/// Reads a whole file of at most `bytes_max`, from where it stands.
+pub fn read_whole(mut file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let size = file.metadata()?.len();
+    if size > bytes_max {
+        let text = format!("is {size} bytes long, more than the {bytes_max} that are read");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    // With room for one byte more, a file that does not grow meanwhile is read in one call.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes the folders above a new one where they are missing.

@@ -134,8 +134,7 @@ impl Root {
         folders.into_iter().flatten().for_each(|folder| folder.set_synced(durability == Durability::Power));
     }
 
-    /// Says whether the index is read again soon: then what was read is kept, as far as it is one of lines, and only what was
-    /// added since is read.
+    /// Says whether the index is read again soon: then what was read is kept, and only what has changed since is read.
     pub fn set_kept(&self, is_kept: bool) {
         self.keeps_known.set(is_kept);
         if !is_kept {

@@ -73,6 +73,13 @@ pub struct Belongings {
 }
 
 impl Head {
+    /// The same with what it waits for in one order: what is equal may be written in one of two.
+    pub fn in_order(&self) -> Self {
+        let mut head = self.clone();
+        head.after.sort_by(|one, other| (&one.id, one.until as u8).cmp(&(&other.id, other.until as u8)));
+        head
+    }
+
     /// Whether its key is taken at `now`: until it has ended, and for the key's time after that. An end that nobody wrote
     /// down was long ago.
     pub fn holds_key(&self, now: Timestamp) -> bool {

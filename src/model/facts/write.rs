@@ -1,6 +1,6 @@
 //! From facts to the text of an index: one job a line, untouched jobs and unknown fields with their values as they stood.
 
-use super::{Entry, Facts, Head, KNOWN_FEATURES, VERSION, front, head::HeadWire, seal};
+use super::{Entry, Facts, Head, KNOWN_FEATURES, Unreadable, VERSION, front, head::HeadWire, seal};
 use crate::model::{
     Timestamp, health::Totals, schedule::Schedule, state::Status, tables::Tables, unknown::on_one_line,
 };
@@ -29,6 +29,45 @@ impl Facts {
 
     /// The index's text, to be written.
     pub fn to_bytes(&self, updated_at: Timestamp) -> Vec<u8> {
+        self.text_at(updated_at).bytes
+    }
+
+    /// The same facts, as they are read from the text that they are written as; that is their text then.
+    pub fn written(mut self, updated_at: Timestamp) -> Result<Self, Unreadable> {
+        let Text { bytes, jobs_at, is_sealed } = self.text_at(updated_at);
+        if !is_sealed {
+            return Self::parse(bytes);
+        }
+        // Each entry has a line of its own, with a line's end before it.
+        let mut ends = memchr::memchr_iter(b'\n', &bytes[jobs_at..]).map(|at| jobs_at + at);
+        let mut begin = ends.next().map_or(jobs_at, |end| end + 1);
+        for entry in self.entries.iter_mut().flatten() {
+            let end = ends.next().unwrap_or(bytes.len());
+            let is_last = bytes[end..].starts_with(JOBS_END.as_bytes());
+            entry.raw = Some(begin..if is_last { end } else { end - 1 });
+            if entry.head.status != Status::Running {
+                entry.job = None;
+            }
+            begin = end + 1;
+        }
+        self.text = bytes;
+        self.was_sealed = true;
+        debug_assert!(self.is_what_is_read(), "{}", String::from_utf8_lossy(&self.text));
+        Ok(self)
+    }
+
+    /// Whether reading their text gives the same.
+    fn is_what_is_read(&self) -> bool {
+        let heads = |facts: &Self| facts.heads().map(Head::in_order).collect::<Vec<_>>();
+        let texts = |facts: &Self| -> Vec<Option<Vec<u8>>> {
+            let raw = |entry: &Entry| entry.raw.clone().map(|raw| facts.text[raw].to_vec());
+            facts.entries.iter().flatten().map(raw).collect()
+        };
+        Self::parse(self.text.clone())
+            .is_ok_and(|read| read.was_sealed && heads(&read) == heads(self) && texts(&read) == texts(self))
+    }
+
+    fn text_at(&self, updated_at: Timestamp) -> Text {
         let Layout { is_sealed, lines } = self.layout();
         let mut text = Vec::with_capacity(self.text.len() + 1_024);
         if is_sealed {
@@ -38,13 +77,14 @@ impl Facts {
         }
         text.extend_from_slice(self.beside(updated_at).as_bytes());
         text.extend_from_slice(JOBS_BEGIN.as_bytes());
+        let jobs_at = text.len();
         self.write_jobs(&mut text, &lines);
         text.extend_from_slice(JOBS_END.as_bytes());
         if is_sealed {
             seal::seal(&mut text);
         }
         debug_assert!(!is_sealed || is_read_back(&text), "{}", String::from_utf8_lossy(&text));
-        text
+        Text { bytes: text, jobs_at, is_sealed }
     }
 
     /// What stands between the version and the jobs.
@@ -159,6 +199,15 @@ impl Facts {
             .map(|(name, _)| name)
             .collect()
     }
+}
+
+/// The text of an index.
+struct Text {
+    bytes: Vec<u8>,
+    /// Where its jobs begin.
+    jobs_at: usize,
+    /// Whether it tells that it stands as it was written.
+    is_sealed: bool,
 }
 
 /// How entries are written.
@@ -358,6 +407,24 @@ mod tests {
             facts.remove(id);
         }
         assert_eq!(read(&facts.to_text(at())), (true, Vec::new()), "an empty one, too");
+    }
+
+    #[test]
+    fn facts_that_were_written_go_on_as_if_they_were_read() {
+        let mut facts = Facts::of(jobs());
+        for place in 0..=jobs().len() {
+            let text = facts.to_text(at());
+            facts = facts.written(at()).unwrap();
+            assert!(facts.is_what_is_read());
+            assert_eq!(
+                (facts.to_text(at()), String::from_utf8_lossy(facts.text()).into_owned()),
+                (text.clone(), text)
+            );
+            if let Some(job) = jobs().get(place) {
+                facts.remove(&job.id);
+            }
+        }
+        assert!(facts.is_empty());
     }
 
     #[test]

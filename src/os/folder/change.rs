@@ -20,6 +20,17 @@ impl Folder {
     /// A `temporary` that a crash left behind is removed first. Only one process may do this at a time for one
     /// `temporary`. Until the rename has happened, a failure leaves nothing behind and `name` as it was.
     pub fn replace(&self, name: &str, temporary: &str, content: &[u8], durable: bool) -> io::Result<()> {
+        self.replace_and_open(name, temporary, content, durable).map(drop)
+    }
+
+    /// The same, and gives the new file, open to write.
+    pub fn replace_and_open(
+        &self,
+        name: &str,
+        temporary: &str,
+        content: &[u8],
+        durable: bool,
+    ) -> io::Result<File> {
         let mut file = match self.create_file(temporary) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.remove(temporary)?;
@@ -34,7 +45,7 @@ impl Folder {
         if written.is_err() {
             let _ = self.remove(temporary);
         }
-        written
+        written.map(|()| file)
     }
 
     /// Adds to the end of a file that is there, and `length` long: all of it, or nothing.

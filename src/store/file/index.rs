@@ -9,6 +9,7 @@ use crate::model::{
     config::StoreType,
     facts::{Facts, Head, Unreadable},
 };
+use crate::os::folder::read_whole;
 use crate::store::root::{INDEX, INDEX_TEMPORARY, LINES, LINES_TEMPORARY, Root};
 use std::fs::File;
 use std::io;
@@ -23,21 +24,43 @@ pub(super) const INDEX_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// what is written for that stays a few times what changed.
 const JOBS_A_LINE: usize = 4;
 
-/// An index of lines that was read, kept by whoever reads it again soon.
+/// An index that was read, kept by whoever reads it again soon.
 #[derive(Debug)]
 pub struct Known {
     /// Open, so that no other file gets its number.
     file: File,
-    /// When the file was changed last (`st_ctime` of `stat(2)`), by seconds and nanoseconds.
-    changed: (i64, i64),
+    state: State,
     facts: Rc<Facts>,
 }
 
-impl Known {
-    fn of(file: &File, facts: &Rc<Facts>) -> io::Result<Self> {
+/// What tells a file from another one, and from itself after it was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    /// `st_dev` and `st_ino` of `stat(2)`.
+    place: (u64, u64),
+    length: u64,
+    /// When it was changed last (`st_ctime`), by seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
+impl State {
+    fn of(file: &File) -> io::Result<Self> {
         let data = file.metadata()?;
-        let changed = (data.ctime(), data.ctime_nsec());
-        Ok(Self { file: file.try_clone()?, changed, facts: Rc::clone(facts) })
+        Ok(Self {
+            place: (data.dev(), data.ino()),
+            length: data.len(),
+            changed: (data.ctime(), data.ctime_nsec()),
+        })
+    }
+}
+
+/// Keeps what was read from this file, or written to it, where it is read again soon.
+fn keep(root: &Root, file: &File, facts: &Rc<Facts>) {
+    if root.keeps_known()
+        && let Ok(state) = State::of(file)
+        && let Ok(file) = file.try_clone()
+    {
+        root.keep(Some(Known { file, state, facts: Rc::clone(facts) }));
     }
 }
 
@@ -67,12 +90,29 @@ enum Form {
 /// What a change wrote.
 #[derive(Debug)]
 pub(super) struct Written {
-    pub(super) text: Vec<u8>,
+    pub(super) text: Text,
     /// Where it stands in the file.
     pub(super) at: u64,
     pub(super) name: &'static str,
     /// Whether it is on the disk already; else the folder has to be synced.
     pub(super) synced: Option<io::Result<()>>,
+}
+
+/// A text that was written.
+#[derive(Debug)]
+pub(super) enum Text {
+    Own(Vec<u8>),
+    /// That of these facts.
+    Of(Rc<Facts>),
+}
+
+impl Text {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(text) => text,
+            Self::Of(facts) => facts.text(),
+        }
+    }
 }
 
 /// Why an index is not read.
@@ -158,8 +198,19 @@ pub(super) fn read(root: &Root) -> Result<Index, Refused> {
     if let Some(file) = root.folder().open_file(LINES).map_err(failed)? {
         return read_lines(root, file);
     }
-    let bytes = root.folder().read(INDEX, INDEX_BYTES_MAX).map_err(|error| refused(INDEX, error))?;
-    let Some(bytes) = bytes else { return Ok(Index { facts: Rc::default(), form: Form::Missing }) };
+    let in_json = |error: io::Error| refused(INDEX, error);
+    let Some(file) = root.folder().open_file(INDEX).map_err(in_json)? else {
+        return Ok(Index { facts: Rc::default(), form: Form::Missing });
+    };
+    if let Some(known) = root.take_known()
+        && State::of(&file).map_err(in_json)? == known.state
+    {
+        let facts = Rc::clone(&known.facts);
+        root.keep(Some(known));
+        return Ok(Index { facts, form: Form::Json });
+    }
+    let state = root.keeps_known().then(|| State::of(&file)).transpose().map_err(in_json)?;
+    let bytes = read_whole(&file, INDEX_BYTES_MAX).map_err(in_json)?;
     if bytes == MOVED {
         // Between the two looks it may have come.
         let Some(file) = root.folder().open_file(LINES).map_err(failed)? else {
@@ -167,8 +218,10 @@ pub(super) fn read(root: &Root) -> Result<Index, Refused> {
         };
         return read_lines(root, file);
     }
-    let facts = Facts::parse(bytes).map_err(|reason| Refused::Index(INDEX, reason))?;
-    Ok(Index { facts: Rc::new(facts), form: Form::Json })
+    let facts = Rc::new(Facts::parse(bytes).map_err(|reason| Refused::Index(INDEX, reason))?);
+    // Looked at before it was read: what came in between is seen by the next look.
+    root.keep(state.map(|state| Known { file, state, facts: Rc::clone(&facts) }));
+    Ok(Index { facts, form: Form::Json })
 }
 
 /// The lines are not there that are said to be.
@@ -187,30 +240,24 @@ fn read_lines(root: &Root, file: File) -> Result<Index, Refused> {
     let failed = |error: io::Error| refused(LINES, error);
     let known = root.take_known();
     // Looked at before it is read: what comes in between is seen by the next look.
-    let data = file.metadata().map_err(failed)?;
-    let (length, changed) = (data.len(), (data.ctime(), data.ctime_nsec()));
+    let state = State::of(&file).map_err(failed)?;
     let index = match known {
-        Some(known) if is_same(&known.file, &file).map_err(failed)? => read_on(known, length, changed),
-        _ => read_anew(&file, length),
+        Some(known) if known.state.place == state.place => read_on(known, state),
+        _ => read_anew(&file, state.length),
     }?;
     if root.keeps_known() {
         let file = file.try_clone().map_err(failed)?;
-        root.keep(Some(Known { file, changed, facts: Rc::clone(&index) }));
+        root.keep(Some(Known { file, state, facts: Rc::clone(&index) }));
     }
-    let is_cut_short = index.lines_length() < length;
+    let is_cut_short = index.lines_length() < state.length;
     Ok(Index { facts: index, form: Form::Lines { file, is_cut_short } })
 }
 
-fn is_same(known: &File, file: &File) -> io::Result<bool> {
-    let (known, file) = (known.metadata()?, file.metadata()?);
-    Ok((known.dev(), known.ino()) == (file.dev(), file.ino()))
-}
-
 /// Reads what was added since; all of it, where somebody was at what is known.
-fn read_on(known: Known, length: u64, changed: (i64, i64)) -> Result<Rc<Facts>, Refused> {
-    let Known { file, facts, changed: known_change } = known;
-    let from = facts.lines_length();
-    if from == length && changed == known_change {
+fn read_on(known: Known, state: State) -> Result<Rc<Facts>, Refused> {
+    let Known { file, facts, state: known_state } = known;
+    let (from, length) = (facts.lines_length(), state.length);
+    if from == length && state == known_state {
         return Ok(facts);
     }
     let overlap = OVERLAP_BYTES.min(from);
@@ -324,16 +371,23 @@ impl Writer {
 }
 
 fn replace(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
-    let text = facts.to_bytes(now);
-    is_not_too_large(text.len() as u64)?;
+    let (facts, text) = if root.keeps_known() {
+        let facts = Rc::new(facts.written(now).map_err(|error| io::Error::other(error.to_string()))?);
+        (Rc::clone(&facts), Text::Of(facts))
+    } else {
+        let text = facts.to_bytes(now);
+        (Rc::new(facts), Text::Own(text))
+    };
+    is_not_too_large(text.bytes().len() as u64)?;
     // What nobody touched may be damaged inside, and is copied as it stands; what we write must not be.
     debug_assert!(
-        Facts::parse(text.clone()).is_ok_and(|read| read.check().is_ok() || facts.check().is_err()),
+        Facts::parse(text.bytes().to_vec()).is_ok_and(|read| read.check().is_ok() || facts.check().is_err()),
         "{}",
-        String::from_utf8_lossy(&text)
+        String::from_utf8_lossy(text.bytes())
     );
-    root.folder().replace(INDEX, INDEX_TEMPORARY, &text, true)?;
-    Ok((Rc::new(facts), Written { text, at: 0, name: INDEX, synced: None }))
+    let file = root.folder().replace_and_open(INDEX, INDEX_TEMPORARY, text.bytes(), true)?;
+    keep(root, &file, &facts);
+    Ok((facts, Written { text, at: 0, name: INDEX, synced: None }))
 }
 
 /// Begins a file of lines, in the place of the one that there may be.
@@ -343,7 +397,7 @@ fn begin(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Wr
     debug_assert!(is_read_back(&text, &facts), "{}", String::from_utf8_lossy(&text));
     root.folder().replace(LINES, LINES_TEMPORARY, &text, true)?;
     say_that_it_moved(root);
-    Ok((Rc::new(facts), Written { text, at: 0, name: LINES, synced: None }))
+    Ok((Rc::new(facts), Written { text: Text::Own(text), at: 0, name: LINES, synced: None }))
 }
 
 /// Says in the place of the other form that lines are the index, where that is not said. Without it, all is as it should be for
@@ -383,24 +437,13 @@ fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result
         return Ok(begun);
     }
     let facts = Rc::new(facts);
-    if root.keeps_known()
-        && let Ok(known) = Known::of(file, &facts)
-    {
-        root.keep(Some(known));
-    }
-    Ok((facts, Written { text, at, name: LINES, synced: Some(synced) }))
+    keep(root, file, &facts);
+    Ok((facts, Written { text: Text::Own(text), at, name: LINES, synced: Some(synced) }))
 }
 
 /// Whether lines say what these facts do.
 fn is_read_back(text: &[u8], facts: &Facts) -> bool {
-    // What is equal in memory may be written in one of two orders.
-    let in_order = |facts: &Facts| -> Vec<Head> {
-        let sorted = |mut head: Head| {
-            head.after.sort_by(|one, other| (&one.id, one.until as u8).cmp(&(&other.id, other.until as u8)));
-            head
-        };
-        facts.heads().cloned().map(sorted).collect()
-    };
+    let in_order = |facts: &Facts| facts.heads().map(Head::in_order).collect::<Vec<_>>();
     Facts::parse_lines(text.to_vec()).is_ok_and(|read| {
         in_order(&read) == in_order(facts)
             && read.tables() == facts.tables()
@@ -422,8 +465,9 @@ impl Written {
         let Some(file) = root.folder().open_file(self.name)? else { return Ok(false) };
         let length = file.metadata()?.len();
         // Nobody adds to what is replaced whole.
-        let is_whole = self.name == LINES || length == self.text.len() as u64;
-        let to = self.at + self.text.len() as u64;
-        Ok(is_whole && to <= length && read_at(&file, self.at, to)? == self.text)
+        let text = self.text.bytes();
+        let is_whole = self.name == LINES || length == text.len() as u64;
+        let to = self.at + text.len() as u64;
+        Ok(is_whole && to <= length && read_at(&file, self.at, to)? == text)
     }
 }

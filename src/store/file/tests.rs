@@ -117,10 +117,10 @@ fn what_cannot_be_found_again_is_an_error() {
     }
 }
 
-/// Edits the lines in place, so that nothing but their content and the time of the change tells.
+/// Edits the index in place, so that nothing but their content and the time of the change tells.
 fn edit(root: &Root, old: &str, new: &str) {
     use std::os::unix::fs::MetadataExt;
-    let path = root.path().join(root::LINES);
+    let path = index::path(root);
     let changed = || std::fs::metadata(&path).map(|data| (data.ctime(), data.ctime_nsec())).unwrap();
     let (before, text) = (changed(), std::fs::read_to_string(&path).unwrap());
     assert!(text.contains(old), "{text}");
@@ -132,24 +132,48 @@ fn edit(root: &Root, old: &str, new: &str) {
 
 #[test]
 fn what_is_edited_in_place_is_seen_by_who_keeps_what_he_has_read() {
+    for form in [FORMS[0], FORMS[2]] {
+        let (_dir, root) = root();
+        root.set_kept(true);
+        let store = FileStore::new(&root).keeping(form);
+        change(&root, form, &[submitted("aaaaaa"), submitted("bbbbbb")]);
+        let command = || store.read().unwrap().job(&id("aaaaaa")).unwrap().unwrap().spec.display;
+        assert_eq!(command(), "true");
+        assert!(root.has_kept());
+        edit(
+            &root,
+            "aaaaaa\",\"status\":\"queued\",\"command\":\"true\"",
+            "aaaaaa\",\"status\":\"queued\",\"command\":\"make\"",
+        );
+        assert_eq!(command(), "make", "of the same length");
+        edit(&root, "\"make\"", "\"make  it\"");
+        assert_eq!(command(), "make  it", "longer by less than a line");
+        change(&root, form, &[cancelled("bbbbbb")]);
+        assert_eq!(command(), "make  it");
+        assert!(store.read().unwrap().is_as_written(), "and the next change seals it");
+    }
+}
+
+#[test]
+fn what_one_writer_replaces_another_who_keeps_what_he_has_read_sees() {
     let (_dir, root) = root();
-    root.set_kept(true);
-    let store = FileStore::new(&root).keeping(FORMS[2]);
-    change(&root, FORMS[2], &[submitted("aaaaaa"), submitted("bbbbbb")]);
-    let command = || store.read().unwrap().job(&id("aaaaaa")).unwrap().unwrap().spec.display;
-    assert_eq!(command(), "true");
-    assert!(root.has_kept());
-    edit(
-        &root,
-        "aaaaaa\",\"status\":\"queued\",\"command\":\"true\"",
-        "aaaaaa\",\"status\":\"queued\",\"command\":\"make\"",
-    );
-    assert_eq!(command(), "make", "of the same length");
-    edit(&root, "\"make\"", "\"make  it\"");
-    assert_eq!(command(), "make  it", "longer by less than a line");
-    change(&root, FORMS[2], &[cancelled("bbbbbb")]);
-    assert_eq!(command(), "make  it");
-    assert!(store.read().unwrap().is_as_written(), "and the next change seals it");
+    let other = Root::open_or_create(root.path()).unwrap();
+    other.set_kept(true);
+    let store = FileStore::new(&other);
+    let count = || store.read().unwrap().len();
+    assert_eq!(count(), 0);
+    change(&root, FORMS[0], &[submitted("aaaaaa")]);
+    assert_eq!(count(), 1);
+    change(&other, FORMS[0], &[submitted("bbbbbb"), cancelled("bbbbbb")]);
+    assert!(other.has_kept(), "what it wrote itself, too");
+    change(&other, FORMS[0], &[submitted("cccccc"), removed("bbbbbb")]);
+    change(&root, FORMS[0], &[submitted("dddddd"), cancelled("aaaaaa")]);
+    change(&other, FORMS[0], &[removed("aaaaaa")]);
+    let read = FileStore::new(&root).read().unwrap();
+    assert_eq!((read.len(), count()), (2, 2));
+    assert_eq!(read.heads().collect::<Vec<_>>(), store.read().unwrap().heads().collect::<Vec<_>>());
+    std::fs::remove_file(index::path(&root)).unwrap();
+    assert_eq!(count(), 0);
 }
 
 #[test]

@@ -50,11 +50,17 @@ impl Place for InMemory {
 
 struct InFolder {
     dir: tempfile::TempDir,
+    is_kept: bool,
 }
 
 impl InFolder {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), is_kept: false }
+    }
+
+    /// The same, where each visitor reads more than once and keeps what he has read.
+    fn kept() -> Self {
+        Self { is_kept: true, ..Self::new() }
     }
 
     fn path(&self) -> PathBuf {
@@ -65,7 +71,12 @@ impl InFolder {
 impl Place for InFolder {
     fn visit(&self, visitor: &mut dyn FnMut(&dyn Store)) {
         let root = Root::open_or_create(&self.path()).unwrap();
-        visitor(&FileStore::new(&root));
+        let store = FileStore::new(&root);
+        if self.is_kept {
+            root.set_kept(true);
+            store.read().unwrap();
+        }
+        visitor(&store);
     }
 }
 
@@ -142,6 +153,10 @@ mod in_memory {
 
 mod in_a_folder {
     conformance!(super::InFolder::new());
+}
+
+mod in_a_folder_and_kept {
+    conformance!(super::InFolder::kept());
 }
 
 mod as_lines {
