@@ -305,11 +305,11 @@ mod imp {
             libc::close(file);
             count
         };
-        let start = crate::os::process::start_in(stat.get(..usize::try_from(count).ok()?)?);
-        if start.is_none() {
+        let begun = crate::os::process::start_in(stat.get(..usize::try_from(count).ok()?)?);
+        if begun.is_none() {
             set_errno(libc::EIO);
         }
-        Some(start?.saturating_add_signed(-kit.ticks_ahead))
+        Some(begun?.saturating_add_signed(-kit.ticks_ahead))
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -121,7 +121,8 @@ impl<'a> Family<'a> {
         }
         let _ = poll_for(&mut fds, Some(limit));
         let arrived = self.inbox.drain();
-        if arrived.child {
+        // With the main process the rest is looked at, too.
+        if arrived.child && !self.main_has_ended() {
             self.reap_orphans();
         }
         arrived

@@ -167,12 +167,18 @@ pub struct Attempt {
 pub struct Record {
     file: File,
     torn: Cell<bool>,
+    /// Whether nothing stood in it when its holder took it.
+    was_empty: bool,
 }
 
 impl Record {
     /// Opens a record to read; `None` where there is none.
     pub fn open(runs: &Folder, id: &JobId) -> io::Result<Option<Self>> {
-        Ok(runs.open_file(&record_name(id))?.map(|file| Self { file, torn: Cell::new(false) }))
+        Ok(runs.open_file(&record_name(id))?.map(|file| Self {
+            file,
+            torn: Cell::new(false),
+            was_empty: false,
+        }))
     }
 
     /// Opens a record, making it where it is missing, and takes its lock. `None`: somebody holds it.
@@ -182,7 +188,8 @@ impl Record {
             return Ok(None);
         }
         // A line that a crash cut short ends here, so that it does not spoil the next one.
-        if file.metadata()?.len() > 0 {
+        let was_empty = file.metadata()?.len() == 0;
+        if !was_empty {
             file.seek(SeekFrom::End(-1))?;
             let mut last = [0_u8; 1];
             file.read_exact(&mut last)?;
@@ -190,7 +197,12 @@ impl Record {
                 file.write_all(b"\n")?;
             }
         }
-        Ok(Some(Self { file, torn: Cell::new(false) }))
+        Ok(Some(Self { file, torn: Cell::new(false), was_empty }))
+    }
+
+    /// Whether nothing stood in it when its holder, who asks, took it: then only what he has written does.
+    pub fn was_empty(&self) -> bool {
+        self.was_empty
     }
 
     /// Whether somebody else holds the lock.

@@ -85,8 +85,13 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         return Ok(None);
     }
     let Some(claimed) = claimed_job(context, id)? else { return Ok(None) };
-    let attempt =
-        record.attempt(claimed.execution()).map_err(|error| failed("read the record", id, error))?;
+    let before = |execution| {
+        if record.was_empty() {
+            return Ok(Attempt { number: execution, ..Attempt::default() });
+        }
+        record.attempt(execution).map_err(|error| failed("read the record", id, error))
+    };
+    let attempt = before(claimed.execution())?;
     let is_copied = super::is_copied(&attempt, &record, context.site)
         .map_err(|error| failed("look at the record", id, error))?;
     if is_copied || super::is_held_elsewhere(&attempt, context.site) {
@@ -109,7 +114,7 @@ pub fn watch<C: Clock>(context: &Context<'_, C>, id: &JobId) -> Result<Option<Wa
         return Ok(None);
     };
     note_entry(&record, &job);
-    let history = record.attempt(job.execution()).map_err(|error| failed("read the record", id, error))?;
+    let history = before(job.execution())?;
     let watch = Watch::new(context, &record, job);
     watch.pipe.replace(pipe);
     let (outcome, ending) = watch.to_the_end(&history)?;

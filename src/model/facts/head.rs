@@ -74,6 +74,7 @@ pub struct Belongings {
 
 impl Head {
     /// The same with what it waits for in one order: what is equal may be written in one of two.
+    #[must_use]
     pub fn in_order(&self) -> Self {
         let mut head = self.clone();
         head.after.sort_by(|one, other| (&one.id, one.until as u8).cmp(&(&other.id, other.until as u8)));
