@@ -317,6 +317,22 @@ impl Place {
             left.is_empty()
         });
         let _ = fs::remove_dir_all(&self.folder);
+        wait_for_reaping();
+    }
+}
+
+/// Waits until whoever has adopted the processes that have ended has let them go: until then they are among those that a look at
+/// all processes meets. Ten seconds at most; there may be some that nobody lets go.
+fn wait_for_reaping() {
+    let is_zombie = |entry: fs::DirEntry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z'))
+    };
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10)
+        && fs::read_dir("/proc").expect("/proc").flatten().any(is_zombie)
+    {
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod clock;
 pub mod closed;
+pub mod descent;
 pub mod detach;
 pub mod doorbell;
 pub mod extent;

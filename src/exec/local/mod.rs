@@ -31,10 +31,12 @@ use crate::model::{
     job::Job,
     outcome::Leftover,
 };
-use crate::os::{clock::Clock, detach, folder::Folder, process, signal};
+use crate::os::{clock::Clock, descent, detach, folder::Folder, process, signal};
 use crate::plan::census::Sighting;
 use crate::store::root::{Root, log_name};
 use record::{Attempt, Line, Record};
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -129,16 +131,17 @@ impl<C: Clock> Executor for Local<'_, C> {
         if !self.runs_here(job) {
             return Ok(Vec::new());
         }
-        let read = || self.members(job, &process::all()?);
+        let all = OnceCell::new();
+        let read = || self.members(job, |watcher| near(watcher, &all));
         let (members, main) = read().map_err(|error| failed("look at the processes", &job.id, error))?;
         Ok(live::in_order(&members, main))
     }
 
     fn usage(&self, jobs: &[&Job]) -> Vec<Option<LiveUse>> {
-        let all = if jobs.iter().any(|job| self.runs_here(job)) { process::all().ok() } else { None };
+        let all = OnceCell::new();
         let of = |job: &&Job| {
-            let all = all.as_ref().filter(|_| self.runs_here(job))?;
-            let (members, _main) = self.members(job, all).ok()?;
+            let read = || self.members(job, |watcher| near(watcher, &all)).ok();
+            let (members, _main) = self.runs_here(job).then(read)??;
             live::usage(&members)
         };
         jobs.iter().map(of).collect()
@@ -168,7 +171,7 @@ impl<C: Clock> Executor for Local<'_, C> {
         if !self.runs_here(job) {
             return Ok(Signalled::default());
         }
-        let read = || self.members(job, &process::all()?);
+        let read = || self.members(job, |_| process::all().map(Cow::Owned));
         let (members, main) = read().map_err(|error| failed("look at the processes", &job.id, error))?;
         let mut signalled = Signalled::default();
         for process in live::in_order(&members, main) {
@@ -208,11 +211,12 @@ impl<C: Clock> Local<'_, C> {
         job.run().and_then(|run| run.claim.as_ref()).is_some_and(here)
     }
 
-    /// Of all processes, the living ones of a job that runs here, and which is its main one.
-    fn members(
+    /// The living processes of a job that runs here, and which is its main one. `list` gives all processes there are, or, of a job
+    /// that is watched, all that are below its watcher.
+    fn members<'p>(
         &self,
         job: &Job,
-        all: &[process::Process],
+        list: impl FnOnce(Option<process::Identity>) -> io::Result<Cow<'p, [process::Process]>>,
     ) -> io::Result<(Vec<process::Process>, Option<process::Identity>)> {
         let nobody = (Vec::new(), None);
         let Some(runs) = self.root.existing_runs().map_err(io::Error::other)? else { return Ok(nobody) };
@@ -222,11 +226,11 @@ impl<C: Clock> Local<'_, C> {
         // Below its watcher where that lives; by its mark where it does not.
         let watcher = attempt.watcher.filter(|watcher| watcher.is_alive());
         let members = match watcher {
-            Some(watcher) if record.is_held()? => tree.below(watcher.pid, all),
+            Some(watcher) if record.is_held()? => tree.below(watcher.pid, &list(Some(watcher))?),
             _ if is_copied(&attempt, &record, self.site)? || is_held_elsewhere(&attempt, self.site) => {
                 Vec::new()
             }
-            _ => tree.by_mark(attempt.process, all),
+            _ => tree.by_mark(attempt.process, &list(None)?),
         };
         Ok((members, attempt.process))
     }
@@ -360,6 +364,20 @@ fn is_held_elsewhere(attempt: &Attempt, site: &Site) -> bool {
 fn is_copied(attempt: &Attempt, record: &Record, site: &Site) -> io::Result<bool> {
     let file = attempt.file.filter(|_| attempt.boot == site.boot);
     file.map_or(Ok(false), |file| Ok(file != record.place()?))
+}
+
+/// The processes below a watcher, where the kernel lists children; else all, which are read once.
+fn near(
+    watcher: Option<process::Identity>,
+    all: &OnceCell<Vec<process::Process>>,
+) -> io::Result<Cow<'_, [process::Process]>> {
+    if let Some(Ok(Some(below))) = watcher.map(|watcher| descent::below(watcher.pid)) {
+        return Ok(Cow::Owned(below));
+    }
+    if all.get().is_none() {
+        let _ = all.set(process::all()?);
+    }
+    Ok(Cow::Borrowed(all.get().map_or(&[], Vec::as_slice)))
 }
 
 /// Whether a job's record was removed although an attempt had begun: a watcher makes the record before the log, so a log
