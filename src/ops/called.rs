@@ -42,8 +42,15 @@ fn shared(facts: &Facts, ids: &[JobId]) -> Vec<usize> {
     let mut asked: Vec<(&str, &JobId, usize)> = ids.iter().map(|id| (id.random_part(), id, 0)).collect();
     asked.sort_unstable();
     asked.dedup();
+    // Most share nothing with any of them.
+    let first = |random: &str| random.bytes().next().map(usize::from);
+    let mut firsts = [false; 256];
+    asked.iter().filter_map(|(random, ..)| first(random)).for_each(|byte| firsts[byte] = true);
     for one in facts.heads().map(|head| &head.id).chain(ids) {
         let random = one.random_part();
+        if first(random).is_some_and(|byte| !firsts[byte]) {
+            continue;
+        }
         // In order, those that share most stand beside it: the last before it, those that are the same, the first behind. Of
         // several that are the same, each finds another.
         let equal = asked.partition_point(|(other, ..)| *other < random);

@@ -337,8 +337,11 @@ pub(super) fn tell_why_it_waits(
         submitted.job = job;
     }
     let now: Timestamp = home.clock.now();
-    submitted.place = places(&facts, [&id], now).get(&id).copied();
     submitted.waits = pick::why_it_waits(&facts, &id, now, &home.config, &home.site)?;
+    submitted.place = match &submitted.waits {
+        Some(Waits::ForSlot { ahead, .. }) => Some(ahead.len() + 1),
+        _ => places(&facts, [&id], now).get(&id).copied(),
+    };
     submitted.holders = match &submitted.waits {
         Some(Waits::ForSlot { held_by, .. }) => called(&facts, held_by),
         Some(Waits::ForJobs(open)) => {
