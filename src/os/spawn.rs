@@ -3,9 +3,8 @@
 //! What never wrote its lines into the record never ran. A process whose parent has died before it writes them leaves. It has a copy
 //! of the locked record until it executes or leaves, so nobody takes the record before that is settled.
 //!
-//! On Linux it is spawned as `posix_spawn(3)` of the C library does, without a copy of the parent's memory: the parent stands still
-//! until it executes or leaves (`clone(2)`, `CLONE_VM` and `CLONE_VFORK`). Elsewhere it is forked. In either case it makes system
-//! calls only (`fork(2)`, `signal-safety(7)`): everything else is prepared before.
+//! It is forked: with its parent's memory, as `vfork(2)` has it, the parent's peak would count as its own (`getrusage(2)`,
+//! `ru_maxrss`). Between fork and exec it makes system calls only (`fork(2)`, `signal-safety(7)`): everything else is prepared before.
 
 use super::process::Identity;
 use rustix::fs::RawMode;
@@ -119,7 +118,7 @@ impl Prepared<'_> {
     }
 }
 
-#[expect(unsafe_code, reason = "clone and fork, and the system calls before exec, are in no safe library")]
+#[expect(unsafe_code, reason = "fork, and the system calls before exec, are in no safe library")]
 mod imp {
     use super::{
         AsRawFd, CString, File, Identity, Introduction, MESSAGE_BYTES, Prepared, RawMode, Stage, io,
@@ -131,10 +130,6 @@ mod imp {
     /// what it starts. An all-zero `struct sigaction` of the kernel is the default disposition (`rt_sigaction(2)`).
     #[cfg(target_os = "linux")]
     const OF_THE_C_LIBRARY: [libc::c_long; 2] = [32, 33];
-
-    /// Bytes of the stack on which the child works; it needs a quarter of it.
-    #[cfg(target_os = "linux")]
-    const STACK_BYTES: usize = 64 * 1024;
 
     /// Longest introduction: its text is of our own making, and short.
     const INTRODUCTION_BYTES_MAX: usize = 512;
@@ -204,14 +199,17 @@ mod imp {
             ticks_ahead: crate::os::time_namespace::ticks_ahead(rustix::param::clock_ticks_per_second()),
         };
         // SAFETY: the signal sets are initialised by the calls that fill them. The child makes system calls only, from
-        // the kit, which outlives it here or is copied, and never returns. No handler of this process runs in it: all signals
-        // are blocked until it has set every disposition.
+        // the kit, and never returns. No handler of this process runs in it: all signals are blocked until it has set
+        // every disposition.
         let pid = unsafe {
             let mut all: libc::sigset_t = std::mem::zeroed();
             let mut before: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-            let pid = begin(&mut kit);
+            let pid = match libc::fork() {
+                0 => child(&mut kit),
+                pid => pid,
+            };
             let error = errno();
             libc::sigprocmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut());
             set_errno(error);
@@ -223,37 +221,9 @@ mod imp {
         Ok((pid, File::from(report_reader)))
     }
 
-    /// SAFETY: signals are blocked.
-    #[cfg(target_os = "linux")]
-    unsafe fn begin(kit: &mut Kit<'_>) -> libc::pid_t {
-        extern "C" fn enter(kit: *mut libc::c_void) -> libc::c_int {
-            // SAFETY: the parent stands still, and with it what the kit points to, until this child executes or leaves.
-            unsafe { child(&mut *kit.cast()) }
-        }
-        let mut stack: Vec<std::mem::MaybeUninit<u128>> = Vec::with_capacity(STACK_BYTES / size_of::<u128>());
-        // SAFETY: the end of the allocation, aligned as every stack has to be; it grows down, and is freed after the child
-        // has let go of this memory.
-        unsafe {
-            let top = stack.as_mut_ptr().add(stack.capacity());
-            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-            libc::clone(enter, top.cast(), flags, ptr::from_mut(kit).cast())
-        }
-    }
-
-    /// SAFETY: signals are blocked.
-    #[cfg(not(target_os = "linux"))]
-    unsafe fn begin(kit: &mut Kit<'_>) -> libc::pid_t {
-        // SAFETY: the child never returns.
-        match unsafe { libc::fork() } {
-            // SAFETY: this is the child.
-            0 => unsafe { child(kit) },
-            pid => pid,
-        }
-    }
-
     /// SAFETY: only in the child.
     unsafe fn child(kit: &mut Kit<'_>) -> ! {
-        // SAFETY: system calls on descriptors and strings that the parent prepared.
+        // SAFETY: system calls on descriptors and strings that the parent prepared and that fork copied.
         unsafe {
             libc::setsid();
             let mut none: libc::sigset_t = std::mem::zeroed();

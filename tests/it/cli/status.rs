@@ -417,6 +417,18 @@ fn variables_set_by_hand_are_named_and_a_standard_input_too() {
 }
 
 #[test]
+fn the_peak_of_a_small_job_is_not_that_of_its_watcher() {
+    /// What a process was forked from counts, too (`getrusage(2)`): the memory that its watcher has written to, but not the program, of
+    /// which the watcher has read many times as much.
+    const KIB_MAX: u64 = 5 * 1_024;
+    let user = User::new();
+    let id = user.start(["--", "true"]);
+    user.wait(&id);
+    let peak = user.job(&id)["usage"]["memory_peak_kib"].as_u64().unwrap();
+    assert!((1..=KIB_MAX).contains(&peak), "{peak} KiB");
+}
+
+#[test]
 fn an_ended_job_says_what_it_used_where_it_ran_and_why_it_was_told_to_end() {
     let user = User::new();
     let held = Held::start(&user, "it");
