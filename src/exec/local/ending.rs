@@ -93,6 +93,8 @@ impl<C: Clock> Watch<'_, C> {
             let until_look = self
                 .next_look()
                 .map_or(BEAT_INTERVAL, |at| at.saturating_sub(self.context.clock.monotonic()));
+            // What was read of the index for the grace is not kept for as long as that takes.
+            self.context.root.let_go_of_kept();
             let arrived = family.wait(course.patience(now).min(until_look));
             if arrived.poke || beat {
                 course.grace = self.grace().map(Duration::from_secs);

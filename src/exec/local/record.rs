@@ -263,7 +263,7 @@ impl Record {
         Ok(found.unwrap_or(Attempt { number, ..Attempt::default() }))
     }
 
-    /// The open file, for the job's process, which writes one line of its own.
+    /// The open file, for the job's process, which writes two lines of its own.
     pub fn file(&self) -> &File {
         &self.file
     }
@@ -278,12 +278,14 @@ impl Line {
     }
 }
 
-/// What a job's process writes before it executes its command, in one write: that it is there, and that it starts.
-pub fn introduction(log_from: u64, monotonic_ms: u64) -> Introduction {
+/// What a job's process writes before it executes its command, in one write: that it is there, and that it starts. After a line
+/// that was cut short it begins on a line of its own.
+pub fn introduction(record: &Record, log_from: u64, monotonic_ms: u64) -> Introduction {
+    let begin = if record.torn.get() { "\n" } else { "" };
     let mut after = format!(",\"log_from\":{log_from},\"monotonic_ms\":{monotonic_ms}}}\n").into_bytes();
     after.extend(Line::Started.to_bytes());
     Introduction {
-        before_pid: b"{\"line\":\"process\",\"pid\":".to_vec(),
+        before_pid: format!("{begin}{{\"line\":\"process\",\"pid\":").into_bytes(),
         before_start: b",\"start\":".to_vec(),
         after,
     }
@@ -466,12 +468,22 @@ mod tests {
 
     #[test]
     fn an_introduction_is_the_lines_of_a_process_that_starts() {
-        let Introduction { before_pid, before_start, after } = introduction(3, 4);
-        let written =
-            [&before_pid[..], b"2147483647", &before_start, b"18446744073709551615", &after].concat();
+        let (_dir, runs, id) = record();
+        let record = Record::acquire(&runs, &id).unwrap().unwrap();
+        let written = || {
+            let Introduction { before_pid, before_start, after } = introduction(&record, 3, 4);
+            [&before_pid[..], b"2147483647", &before_start, b"18446744073709551615", &after].concat()
+        };
         let identity = Identity { pid: i32::MAX, start: u64::MAX };
         let line = Line::Process { identity, log_from: 3, monotonic_ms: 4 };
-        assert_eq!(written, [line.to_bytes(), Line::Started.to_bytes()].concat());
+        assert_eq!(written(), [line.to_bytes(), Line::Started.to_bytes()].concat());
+        record.append(&watcher(1, 2)).unwrap();
+        // An entry that a full disk cut short.
+        record.file().write_all(b"{\"line\":\"entry\",\"entry\":{\"id\"").unwrap();
+        record.may_be_torn();
+        record.file().write_all(&written()).unwrap();
+        let attempt = record.attempt(1).unwrap();
+        assert_eq!((attempt.process, attempt.started), (Some(identity), true));
     }
 
     #[test]

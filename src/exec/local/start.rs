@@ -81,7 +81,7 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         input: input.reader.as_fd(),
         output: log.as_fd(),
         record: record.file().as_fd(),
-        introduction: introduction(log_from, clock.monotonic().as_millis() as u64),
+        introduction: introduction(record, log_from, clock.monotonic().as_millis() as u64),
     };
     let spawned = prepared.spawn().map_err(|error| NotStarted::because("no process could be made", error))?;
     // From here on the job alone reads it: should it close its input, whoever writes is told.

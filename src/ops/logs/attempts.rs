@@ -103,6 +103,6 @@ mod tests {
         let record = [attempt(1, 0, true), attempt(2, 40, true), attempt(3, 0, false)];
         assert_eq!(find(&record, None, (1, 1)), Some(Part { from: 0, to: Some(40) }));
         assert_eq!(find(&record, None, (2, 2)), Some(Part { from: 40, to: None }));
-        assert_eq!(find(&record, None, (3, 3)), None, "it waits at the gate");
+        assert_eq!(find(&record, None, (3, 3)), None, "it has not begun");
     }
 }

@@ -85,7 +85,7 @@ impl Disturber for Killer {
 
 /// One tick, and then nobody looks after what is left.
 fn comes_to_rest(user: &User) -> Vec<String> {
-    // What a killed watcher held at the gate holds the record until it executes or leaves. A tick in that instant takes
+    // What a killed watcher was about to start holds the record until it executes or leaves. A tick in that instant takes
     // the job for watched and leaves it to the next. So each process of a watcher is one that says who it is.
     let all_say = rest::comes(|| {
         let recorded: BTreeSet<i32> = rest::active(&user.index())

@@ -13,7 +13,7 @@ pub const NEVER_A_HOLDER: &str = "nobody was ever seen to hold the lock: perhaps
 const LOOKS_MAX: usize = 500;
 
 /// The living processes of the program below this user's root: what it was called for, and its watchers and alarm. A
-/// process that waits at the gate is one of them; once it executes its command it is none any more.
+/// process that is about to begin is one of them; once it executes its command it is none any more.
 pub fn ours(user: &User) -> Vec<i32> {
     let is_program = |pid: &i32| {
         std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| program == Path::new(BGCTL))

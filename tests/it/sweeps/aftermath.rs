@@ -128,7 +128,7 @@ impl<'a> Aftermath<'a> {
 
     /// One tick succeeds, and after it no job is said to run that does not.
     fn tick(&mut self) {
-        // What a killed watcher held at the gate holds the record until it executes or leaves. A tick in that instant
+        // What a killed watcher was about to start holds the record until it executes or leaves. A tick in that instant
         // takes the job for watched and leaves it to the next.
         let at_gate = [crate::support::BGCTL, "__watch"].join("\0");
         self.comes(|| {
