@@ -152,7 +152,9 @@ fn control_characters_are_shown_and_not_sent_to_the_terminal() {
 pub fn add_stuck(user: &User, id: &str, pid: i32, start: u64) {
     let path = user.root().join("runs").join(format!("{id}.lock"));
     let line = json!({ "line": "stuck", "processes": [{ "pid": pid, "start": start, "name": "deaf" }] });
-    writeln!(std::fs::OpenOptions::new().append(true).open(path).unwrap(), "{line}").unwrap();
+    let mut record = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    // In one write: the watcher writes lines of its own to it.
+    record.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Whether a line of the text, without the space around it, is this.
