@@ -1,6 +1,7 @@
 //! A folder that was checked once and is then used by its handle, so that nobody can swap it in between.
 
 mod change;
+mod turns;
 
 use super::trust::{no_file, no_folder, own_user, regular, trusted};
 use super::uninterrupted::{open, openat};
@@ -25,6 +26,9 @@ const FILE_FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::CLOEXEC).union(OFlags:
 const FOLDER_MODE: Mode = Mode::RWXU;
 const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+/// How often a name is looked up again whose file is being written ([`turns`]): far more often than can be needed.
+const LEASED_TRIES_MAX: usize = 1_000;
 
 /// Why a folder is not used.
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +197,17 @@ impl Folder {
     /// Opens a file to read; `None` where it is missing.
     pub fn open_file(&self, name: &str) -> io::Result<Option<File>> {
         // O_NONBLOCK: a FIFO that somebody put there must not hold us.
-        match openat(&self.fd, name, FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()) {
+        let flags = FILE_FLAGS | OFlags::RDONLY | OFlags::NONBLOCK;
+        let mut opened = openat(&self.fd, name, flags, Mode::empty());
+        for _ in 0..LEASED_TRIES_MAX {
+            if opened.as_ref().err() != Some(&Errno::AGAIN) {
+                break;
+            }
+            // Between the look at its name and this, the file has lost it ([`turns`]): another one has it now.
+            std::thread::yield_now();
+            opened = openat(&self.fd, name, flags, Mode::empty());
+        }
+        match opened {
             Ok(fd) => {
                 regular(&fstat(&fd)?)?;
                 Ok(Some(File::from(fd)))
@@ -324,6 +338,16 @@ impl Folder {
             // Some file systems make them as they are needed, and count none.
             has_free_inodes: told.f_files == 0 || told.f_favail > 0,
         })
+    }
+
+    /// Whether its file system has no room for another file of this user. What quotas and others take meanwhile is not seen.
+    pub fn is_full(&self) -> io::Result<bool> {
+        let told = rustix::fs::fstatvfs(&self.fd)?;
+        // What is reserved is there for the superuser.
+        let is_without_reserve = own_user() != 0;
+        Ok(told.f_bfree == 0
+            || (told.f_files > 0 && told.f_ffree == 0)
+            || (is_without_reserve && (told.f_bavail == 0 || (told.f_files > 0 && told.f_favail == 0))))
     }
 
     /// Gives a file another name in this folder.

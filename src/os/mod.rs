@@ -15,6 +15,7 @@ pub mod ids;
 pub mod inherited;
 pub mod interrupt;
 pub mod kernel;
+pub mod lease;
 pub mod memory;
 pub mod pipe;
 pub mod process;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The index.
 pub const INDEX: &str = "jobs.json";
-/// The index's next content, until it is renamed. One name: only the lock's holder writes it, so that what a crash
-/// left is found and removed by the next write, without a search.
+/// What was the index before the last change, and will be after the next one. One name: only the lock's holder writes it, so that what a
+/// crash left there needs no search.
 pub const INDEX_TEMPORARY: &str = "jobs.json.tmp";
 /// What a damaged index is called that was made anew, behind its own name and before the time.
 pub const DAMAGED: &str = ".damaged-";

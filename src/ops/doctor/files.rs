@@ -11,7 +11,7 @@ use crate::store::{
     Store, StoreError, environments,
     file::index,
     lock,
-    root::{INDEX_TEMPORARY, Root, log_temporary_name, meta_temporary_name, run_file_names},
+    root::{Root, log_temporary_name, meta_temporary_name, run_file_names},
 };
 use std::time::Duration;
 
@@ -70,7 +70,6 @@ pub fn check(ground: &Ground) -> Vec<Finding> {
 /// What is left.
 #[derive(Default)]
 struct Left {
-    index_temporary: bool,
     environments: Vec<String>,
     /// In `runs/`: provably nobody's.
     runs: Vec<String>,
@@ -80,7 +79,7 @@ struct Left {
 
 impl Left {
     fn of(home: &Home, facts: &Facts) -> Self {
-        let mut left = Self { index_temporary: has_stale_temporary(home), ..Self::default() };
+        let mut left = Self::default();
         if home.root.folder().has("env").unwrap_or(false) {
             left.environments = environments::unneeded(&home.root, facts).unwrap_or_default();
             // One that is new may be about to be named.
@@ -118,10 +117,9 @@ impl Left {
     }
 
     fn names(&self) -> Vec<String> {
-        let index = self.index_temporary.then(|| INDEX_TEMPORARY.to_owned());
         let environments = self.environments.iter().map(|name| format!("env/{name}"));
         let runs = self.runs.iter().map(|name| format!("runs/{name}"));
-        index.into_iter().chain(environments).chain(runs).collect()
+        environments.chain(runs).collect()
     }
 }
 
@@ -135,21 +133,12 @@ fn fresh(home: &Home, folder: &Folder) -> Vec<String> {
         .collect()
 }
 
-fn has_stale_temporary(home: &Home) -> bool {
-    let folder = home.root.folder();
-    folder.has(INDEX_TEMPORARY).unwrap_or(false)
-        && !fresh(home, folder).iter().any(|name| name == INDEX_TEMPORARY)
-}
-
 /// Removes what is provably nobody's, looked for anew under the index's lock.
 fn remove(home: &Home) -> Result<usize, StoreError> {
     lock::locked(home.root.folder(), WAIT_MAX, || {
         let facts = home.store().read()?;
         let left = Left::of(home, &facts);
         let mut removed = 0;
-        if left.index_temporary {
-            removed += usize::from(gone(&home.root, home.root.folder(), INDEX_TEMPORARY)?);
-        }
         // After a power cut, an index that still names one must find it.
         let _ = index::make_durable(&home.root);
         for name in &left.environments {

@@ -31,21 +31,30 @@ impl Folder {
         content: &[u8],
         durable: bool,
     ) -> io::Result<File> {
-        let mut file = match self.create_file(temporary) {
+        let put = self.write_new(temporary, content, durable).and_then(|file| {
+            renameat(&self.fd, temporary, &self.fd, name)?;
+            Ok(file)
+        });
+        if put.is_err() {
+            let _ = self.remove(temporary);
+        }
+        put
+    }
+
+    /// A new file with this content, in the place of one that may be there.
+    pub(super) fn write_new(&self, name: &str, content: &[u8], durable: bool) -> io::Result<File> {
+        let mut file = match self.create_file(name) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.remove(temporary)?;
-                self.create_file(temporary)?
+                self.remove(name)?;
+                self.create_file(name)?
             }
             other => other?,
         };
-        let written = file
-            .write_all(content)
-            .and_then(|()| if durable { self.sync_file(&file) } else { Ok(()) })
-            .and_then(|()| renameat(&self.fd, temporary, &self.fd, name).map_err(io::Error::from));
-        if written.is_err() {
-            let _ = self.remove(temporary);
+        file.write_all(content)?;
+        if durable {
+            self.sync_file(&file)?;
         }
-        written.map(|()| file)
+        Ok(file)
     }
 
     /// Adds to the end of a file that is there, and `length` long: all of it, or nothing.

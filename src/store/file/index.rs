@@ -9,7 +9,7 @@ use crate::model::{
     config::StoreType,
     facts::{Facts, Head, Unreadable},
 };
-use crate::os::folder::read_whole;
+use crate::os::folder::{Folder, read_whole};
 use crate::store::root::{INDEX, INDEX_TEMPORARY, LINES, LINES_TEMPORARY, Root};
 use std::fs::File;
 use std::io;
@@ -27,8 +27,8 @@ const JOBS_A_LINE: usize = 4;
 /// An index that was read, kept by whoever reads it again soon.
 #[derive(Debug)]
 pub struct Known {
-    /// Open, so that no other file gets its number.
-    file: File,
+    /// Open, so that no other file gets its number, and nobody writes to it.
+    file: Rc<File>,
     state: State,
     facts: Rc<Facts>,
 }
@@ -55,12 +55,11 @@ impl State {
 }
 
 /// Keeps what was read from this file, or written to it, where it is read again soon.
-fn keep(root: &Root, file: &File, facts: &Rc<Facts>) {
+fn keep(root: &Root, file: &Rc<File>, facts: &Rc<Facts>) {
     if root.keeps_known()
         && let Ok(state) = State::of(file)
-        && let Ok(file) = file.try_clone()
     {
-        root.keep(Some(Known { file, state, facts: Rc::clone(facts) }));
+        root.keep(Some(Known { file: Rc::clone(file), state, facts: Rc::clone(facts) }));
     }
 }
 
@@ -79,9 +78,9 @@ pub(super) struct Index {
 enum Form {
     /// None was.
     Missing,
-    Json,
+    Json(Rc<File>),
     Lines {
-        file: File,
+        file: Rc<File>,
         /// Whether something stands at its end that does not count.
         is_cut_short: bool,
     },
@@ -96,6 +95,8 @@ pub(super) struct Written {
     pub(super) name: &'static str,
     /// Whether it is on the disk already; else the folder has to be synced.
     pub(super) synced: Option<io::Result<()>>,
+    /// What stood there before, and is free then.
+    pub(super) former: Option<Rc<File>>,
 }
 
 /// A text that was written.
@@ -202,12 +203,13 @@ pub(super) fn read(root: &Root) -> Result<Index, Refused> {
     let Some(file) = root.folder().open_file(INDEX).map_err(in_json)? else {
         return Ok(Index { facts: Rc::default(), form: Form::Missing });
     };
+    let file = Rc::new(file);
     if let Some(known) = root.take_known()
         && State::of(&file).map_err(in_json)? == known.state
     {
         let facts = Rc::clone(&known.facts);
         root.keep(Some(known));
-        return Ok(Index { facts, form: Form::Json });
+        return Ok(Index { facts, form: Form::Json(file) });
     }
     let state = root.keeps_known().then(|| State::of(&file)).transpose().map_err(in_json)?;
     let bytes = read_whole(&file, INDEX_BYTES_MAX).map_err(in_json)?;
@@ -220,8 +222,8 @@ pub(super) fn read(root: &Root) -> Result<Index, Refused> {
     }
     let facts = Rc::new(Facts::parse(bytes).map_err(|reason| Refused::Index(INDEX, reason))?);
     // Looked at before it was read: what came in between is seen by the next look.
-    root.keep(state.map(|state| Known { file, state, facts: Rc::clone(&facts) }));
-    Ok(Index { facts, form: Form::Json })
+    root.keep(state.map(|state| Known { file: Rc::clone(&file), state, facts: Rc::clone(&facts) }));
+    Ok(Index { facts, form: Form::Json(file) })
 }
 
 /// The lines are not there that are said to be.
@@ -238,6 +240,7 @@ fn refused(name: &'static str, error: io::Error) -> Refused {
 
 fn read_lines(root: &Root, file: File) -> Result<Index, Refused> {
     let failed = |error: io::Error| refused(LINES, error);
+    let file = Rc::new(file);
     let known = root.take_known();
     // Looked at before it is read: what comes in between is seen by the next look.
     let state = State::of(&file).map_err(failed)?;
@@ -246,8 +249,7 @@ fn read_lines(root: &Root, file: File) -> Result<Index, Refused> {
         _ => read_anew(&file, state.length),
     }?;
     if root.keeps_known() {
-        let file = file.try_clone().map_err(failed)?;
-        root.keep(Some(Known { file, state, facts: Rc::clone(&index) }));
+        root.keep(Some(Known { file: Rc::clone(&file), state, facts: Rc::clone(&index) }));
     }
     let is_cut_short = index.lines_length() < state.length;
     Ok(Index { facts: index, form: Form::Lines { file, is_cut_short } })
@@ -355,8 +357,8 @@ impl Writer {
         (kind, interval): (StoreType, usize),
     ) -> io::Result<(Rc<Facts>, Written)> {
         match self.0 {
-            Form::Json => replace(root, facts, now),
-            Form::Missing if kind == StoreType::Json => replace(root, facts, now),
+            Form::Json(file) => replace(root, Some(file), facts, now),
+            Form::Missing if kind == StoreType::Json => replace(root, None, facts, now),
             Form::Missing => begin(root, facts, now),
             Form::Lines { is_cut_short, .. }
                 if is_cut_short
@@ -370,7 +372,12 @@ impl Writer {
     }
 }
 
-fn replace(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
+fn replace(
+    root: &Root,
+    former: Option<Rc<File>>,
+    facts: Facts,
+    now: Timestamp,
+) -> io::Result<(Rc<Facts>, Written)> {
     let (facts, text) = if root.keeps_known() {
         let facts = Rc::new(facts.written(now).map_err(|error| io::Error::other(error.to_string()))?);
         (Rc::clone(&facts), Text::Of(facts))
@@ -385,9 +392,12 @@ fn replace(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, 
         "{}",
         String::from_utf8_lossy(text.bytes())
     );
-    let file = root.folder().replace_and_open(INDEX, INDEX_TEMPORARY, text.bytes(), true)?;
+    let file = Rc::new(match &former {
+        Some(former) => root.folder().exchange(INDEX, INDEX_TEMPORARY, text.bytes(), former)?,
+        None => root.folder().replace_and_open(INDEX, INDEX_TEMPORARY, text.bytes(), true)?,
+    });
     keep(root, &file, &facts);
-    Ok((facts, Written { text, at: 0, name: INDEX, synced: None }))
+    Ok((facts, Written { text, at: 0, name: INDEX, synced: None, former }))
 }
 
 /// Begins a file of lines, in the place of the one that there may be.
@@ -397,7 +407,7 @@ fn begin(root: &Root, facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Wr
     debug_assert!(is_read_back(&text, &facts), "{}", String::from_utf8_lossy(&text));
     root.folder().replace(LINES, LINES_TEMPORARY, &text, true)?;
     say_that_it_moved(root);
-    Ok((Rc::new(facts), Written { text: Text::Own(text), at: 0, name: LINES, synced: None }))
+    Ok((Rc::new(facts), Written { text: Text::Own(text), at: 0, name: LINES, synced: None, former: None }))
 }
 
 /// Says in the place of the other form that lines are the index, where that is not said. Without it, all is as it should be for
@@ -414,7 +424,7 @@ fn has_moved(root: &Root) -> bool {
 }
 
 /// Adds to a file of lines what these facts have beyond it.
-fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
+fn add(root: &Root, file: &Rc<File>, mut facts: Facts, now: Timestamp) -> io::Result<(Rc<Facts>, Written)> {
     let addition = facts.addition(now);
     let at = facts.lines_length();
     if at + addition.text.len() as u64 > INDEX_BYTES_MAX {
@@ -438,7 +448,7 @@ fn add(root: &Root, file: &File, mut facts: Facts, now: Timestamp) -> io::Result
     }
     let facts = Rc::new(facts);
     keep(root, file, &facts);
-    Ok((facts, Written { text: Text::Own(text), at, name: LINES, synced: Some(synced) }))
+    Ok((facts, Written { text: Text::Own(text), at, name: LINES, synced: Some(synced), former: None }))
 }
 
 /// Whether lines say what these facts do.
@@ -460,6 +470,17 @@ fn is_not_too_large(bytes: u64) -> io::Result<()> {
 }
 
 impl Written {
+    /// Makes it durable, where that was not done with the writing.
+    pub(super) fn sync(&mut self, folder: &Folder) -> &io::Result<()> {
+        self.synced.get_or_insert_with(|| {
+            folder.sync().inspect(|()| {
+                if let Some(former) = self.former.take() {
+                    folder.free(&former);
+                }
+            })
+        })
+    }
+
     /// Whether it stands where it was written.
     pub(super) fn stands(&self, root: &Root) -> io::Result<bool> {
         let Some(file) = root.folder().open_file(self.name)? else { return Ok(false) };

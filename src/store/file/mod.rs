@@ -145,6 +145,7 @@ impl<'a> FileStore<'a> {
             );
             return Err(self.system("write", error));
         }
+        self.has_room_for(&events).map_err(|error| self.system("write", error))?;
         let keeping = (self.keeping.form, self.keeping.lines_max);
         let (facts, mut written) =
             writer.write(self.root, facts, now, keeping).map_err(|error| self.system("write", error))?;
@@ -153,11 +154,21 @@ impl<'a> FileStore<'a> {
         Ok(Changed { events, facts, written: Some(written), untold })
     }
 
+    /// Where the disk is full, the index can often be written all the same, in blocks that it has: good for an end, but a new job would
+    /// find no room for its record.
+    fn has_room_for(&self, events: &[Event]) -> io::Result<()> {
+        let has_new = events.iter().any(|event| matches!(event, Event::Submitted { .. }));
+        if has_new && self.root.folder().is_full()? {
+            return Err(io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error()));
+        }
+        Ok(())
+    }
+
     /// Removes environments that no job needs any more, with the lock held: nobody comes to need one again meanwhile. What cannot be
     /// removed now goes with the next sweep.
     fn let_go(&self, names: &[String], written: &mut Written) {
         // Only then: after a power cut, an index that still names them must find them.
-        if !names.is_empty() && written.synced.get_or_insert_with(|| self.root.folder().sync()).is_ok() {
+        if !names.is_empty() && written.sync(self.root.folder()).is_ok() {
             for name in names {
                 let _ = environments::remove(self.root, name);
             }
@@ -193,12 +204,12 @@ impl<'a> FileStore<'a> {
         &self,
         written: &Written,
         commit: Commit,
-        error: &io::Error,
+        error: io::Error,
     ) -> Result<Commit, StoreError> {
         let stands = written.stands(self.root).map_err(|error| self.system("read", error))?
             || self.carries(&commit.events)?;
         if !stands {
-            return Err(self.system("make durable", io::Error::new(error.kind(), error.to_string())));
+            return Err(self.system("make durable", error));
         }
         let warning = format!(
             "{} stands, but the disk could not make it durable ({error}): it may not survive a power cut",
@@ -233,9 +244,12 @@ impl Store for FileStore<'_> {
             lock::locked(folder, self.waiting.lock_max, || self.decide_and_write(now, decide))??;
         let commit = Commit { events, facts, warning: untold };
         let Some(mut written) = written else { return Ok(commit) };
-        match written.synced.take().unwrap_or_else(|| folder.sync()) {
+        match written.sync(folder) {
             Ok(()) => Ok(commit),
-            Err(error) => self.after_failed_sync(&written, commit, &error),
+            Err(error) => {
+                let error = io::Error::new(error.kind(), error.to_string());
+                self.after_failed_sync(&written, commit, error)
+            }
         }
     }
 

@@ -66,7 +66,7 @@ fn after_others(form: Keeping, events: &[Event], others: &[Event]) -> Result<Com
         change(&root, form, others);
     }
     let error = io::Error::other("as planned");
-    FileStore::new(&root).after_failed_sync(&written, commit, &error)
+    FileStore::new(&root).after_failed_sync(&written, commit, error)
 }
 
 #[test]

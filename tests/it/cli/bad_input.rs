@@ -464,6 +464,24 @@ fn a_full_disk_refuses_a_start_and_leaves_the_index_as_it_was() {
     assert_eq!(lines[3..], ["as before", "0  ", "works again"], "{}", ran.err);
 }
 
+#[test]
+fn on_a_full_disk_a_job_ends_in_the_room_that_the_index_has() {
+    const SCRIPT: &str = r#"
+        mount -t tmpfs -o size=512k,mode=0700 none "$BG_HOME" 2>/dev/null || { echo cannot mount; exit 0; }
+        first=$("$BGCTL" start --delay 1h -- true) && second=$("$BGCTL" start --delay 1h -- true) || exit 1
+        dd if=/dev/zero of="$BG_HOME/fill" bs=4k >/dev/null 2>&1
+        for id in $first $second; do "$BGCTL" cancel "$id" | sed "s/$id //"; done
+        "$BGCTL" start --delay 1h -- true 2> err || echo "refused $?"
+        rm "$BG_HOME/fill"
+        "$BGCTL" start --wait -- true > out && echo works again
+    "#;
+    let user = User::new();
+    user.make_root();
+    let Some(ran) = with_mounts(&user, SCRIPT) else { return };
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines, ["cancelled", "cancelled", "refused 1", "works again"], "{}", ran.err);
+}
+
 // The index.
 
 /// Nobody reads or writes this index: exit 5 with these words, and the file stays as it is.
@@ -483,7 +501,7 @@ fn assert_unusable(text: &[u8], said: &[&str]) {
         assert!(ran.err.contains(path.to_str().unwrap()), "{}", ran.err);
     }
     assert_eq!(std::fs::read(&path).unwrap(), text, "untouched");
-    assert!(!user.root().join("jobs.json.tmp").exists());
+    assert!(!user.root().join("jobs.json.tmp").exists(), "nothing was written beside it");
     assert_eq!(user.processes(), Vec::<i32>::new());
 }
 

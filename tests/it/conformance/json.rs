@@ -4,6 +4,7 @@
 use super::{InFolder, Place};
 use super::{claimed, commit, found, id, now, submitted};
 use bgctl::model::{
+    config::Durability,
     event::{Applied, Event},
     facts::Facts,
     id::JobId,
@@ -392,12 +393,13 @@ fn attempts_beyond_counting_are_no_reason_to_fall_over() {
 }
 
 #[test]
-fn what_a_crashed_writer_left_is_swept_by_the_next_write() {
+fn what_a_crashed_writer_left_is_written_over_by_the_next_one() {
     let place = InFolder::with(HAND_MADE);
     std::fs::write(place.path().join(INDEX_TEMPORARY), "{\"version\":1,\"jo").unwrap();
     assert_eq!(found(&place).len(), 2, "a reader does not mind it");
     place.change(&submitted(1));
-    assert_eq!(place.names(), [EVENTS, INDEX, LOCK]);
+    assert_eq!(place.names(), [EVENTS, INDEX, INDEX_TEMPORARY, LOCK]);
+    assert_eq!(std::fs::read_to_string(place.path().join(INDEX_TEMPORARY)).unwrap(), HAND_MADE);
     assert_eq!(found(&place).len(), 3);
 }
 
@@ -435,14 +437,55 @@ fn a_draft_without_events_leaves_the_file_untouched() {
 }
 
 #[test]
-fn the_index_is_replaced_whole_and_never_written_into() {
+fn an_index_that_somebody_has_open_is_never_written_into() {
     use std::io::Read;
     let place = InFolder::with(HAND_MADE);
-    let mut old = std::fs::File::open(place.path().join(INDEX)).unwrap();
-    place.change(&submitted(1));
-    let mut text = String::new();
-    old.read_to_string(&mut text).unwrap();
-    assert_eq!(text, HAND_MADE, "whoever had opened it reads a whole index");
+    let mut opened = Vec::new();
+    for number in 1..=6 {
+        opened.push((std::fs::File::open(place.path().join(INDEX)).unwrap(), place.index()));
+        place.change(&submitted(number));
+    }
+    for (mut file, before) in opened {
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, before, "whoever had opened it reads a whole index");
+    }
+}
+
+#[test]
+fn whoever_reads_while_it_changes_reads_a_whole_index() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const CHANGES: usize = 200;
+    for durability in [Durability::Power, Durability::Process] {
+        let place = InFolder::with(HAND_MADE);
+        let path = place.path().join(INDEX);
+        let is_over = AtomicBool::new(false);
+        let jobs = std::thread::scope(|scope| {
+            // As `cat` and a backup do it, a moment after another.
+            let read = || {
+                let mut jobs = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    let text = std::fs::read(&path).unwrap();
+                    let facts = Facts::parse(text).unwrap_or_else(|reason| panic!("{reason}"));
+                    let now = facts.heads().count();
+                    assert!(now >= jobs, "{now} jobs after {jobs}");
+                    jobs = now;
+                }
+                jobs
+            };
+            let readers = [(); 3].map(|()| scope.spawn(read));
+            let root = place.root();
+            root.set_durability(durability);
+            let store = FileStore::new(&root);
+            for number in 1..=CHANGES {
+                store.transact(now(), &mut |draft| draft.push(submitted(number)).map(drop)).unwrap();
+            }
+            is_over.store(true, Ordering::Relaxed);
+            readers.map(|reader| reader.join().unwrap())
+        });
+        assert!(jobs.iter().all(|jobs| *jobs <= CHANGES + 2), "{jobs:?}");
+        assert_eq!(found(&place).len(), CHANGES + 2);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Only fsync keeps something for sure: of a file its content, not its name; of a folder its names, not what is in the
 //! files. Every other operation is kept or not, each for itself, in any order. A rename is never seen half, but the old
-//! name may stay beside the new one. Of a write the front half, the back half, or the length without the bytes may be kept.
+//! name may stay beside the new one; and of an exchange, either name may be kept without the other. Of a write the front half, the back half, or the length without the bytes may be kept.
 //! What is the model's own limit: a write is cut in the middle only, and modes and times of files are left out.
 
 use super::operation::{Node, Operation, What};
@@ -39,10 +39,15 @@ pub enum Kept {
     Length,
     /// Of a rename: the file has both names.
     BothNames,
+    /// Of an exchange: the one that comes has both names.
+    FirstTwice,
+    /// Of an exchange: the one that goes has both names.
+    SecondTwice,
 }
 
 const ENTRY: &[Kept] = &[Kept::Nothing, Kept::All];
 const RENAME: &[Kept] = &[Kept::Nothing, Kept::All, Kept::BothNames];
+const EXCHANGE: &[Kept] = &[Kept::Nothing, Kept::All, Kept::FirstTwice, Kept::SecondTwice];
 const WRITE: &[Kept] = &[Kept::Nothing, Kept::All, Kept::FrontHalf, Kept::BackHalf, Kept::Length];
 
 impl<'a> Disk<'a> {
@@ -84,6 +89,7 @@ impl<'a> Disk<'a> {
     pub fn choices(&self) -> Vec<&'static [Kept]> {
         let choices = |what: &&What| match what {
             What::Rename { .. } => RENAME,
+            What::Exchange { .. } => EXCHANGE,
             What::Write { .. } => WRITE,
             _ => ENTRY,
         };
@@ -130,6 +136,15 @@ fn apply(contents: &mut [Content], what: &What, kept: Kept) {
             names.insert(to.clone(), *node);
             if kept == Kept::BothNames {
                 names.insert(from.clone(), *node);
+            }
+        }
+        What::Exchange { parent, one, other, nodes } => {
+            let names = names(contents, *parent);
+            if kept != Kept::SecondTwice {
+                names.insert(other.clone(), nodes.0);
+            }
+            if kept != Kept::FirstTwice {
+                names.insert(one.clone(), nodes.1);
             }
         }
         What::Write { node, offset, data } => {

@@ -26,6 +26,8 @@ pub enum What {
     Remove { parent: Node, name: String },
     /// A file has another name in its folder.
     Rename { parent: Node, from: String, to: String, node: Node },
+    /// Two files of a folder have each other's names.
+    Exchange { parent: Node, one: String, other: String, nodes: (Node, Node) },
     /// Bytes are in a file.
     Write { node: Node, offset: usize, data: Vec<u8> },
     /// A file has another size.
@@ -47,7 +49,8 @@ impl What {
             Self::MakeFolder { parent, .. }
             | Self::MakeFile { parent, .. }
             | Self::Remove { parent, .. }
-            | Self::Rename { parent, .. } => Some(*parent),
+            | Self::Rename { parent, .. }
+            | Self::Exchange { parent, .. } => Some(*parent),
             Self::Write { node, .. } | Self::Resize { node, .. } => Some(*node),
             Self::SyncBegins { .. } | Self::Sync { .. } | Self::Print { .. } | Self::Exit => None,
         }

@@ -128,6 +128,25 @@ fn an_index_that_is_written_in_place_is_found() {
 }
 
 #[test]
+fn an_index_that_is_written_over_before_a_power_cut_cannot_bring_it_back_is_found() {
+    if !can_trace() {
+        return;
+    }
+    let scene = Scene::start(Before::Slots(2));
+    let (first, _, root) = scene.commits()[0];
+    let (second, former, _) = scene.commits()[1];
+    let too_early = |all: &mut Vec<Operation>| {
+        let sync = first + all[first..].iter().position(|one| is_sync(one, root)).unwrap();
+        assert!(sync < second, "the second one was not made after the first one");
+        let sync = all.remove(sync);
+        let written = |one: &Operation| matches!(&one.what, What::Write { node, .. } if *node == former);
+        let place = all.iter().position(written).expect("what stood before the first one is written over");
+        all.insert(place + 1, sync);
+    };
+    assert_found(&scene, too_early, "the index is damaged");
+}
+
+#[test]
 fn a_fault_of_what_a_waiting_job_needs_is_found() {
     if !can_trace() {
         return;

@@ -238,6 +238,9 @@ impl Reader {
             }
             "rename" => self.renamed(call, &call.path(None, 0), &call.path(None, 1)),
             "renameat" => self.renamed(call, &call.path(Some(0), 1), &call.path(Some(2), 3)),
+            "renameat2" if call.arguments[4] == "RENAME_EXCHANGE" => {
+                self.exchanged(call, &call.path(Some(0), 1), &call.path(Some(2), 3));
+            }
             "unlink" => self.removed(call, &call.path(None, 0)),
             "unlinkat" if call.arguments[2] == "0" => self.removed(call, &call.path(Some(0), 1)),
             "mkdir" => self.made(call, &call.path(None, 0)),
@@ -391,6 +394,16 @@ impl Reader {
         let node = self.live[parent].names.remove(&from).unwrap();
         self.live[parent].names.insert(to.clone(), node);
         self.push(call.pid, What::Rename { parent, from, to, node });
+    }
+
+    fn exchanged(&mut self, call: &Call<'_>, one: &Path, other: &Path) {
+        let Some((parent, one)) = self.place(call, one) else { return };
+        let (_, other) = self.place(call, other).unwrap();
+        let names = &mut self.live[parent].names;
+        let nodes = (names[&one], names[&other]);
+        names.insert(one.clone(), nodes.1);
+        names.insert(other.clone(), nodes.0);
+        self.push(call.pid, What::Exchange { parent, one, other, nodes });
     }
 
     fn removed(&mut self, call: &Call<'_>, path: &Path) {

@@ -120,6 +120,9 @@ impl Scene {
     pub fn commits(&self) -> Vec<(usize, Node, Node)> {
         let commit = |(place, one): (usize, &Operation)| match &one.what {
             What::Rename { parent, to, node, .. } if to == "jobs.json" => Some((place, *node, *parent)),
+            What::Exchange { parent, other, nodes, .. } if other == "jobs.json" => {
+                Some((place, nodes.0, *parent))
+            }
             _ => None,
         };
         self.recording.operations.iter().enumerate().filter_map(commit).collect()

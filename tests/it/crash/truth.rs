@@ -62,6 +62,7 @@ impl Truth {
         for (place, operation) in recording.operations.iter().enumerate() {
             let may_stand = match &operation.what {
                 What::Rename { to, .. } => to == "jobs.json" || to == "jobs.jsonl",
+                What::Exchange { other, .. } => other == "jobs.json",
                 What::Write { .. } => are_lines,
                 _ => false,
             };

@@ -4,6 +4,7 @@ use super::history::{Asked, has_ended};
 use super::ours;
 use crate::support::User;
 use bgctl::model::facts::Facts;
+use bgctl::store::root::INDEX_TEMPORARY;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -72,7 +73,8 @@ pub fn files(user: &User) -> Vec<String> {
         for entry in std::fs::read_dir(user.root().join(folder)).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_of_job = name.split_once('.').is_some_and(|(id, _)| ids.contains(&id));
-            if name.rsplit('.').next() == Some("tmp") || (folder == "runs" && !is_of_job) {
+            let is_temporary = name.rsplit('.').next() == Some("tmp") && name != INDEX_TEMPORARY;
+            if is_temporary || (folder == "runs" && !is_of_job) {
                 complaints.push(format!("the file {folder}/{name} is left"));
             }
         }

@@ -78,7 +78,13 @@ impl Place for InFolder {
     /// Where the new index is to be written stands a folder.
     fn refuse(&self, root: &Root, refuses: bool) -> bool {
         let path = root.path().join(INDEX_TEMPORARY);
-        if refuses { std::fs::create_dir(path) } else { std::fs::remove_dir(path) }.unwrap();
+        if refuses {
+            // What was the index before the last change.
+            drop(std::fs::remove_file(&path));
+            std::fs::create_dir(path).unwrap();
+        } else {
+            std::fs::remove_dir(path).unwrap();
+        }
         true
     }
 }

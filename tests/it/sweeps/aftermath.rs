@@ -33,8 +33,9 @@ pub struct Known {
 const SLOTS: usize = 2;
 
 /// What may be left in the root.
-const ROOT_FILES: [&str; 9] = [
+const ROOT_FILES: [&str; 10] = [
     "jobs.json",
+    "jobs.json.tmp",
     "jobs.lock",
     "alarm.lock",
     "config.toml",

@@ -39,10 +39,11 @@ impl Spent {
 
 #[test]
 fn a_start_writes_the_index_once_and_syncs_the_file_and_its_folder() {
-    /// Measured: 141, of which 8 write the environment down again, 8 look whose the files are that are opened, and 7 tell
+    /// Measured: 148, of which 8 write the environment down again, 8 look whose the files are that are opened, and 7 tell
     /// the stream: it is opened and looked at, its end is read, the limit on the size of files is asked, and it is written
-    /// and closed.
-    const CALLS_MAX: usize = 146;
+    /// and closed. 9 write over what was the index before: it is opened and looked at, twice, leased (3 calls), written, and freed,
+    /// and whether the disk is full is asked.
+    const CALLS_MAX: usize = 153;
     if !can_trace() {
         return;
     }
