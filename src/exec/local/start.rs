@@ -83,6 +83,7 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
         record: record.file().as_fd(),
         introduction: introduction(record, log_from, clock.monotonic().as_millis() as u64),
     };
+    let unintroduced = record.size().ok();
     let spawned = prepared.spawn().map_err(|error| NotStarted::because("no process could be made", error))?;
     // From here on the job alone reads it: should it close its input, whoever writes is told.
     drop(input.reader);
@@ -92,6 +93,11 @@ pub fn start(root: &Root, record: &Record, job: &Job, clock: &impl Clock) -> Res
             record.may_be_torn();
         }
         return Err(NotStarted { pid: Some(pid), exit: stopped_at(stage, errno, job) });
+    }
+    // Nobody executes the command who has not written down who he is.
+    if unintroduced.is_some() && record.size().ok() == unintroduced {
+        let reason = format!("its process (pid {pid}) was killed before it executed the command");
+        return Err(NotStarted { pid: Some(pid), exit: Exit::NotStarted { reason, code: 1 } });
     }
     // Whoever ended before it could tell is still to be seen, as a child that nobody has let go.
     let Some(identity) = spawned.identity.or_else(|| Identity::of(pid).ok().flatten()) else {

@@ -341,10 +341,11 @@ impl Looked<'_> {
         let none = Attempt::default();
         if !self.ended_rightly(id, last, attempts.get(&last).unwrap_or(&none)) {
             complaints.push(format!(
-                "{id} ended for no reason that is known: it ran {} times in its last attempt (to its end: {}): {}",
+                "{id} ended for no reason that is known: it ran {} times in its last attempt (to its end: {}): {}; its record: {:?}",
                 self.witness.times(id, last),
                 self.witness.ended(id, last),
-                self.job
+                self.job,
+                self.record,
             ));
         }
         complaints
@@ -363,7 +364,14 @@ impl Looked<'_> {
                 (_, Some(signal), _) => signal == 9 && self.is_hit(attempt.process),
                 (.., exit) if exit.get("not_started").is_some() => {
                     let starter_hit = self.is_one_hit(&attempt.watchers) || self.submitter_hit;
-                    !ran && if attempt.process.is_some() { self.is_hit(attempt.process) } else { starter_hit }
+                    // Its process, which nobody wrote down, but who says what became of it.
+                    let reason = exit["not_started"]["reason"].as_str().unwrap_or_default();
+                    let is_said = |pid: &i32| reason.contains(&format!("(pid {pid})"));
+                    let unknown_hit = self.victims.iter().any(is_said);
+                    !ran && match attempt.process {
+                        Some(_) => self.is_hit(attempt.process),
+                        None => starter_hit || unknown_hit,
+                    }
                 }
                 (.., exit) if exit.get("unknown").is_some() => self.is_one_hit(&attempt.watchers),
                 _ => false,

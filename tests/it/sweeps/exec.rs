@@ -11,6 +11,7 @@ use super::scenes::{
 };
 use super::strace::{Blow, Point, can_trace};
 use super::sweep::at_points;
+use crate::support::{BGCTL, User};
 
 /// No processes or memory now, a broken disk, no descriptors in the whole system, no right to.
 const ERRORS: [&str; 5] = ["EAGAIN", "ENOMEM", "EIO", "ENFILE", "EACCES"];
@@ -26,6 +27,25 @@ fn cannot_execute(scene: &Scene) {
     let tally = at_points(scene, &points);
     tally.assert_well();
     assert_eq!(tally.hits, ERRORS.len());
+}
+
+#[test]
+fn a_process_that_is_killed_before_it_executes_the_command_is_not_said_to_have_started() {
+    if !can_trace() {
+        return;
+    }
+    // It alone asks who its parent is, right before it writes down who it is.
+    let user = User::new();
+    let mut command = user.command("strace");
+    command.args(["-f", "-o", "/dev/null", "-e", "trace=getppid", "-e", "inject=getppid:signal=SIGKILL"]);
+    let output = command.args([BGCTL, "start", "--wait", "--", "true"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let job = &user.index()["jobs"][0];
+    let reason = job["exit"]["not_started"]["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with("its process (pid "), "{job}");
+    assert!(reason.ends_with(") was killed before it executed the command"), "{job}");
+    assert_eq!(job["status"], "failed", "{job}");
+    user.all_gone();
 }
 
 /// One test a scene.
