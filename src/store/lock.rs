@@ -5,7 +5,7 @@ use crate::os::{folder::Folder, interrupt};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{
     Arc,
@@ -73,20 +73,29 @@ fn wait_for(file: &File, wait_max: Duration) -> io::Result<bool> {
 /// Enough for one system call.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// Who holds the lock, from `/proc/locks` (`proc_locks(5)`).
+/// Who holds the lock. The kernel tells its table in pieces, and passes over entries where others went between two of them: who
+/// was passed over is looked for again.
 fn holder(file: &File) -> Option<String> {
+    const LOOKS_MAX: usize = 10;
     let data = file.metadata().ok()?;
-    let (major, minor) = (rustix::fs::major(data.dev()), rustix::fs::minor(data.dev()));
-    let wanted = format!("{major:02x}:{minor:02x}:{}", data.ino());
-    let table = std::fs::read_to_string("/proc/locks").ok()?;
-    let pid = table.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, _, pid, place, ..] = fields[..] else { return None };
-        (place == wanted).then(|| pid.to_owned())
-    })?;
+    let place =
+        format!("{:02x}:{:02x}:{}", rustix::fs::major(data.dev()), rustix::fs::minor(data.dev()), data.ino());
+    let pid = (0..LOOKS_MAX).find_map(|_| holder_at(&place))?;
     // A number that is gone by now names nobody.
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(format!("process {pid} ({})", name.trim()))
+}
+
+/// The pid for that device and inode in `/proc/locks` (`proc_locks(5)`), which is read in as few pieces as the kernel allows.
+fn holder_at(place: &str) -> Option<String> {
+    const ROOM: usize = 64 * 1024;
+    let mut table = Vec::with_capacity(ROOM);
+    File::open("/proc/locks").ok()?.read_to_end(&mut table).ok()?;
+    String::from_utf8_lossy(&table).lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, "FLOCK", _, _, pid, at, ..] = fields[..] else { return None };
+        (at == place).then(|| pid.to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -104,6 +113,33 @@ mod tests {
         })
         .unwrap();
         locked(&folder, WAIT_MAX, || ()).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_holder_is_named_while_others_lock_and_unlock_other_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open_or_create(&dir.path().join("root")).unwrap();
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let others: Vec<File> = (0..50).map(|_| tempfile::tempfile().unwrap()).collect();
+                    while !over.load(Ordering::SeqCst) {
+                        others.iter().for_each(|other| flock(other, FlockOperation::LockExclusive).unwrap());
+                        others.iter().for_each(|other| flock(other, FlockOperation::Unlock).unwrap());
+                    }
+                });
+            }
+            let own = format!("process {} (", std::process::id());
+            let unnamed = locked(&folder, WAIT_MAX, || {
+                let lock = folder.open_or_create_file(root::LOCK, false).unwrap();
+                let named = |_: &i32| holder(&lock).is_some_and(|name| name.starts_with(&own));
+                (0..300).filter(|look| !named(look)).count()
+            });
+            over.store(true, Ordering::SeqCst);
+            assert_eq!(unnamed.unwrap(), 0, "of 300 looks");
+        });
     }
 
     #[cfg(target_os = "linux")]
