@@ -26,6 +26,7 @@ use crate::store::{Store, StoreError, hooked, root::log_name, stream::told_with}
 use chrono::SecondsFormat;
 use serde_json::{Map, Value};
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,17 +61,17 @@ pub fn run(root: &Path) {
     }
 }
 
-/// Sees to it that somebody runs the hooks that wait: those whose runner was killed, or was never launched. Gives what the
-/// user should be told.
+/// Sees to it that somebody runs the hooks that wait, and says of the last one what became of it: those whose runner was killed,
+/// or was never launched. Gives what the user should be told.
 pub fn see_to(home: &Home) -> Option<String> {
-    if !waits(home) {
+    if !waits(home) && !matches!(untold(home), Ok(Some(Untold { line: Some(_), .. }))) {
         return None;
     }
     runner::launch(&home.root, false).err().map(|error| error.to_string())
 }
 
 /// Whether a line is for a hook that has not begun.
-pub fn waits(home: &Home) -> bool {
+fn waits(home: &Home) -> bool {
     let cursor = hooked::read(&home.root).ok().flatten().unwrap_or_default();
     waiting(home, cursor).is_ok_and(|waiting| !waiting.is_empty())
 }
@@ -85,17 +86,33 @@ fn waiting(home: &Home, cursor: Cursor) -> Result<Vec<(Line, Vec<Hook>)>, StoreE
     Ok(lines.into_iter().map(left).filter(|(_, left)| !left.is_empty()).collect())
 }
 
-/// A hook that had begun, and of which nothing was told since: its runner was killed meanwhile. What is left of it is ended.
-fn say_of_the_last(home: &Home) -> Option<()> {
-    let Some(Cursor { seq, hook: Some(hook) }) = hooked::read(&home.root).ok()? else { return Some(()) };
+/// A hook that has begun, and of which nothing is told: it runs, or what ran it was killed.
+struct Untold {
+    seq: u64,
+    hook: Hook,
+    /// What it is for. `None`: the line is not kept any more, and then what was told of the hook may have gone with it.
+    line: Option<Line>,
+}
+
+fn untold(home: &Home) -> io::Result<Option<Untold>> {
+    let Some(Cursor { seq, hook: Some(hook) }) = hooked::read(&home.root)? else { return Ok(None) };
     let mark = format!("\"of\":{seq},\"hook\":\"{}\"", hook.as_str());
-    if told_with(&home.root, seq, &mark).ok()?.is_empty() {
-        let _ = hook::end_orphans(&home.root, seq);
-        let line =
-            told_with(&home.root, seq.saturating_sub(1), "").ok()?.into_iter().find(|line| line.seq == seq);
-        let event = line.as_ref().map(Event::of).unwrap_or_default();
+    let lines = told_with(&home.root, seq.saturating_sub(1), "").map_err(io::Error::other)?;
+    if lines.iter().any(|line| line.text.contains(&mark)) {
+        return Ok(None);
+    }
+    let line = lines.into_iter().find(|line| line.seq == seq);
+    Ok(Some(Untold { seq, hook, line }))
+}
+
+/// What is left of a hook whose runner was killed is ended, and what became of it is told.
+fn say_of_the_last(home: &Home) -> Option<()> {
+    let Some(Untold { seq, hook, line }) = untold(home).ok()? else { return Some(()) };
+    let _ = hook::end_orphans(&home.root, seq);
+    if let Some(line) = line {
         let note = "what ran it was killed; it is not run again".to_owned();
-        tell(home, HookRun { note: Some(note), ..event.run(seq, hook, HookResult::Unknown) });
+        let run = Event::of(&line).run(seq, hook, HookResult::Unknown);
+        tell(home, HookRun { note: Some(note), ..run });
     }
     Some(())
 }

@@ -26,7 +26,14 @@ pub fn acquire(root: &Root) -> io::Result<Option<Held>> {
     let Some(mut held) = present::take(root.folder(), HOOKS_LOCK)? else { return Ok(None) };
     let is_first = held.is_first()?;
     let last = stream::last_told(root).map_err(io::Error::other)?;
-    match hooked::read(root).unwrap_or_default() {
+    let cursor = match hooked::read(root) {
+        // What stands there is no cursor.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            None
+        }
+        other => other?,
+    };
+    match cursor {
         Some(cursor) if cursor.seq <= last => {}
         None if is_first => hooked::write(root, Cursor::default())?,
         Some(_) | None => hooked::write(root, Cursor { seq: last, hook: None })?,

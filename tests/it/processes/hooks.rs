@@ -198,6 +198,39 @@ fn the_runner_is_killed_again_and_again_and_no_hook_runs_twice() {
 }
 
 #[test]
+fn what_became_of_the_last_hook_is_told_although_its_runner_was_killed_and_no_other_hook_comes() {
+    let user = User::new();
+    let (began, never) = (user.fifo("began"), user.fifo("never"));
+    user.set_hooks(&format!("on_end = 'echo $$ >{}; read x <{}'", began.display(), never.display()));
+    let id = user.start(["--", "true"]);
+    let hook: i32 = std::fs::read_to_string(&began).unwrap().trim().parse().unwrap();
+    // Nothing is to be done while it runs.
+    user.ok(["tick"]);
+    assert_eq!(user.hooked(), [] as [Value; 0]);
+    let lock = std::fs::read_to_string(user.root().join("hooks.lock")).unwrap();
+    let runner: Value = serde_json::from_str(&lock).unwrap();
+    kill(i32::try_from(runner["pid"].as_i64().unwrap()).unwrap(), Signal::KILL);
+    until("a tick has seen to it", || {
+        user.ok(["tick"]);
+        user.hooked().len() == 1
+    });
+    let told = user.hooked().remove(0);
+    assert_eq!((&told["id"], &told["result"], &told["exit"]), (&json!(id), &json!("unknown"), &Value::Null));
+    assert!(!is_alive(hook), "what it had left");
+    user.all_gone();
+    // Once.
+    user.ok(["tick"]);
+    user.all_gone();
+    assert_eq!(user.hooked(), [told]);
+    check_events(&user.root());
+    // Of what is not kept any more nothing is said.
+    std::fs::remove_file(user.root().join("events.jsonl")).unwrap();
+    user.ok(["tick"]);
+    user.all_gone();
+    assert_eq!(user.hooked(), [] as [Value; 0]);
+}
+
+#[test]
 fn a_hook_that_hangs_is_ended_with_all_it_started_and_holds_up_no_job() {
     let user = User::new();
     let never = user.fifo("never").display().to_string();
