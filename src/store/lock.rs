@@ -126,8 +126,11 @@ mod tests {
                 scope.spawn(|| {
                     let others: Vec<File> = (0..50).map(|_| tempfile::tempfile().unwrap()).collect();
                     while !over.load(Ordering::SeqCst) {
-                        others.iter().for_each(|other| flock(other, FlockOperation::LockExclusive).unwrap());
-                        others.iter().for_each(|other| flock(other, FlockOperation::Unlock).unwrap());
+                        for how in [FlockOperation::LockExclusive, FlockOperation::Unlock] {
+                            for other in &others {
+                                flock(other, how).unwrap();
+                            }
+                        }
                     }
                 });
             }
