@@ -62,7 +62,11 @@ fn wait_for(file: &File, wait_max: Duration) -> io::Result<bool> {
     })?;
     let told = tell.recv_timeout(wait_max);
     over.store(true, Ordering::SeqCst);
-    interrupt::interrupt(thread);
+    match told {
+        // It is on its way out.
+        Ok(_) => drop(thread.join()),
+        Err(_) => interrupt::interrupt(thread),
+    }
     match told.or_else(|_| tell.try_recv()) {
         Ok(Err(error)) if error.kind() != io::ErrorKind::Interrupted => Err(error),
         Ok(result) => Ok(result.is_ok()),
