@@ -39,15 +39,15 @@ pub fn called(facts: &Facts, ids: &[JobId]) -> Vec<Called> {
 
 /// How many characters at the beginning of each one's random part are at most those of any other job's, too.
 fn shared(facts: &Facts, ids: &[JobId]) -> Vec<usize> {
-    let mut asked: Vec<(&str, &JobId, usize)> = ids.iter().map(|id| (id.random_part(), id, 0)).collect();
+    let mut asked: Vec<(&[u8], &JobId, usize)> = ids.iter().map(|id| (id.random_bytes(), id, 0)).collect();
     asked.sort_unstable();
     asked.dedup();
     // Most share nothing with any of them.
-    let first = |random: &str| random.bytes().next().map(usize::from);
+    let first = |random: &[u8]| random.first().copied().map(usize::from);
     let mut firsts = [false; 256];
     asked.iter().filter_map(|(random, ..)| first(random)).for_each(|byte| firsts[byte] = true);
     for one in facts.heads().map(|head| &head.id).chain(ids) {
-        let random = one.random_part();
+        let random = one.random_bytes();
         if first(random).is_some_and(|byte| !firsts[byte]) {
             continue;
         }
@@ -57,11 +57,11 @@ fn shared(facts: &Facts, ids: &[JobId]) -> Vec<usize> {
         let behind = equal + asked[equal..].iter().take_while(|(other, ..)| *other == random).count();
         let near = equal.saturating_sub(1)..(behind + 1).min(asked.len());
         for (other, _, shared) in asked[near].iter_mut().filter(|(_, id, _)| *id != one) {
-            let length = random.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+            let length = random.iter().zip(*other).take_while(|(one, other)| one == other).count();
             *shared = length.max(*shared);
         }
     }
-    let of = |id: &JobId| asked.binary_search_by_key(&(id.random_part(), id), |(part, id, _)| (*part, *id));
+    let of = |id: &JobId| asked.binary_search_by_key(&(id.random_bytes(), id), |(part, id, _)| (*part, *id));
     ids.iter().map(|id| of(id).map_or(0, |place| asked[place].2)).collect()
 }
 

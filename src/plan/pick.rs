@@ -31,7 +31,8 @@ pub fn pick(draft: &mut Draft, inputs: &Inputs<'_>, actions: &mut Vec<Action>) -
 fn next(facts: &Facts, inputs: &Inputs<'_>) -> Vec<JobId> {
     let mut free = Free::of(facts, inputs.config, inputs.site);
     let mut next = Vec::new();
-    for head in in_order(facts, inputs.now) {
+    let may_start = |head: &Head| head.status == Status::Queued && free.has_room_for(head);
+    for head in in_order_of(facts, inputs.now, may_start) {
         // An entry that is damaged inside must not stop the others ([`damaged`]).
         if free.has_room_for(head) && facts.job(&head.id).is_ok() {
             free.take_for(head);
@@ -93,7 +94,12 @@ impl<'a> Free<'a> {
 
 /// The jobs that could start now if they got a slot, in the order in which they get one.
 pub fn in_order(facts: &Facts, now: Timestamp) -> Vec<&Head> {
-    let mut due: Vec<&Head> = facts.heads().filter(|head| is_due(facts, head, now)).collect();
+    in_order_of(facts, now, |_| true)
+}
+
+fn in_order_of(facts: &Facts, now: Timestamp, is_wanted: impl Fn(&Head) -> bool) -> Vec<&Head> {
+    let wanted = facts.heads().filter(|head| is_wanted(head) && is_due(facts, head, now));
+    let mut due: Vec<&Head> = wanted.collect();
     // A stable sort: among equals the order of submission stays.
     due.sort_by_key(|head| head.belongs.priority);
     due
@@ -258,7 +264,12 @@ pub fn why_it_waits(
 
 /// The jobs that stand in line for a slot of that group, the next one first.
 pub fn line<'a>(facts: &'a Facts, group: Option<&str>, now: Timestamp) -> Vec<&'a Head> {
-    let mut line = in_order(facts, now);
-    line.retain(|head| !head.belongs.service && head.belongs.group.as_deref() == group);
-    line
+    in_order_of(facts, now, |head| !head.belongs.service && head.belongs.group.as_deref() == group)
+}
+
+/// The place of a job in its line, from 1; `None`: it stands in none.
+pub fn place(facts: &Facts, id: &JobId, now: Timestamp) -> Option<usize> {
+    let head = facts.head(id).filter(|head| is_due(facts, head, now))?;
+    let line = line(facts, head.belongs.group.as_deref(), now);
+    line.iter().position(|other| other.id == *id).map(|before| before + 1)
 }

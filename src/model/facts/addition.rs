@@ -31,10 +31,11 @@ impl Facts {
             push(&mut text, format!("{{{}:{value}}}", serde_json::Value::from(name.as_str())).as_bytes());
         }
         self.push_tables(&mut text, &Tables::default());
+        let mut lines = lines.iter().peekable();
         for (place, entry) in self.entries.iter().enumerate() {
             let Some(entry) = entry else { continue };
-            match (lines.get(&place), &entry.raw) {
-                (Some(line), _) => push(&mut text, line.as_bytes()),
+            match (lines.next_if(|(of, _)| *of == place), &entry.raw) {
+                (Some((_, line)), _) => push(&mut text, line.as_bytes()),
                 (None, Some(raw)) => push(&mut text, &self.text[raw.clone()]),
                 (None, None) => {}
             }
@@ -52,9 +53,7 @@ impl Facts {
             push(&mut addition.text, format!("{{\"removed\":\"{id}\"}}").as_bytes());
         }
         self.push_tables(&mut addition.text, known.map_or(&Tables::default(), |known| &known.tables));
-        let mut changed: Vec<(usize, String)> = lines.into_iter().collect();
-        changed.sort_unstable_by_key(|(place, _)| *place);
-        for (place, line) in changed {
+        for (place, line) in lines {
             let from = addition.text.len();
             push(&mut addition.text, line.as_bytes());
             addition.entries.push((place, from..from + line.len()));

@@ -6,7 +6,7 @@ use crate::model::{
     Timestamp,
     dependency::{Dependency, Until},
     group,
-    id::JobId,
+    id::{JobId, OWN_BYTES},
     key::Key,
     priority::Priority,
     state::Status,
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
     pub(super) fn head(&mut self, entry: &'a [u8]) -> Option<Head> {
         let mut cursor = Cursor { text: entry, at: 0 };
         cursor.pass(b"{\"id\":")?;
-        let id = JobId::read(cursor.string()?)?;
+        let id = cursor.id()?;
         cursor.pass(b",\"status\":")?;
         let status = status(cursor.string()?)?;
         let name = match cursor.pass(b",\"name\":") {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
                 b"group" => belongs.group = cursor.text_or_null()?.filter(|name| name != group::DEFAULT),
                 b"schedule" => belongs.schedule = cursor.text_or_null()?,
                 b"priority" => belongs.priority = priority(cursor.string()?)?,
-                b"batch" => belongs.batch = Some(JobId::read(cursor.string()?)?),
+                b"batch" => belongs.batch = Some(cursor.id()?),
                 b"service" => belongs.service = cursor.flag()?,
                 b"stdin_pipe" => belongs.pipe = cursor.flag()?,
                 b"max_attempts" => belongs.retries = cursor.number()? > 1,
@@ -147,21 +147,34 @@ impl<'a> Cursor<'a> {
     fn course(&mut self, head: &mut Head) -> Option<()> {
         let mut key_ttl_seconds = 0;
         loop {
-            match self.field()? {
-                b"key" => {
-                    let key = self.text_or_null()?;
-                    head.key = key.map(|text| Box::new(Key { text, ttl_seconds: 0 }));
-                }
-                b"key_ttl_seconds" => key_ttl_seconds = self.number()?,
-                b"after" => self.dependencies(Until::Completed, &mut head.after)?,
-                b"after_end" => self.dependencies(Until::Ended, &mut head.after)?,
-                b"not_before" => head.not_before = self.instant_or_null()?,
-                b"paused_at" => head.paused = self.instant_or_null()?.is_some(),
-                b"dead_letter" => head.dead_letter = self.flag()? && head.status == Status::Failed,
-                b"ended_at" => head.ended_at = self.instant_or_null()?,
-                b"on_end" | b"gate" | b"approval" | b"interruptions" => return None,
-                _ => break,
+            // What most entries have comes first, and what is never read.
+            if self.pass(b",\"ended_at\":").is_some() {
+                head.ended_at = self.instant_or_null()?;
+            } else if self.starts_with(b",\"argv\":") {
+                break;
+            } else if self.pass(b",\"key\":").is_some() {
+                let key = self.text_or_null()?;
+                head.key = key.map(|text| Box::new(Key { text, ttl_seconds: 0 }));
+            } else if self.pass(b",\"key_ttl_seconds\":").is_some() {
+                key_ttl_seconds = self.number()?;
+            } else if self.pass(b",\"after\":").is_some() {
+                self.dependencies(Until::Completed, &mut head.after)?;
+            } else if self.pass(b",\"after_end\":").is_some() {
+                self.dependencies(Until::Ended, &mut head.after)?;
+            } else if self.pass(b",\"not_before\":").is_some() {
+                head.not_before = self.instant_or_null()?;
+            } else if self.pass(b",\"paused_at\":").is_some() {
+                head.paused = self.instant_or_null()?.is_some();
+            } else if self.pass(b",\"dead_letter\":").is_some() {
+                head.dead_letter = self.flag()? && head.status == Status::Failed;
+            } else {
+                break;
             }
+        }
+        let rare: [&[u8]; 4] = [b",\"on_end\":", b",\"gate\":", b",\"approval\":", b",\"interruptions\":"];
+        let is_field = self.starts_with(b",\"") || self.text.get(self.at..)? == b"}";
+        if !is_field || rare.iter().any(|field| self.starts_with(field)) {
+            return None;
         }
         if let Some(key) = &mut head.key {
             key.ttl_seconds = key_ttl_seconds;
@@ -185,15 +198,28 @@ impl<'a> Cursor<'a> {
         Some(byte)
     }
 
+    fn starts_with(&self, what: &[u8]) -> bool {
+        self.text.get(self.at..).is_some_and(|rest| rest.starts_with(what))
+    }
+
     fn pass(&mut self, what: &[u8]) -> Option<()> {
-        self.text.get(self.at..)?.starts_with(what).then(|| self.at += what.len())
+        self.starts_with(what).then(|| self.at += what.len())
+    }
+
+    fn id(&mut self) -> Option<JobId> {
+        let rest = self.text.get(self.at..)?;
+        if let Some([b'"', id @ .., b'"']) = rest.first_chunk::<{ OWN_BYTES + 2 }>() {
+            self.at += OWN_BYTES + 2;
+            return JobId::read(id);
+        }
+        JobId::read(self.string()?)
     }
 
     /// A text without escapes.
     fn string(&mut self) -> Option<&'a [u8]> {
         self.pass(b"\"")?;
         let rest = self.text.get(self.at..)?;
-        let length = memchr2(b'"', b'\\', rest)?;
+        let length = plain_length(rest)?;
         self.at += length + 1;
         (rest[length] == b'"').then(|| &rest[..length])
     }
@@ -206,7 +232,7 @@ impl<'a> Cursor<'a> {
         self.pass(b"\"")?;
         loop {
             let rest = self.text.get(self.at..)?;
-            let length = memchr2(b'"', b'\\', rest)?;
+            let length = plain_length(rest)?;
             if rest[length] == b'"' {
                 self.at += length + 1;
                 return Some(());
@@ -234,7 +260,7 @@ impl<'a> Cursor<'a> {
     fn dependencies(&mut self, until: Until, into: &mut Vec<Dependency>) -> Option<()> {
         self.pass(b"[")?;
         loop {
-            into.push(Dependency { id: JobId::read(self.string()?)?, until });
+            into.push(Dependency { id: self.id()?, until });
             match self.next()? {
                 b',' => {}
                 b']' => return Some(()),
@@ -247,6 +273,24 @@ impl<'a> Cursor<'a> {
     fn instant_or_null(&mut self) -> Option<Option<Timestamp>> {
         if self.pass(b"null").is_some() { Some(None) } else { instant(self.string()?).map(Some) }
     }
+}
+
+/// Where the first quote or backslash is. Most texts are short: their bytes are looked at here, eight at a time.
+fn plain_length(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    const SHORT: usize = 4;
+    // The lowest byte of what is zero somewhere becomes the lowest one with its high bit set ("Hacker's Delight", 6-1).
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let (words, _) = text.as_chunks::<8>();
+    for (at, word) in words.iter().take(SHORT).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return Some(at * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let passed = words.len().min(SHORT) * 8;
+    memchr2(b'"', b'\\', &text[passed..]).map(|length| passed + length)
 }
 
 /// Reads `2026-02-13T10:00:00Z`, with milliseconds or without, as entries have instants.
@@ -289,6 +333,24 @@ mod tests {
             "+026-02-13T10:00:00Z",
         ] {
             assert_eq!(instant(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_quote_or_backslash_is_found_wherever_it_stands() {
+        for length in 0..80 {
+            let plain: Vec<u8> =
+                (0..length).map(|at| [b'a', 0, 0x21, 0x23, 0x5b, 0x5d, 0xa2, 0xff][at % 8]).collect();
+            assert_eq!(plain_length(&plain), None);
+            for at in 0..length {
+                for (byte, next) in [(b'"', b'\\'), (b'\\', b'"')] {
+                    let mut text = plain.clone();
+                    text[at] = byte;
+                    assert_eq!(plain_length(&text), Some(at), "{text:?}");
+                    text[at + 1..].fill(next);
+                    assert_eq!(plain_length(&text), Some(at), "{text:?}");
+                }
+            }
         }
     }
 

@@ -183,7 +183,7 @@ impl Facts {
                 self.take_said(said, false, running);
             }
         }
-        if self.entries.len() > super::JOBS_MAX && self.len() > super::JOBS_MAX {
+        if self.has_too_many() {
             return Err(of_too_many(self.len()));
         }
         self.last_event = commit.commit;

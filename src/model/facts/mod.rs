@@ -138,6 +138,12 @@ impl Facts {
         self.heads().count()
     }
 
+    /// Whether there are more than [`JOBS_MAX`].
+    pub fn has_too_many(&self) -> bool {
+        // Those that were removed have their places still.
+        self.entries.len() > JOBS_MAX && self.len() > JOBS_MAX
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.heads().next().is_none()

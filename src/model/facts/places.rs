@@ -4,21 +4,34 @@ use super::Entry;
 use crate::model::id::JobId;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::hash::BuildHasher;
 
-/// Where the entry of each id is: made when the first one is asked for. It keeps places only, the ids are in the entries.
+/// Where the entry of each id is. Who asks for one or two of them looks through all; after that a table is made. It keeps places
+/// only, the ids are in the entries.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     table: OnceCell<HashTable<usize>>,
+    /// How many entries were looked at without it.
+    looked_at: Cell<usize>,
     hasher: RandomState,
 }
+
+/// So often all are looked through before a table is made, which costs as much as some looks.
+const LOOKS_MAX: usize = 4;
 
 type Entries = [Option<Entry>];
 
 impl Places {
     /// Where the entry of an id is among these.
     pub(super) fn of(&self, id: &JobId, entries: &Entries) -> Option<usize> {
+        if self.table.get().is_none() && self.looked_at.get() < LOOKS_MAX * entries.len() {
+            // What was asked for is mostly the last one.
+            let found =
+                entries.iter().rposition(|entry| entry.as_ref().is_some_and(|entry| entry.head.id == *id));
+            self.looked_at.update(|looked_at| looked_at + entries.len() - found.unwrap_or(0));
+            return found;
+        }
         let table = self.table.get_or_init(|| {
             let mut table = HashTable::with_capacity(entries.len());
             for place in (0..entries.len()).filter(|place| entries[*place].is_some()) {

@@ -10,7 +10,7 @@ use serde::{
     de::{Deserializer, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -107,7 +107,8 @@ impl Facts {
     }
 
     /// The jobs, a line each. Neighbours that nobody touched are copied at once.
-    fn write_jobs(&self, text: &mut Vec<u8>, lines: &HashMap<usize, String>) {
+    fn write_jobs(&self, text: &mut Vec<u8>, lines: &[(usize, String)]) {
+        let mut lines = lines.iter().peekable();
         let mut untouched: Range<usize> = 0..0;
         let mut separator = "\n";
         let mut copy = |text: &mut Vec<u8>, what: &[u8]| {
@@ -119,7 +120,7 @@ impl Facts {
         };
         for (place, entry) in self.entries.iter().enumerate() {
             let Some(entry) = entry else { continue };
-            match (lines.get(&place), &entry.raw) {
+            match (lines.next_if(|(of, _)| *of == place), &entry.raw) {
                 (None, Some(raw)) if self.text.get(untouched.end..raw.start) == Some(BETWEEN.as_bytes()) => {
                     untouched.end = raw.end;
                 }
@@ -128,7 +129,7 @@ impl Facts {
                 }
                 (line, _) => {
                     copy(text, &self.text[std::mem::take(&mut untouched)]);
-                    copy(text, line.map_or(&b"null"[..], |line| line.as_bytes()));
+                    copy(text, line.map_or(&b"null"[..], |(_, line)| line.as_bytes()));
                 }
             }
         }
@@ -142,7 +143,7 @@ impl Facts {
 
     /// How those of the entries are written.
     pub(super) fn layout_of(&self, is_wanted: impl Fn(&Entry) -> bool) -> Layout {
-        let mut layout = Layout { is_sealed: true, lines: HashMap::new() };
+        let mut layout = Layout { is_sealed: true, lines: Vec::new() };
         for (place, entry) in self.entries.iter().enumerate() {
             let Some(entry) = entry.as_ref().filter(|entry| is_wanted(entry)) else { continue };
             let Entry { head, raw, job } = entry;
@@ -156,7 +157,7 @@ impl Facts {
                     // What is equal in memory may be written in one of two orders.
                     let written = serde_json::from_str::<HeadWire<'_>>(&line).map(Head::from);
                     layout.is_sealed &= written.is_ok_and(|head| is_line(&head, line.as_bytes()));
-                    layout.lines.insert(place, line);
+                    layout.lines.push((place, line));
                 }
                 Ok(None) => {}
                 Err(Unsealed) => layout.is_sealed = false,
@@ -180,24 +181,35 @@ impl Facts {
 
     /// What an older program must not ignore.
     pub(super) fn features(&self) -> Vec<&'static str> {
-        let active = || self.heads().filter(|head| !head.status.has_ended());
-        let present = [
-            active().any(|head| head.gated) || self.schedules().values().any(Schedule::is_gated),
-            active().any(|head| head.status == Status::Queued && !head.after.is_empty()),
-            active().any(|head| head.belongs.group.is_some())
-                || self.groups().values().any(|group| group.paused_at.is_some()),
-            active().any(|head| head.paused),
-            active().any(|head| head.belongs.pipe),
-            active().any(|head| head.belongs.retries),
-            self.schedules().values().any(|schedule| schedule.env().is_some()),
-            active().any(|head| head.belongs.service),
+        let schedules = || self.schedules().values();
+        let mut present = [
+            schedules().any(Schedule::is_gated),
+            false,
+            self.groups().values().any(|group| group.paused_at.is_some()),
+            false,
+            false,
+            false,
+            schedules().any(|schedule| schedule.env().is_some()),
+            false,
         ];
-        KNOWN_FEATURES
-            .into_iter()
-            .zip(present)
-            .filter(|(_, is_there)| *is_there)
-            .map(|(name, _)| name)
-            .collect()
+        for head in self.heads().filter(|head| !head.status.has_ended()) {
+            let belongs = &*head.belongs;
+            let has = [
+                head.gated,
+                head.status == Status::Queued && !head.after.is_empty(),
+                belongs.group.is_some(),
+                head.paused,
+                belongs.pipe,
+                belongs.retries,
+                false,
+                belongs.service,
+            ];
+            for (is_there, has) in present.iter_mut().zip(has) {
+                *is_there |= has;
+            }
+        }
+        let names = KNOWN_FEATURES.into_iter().zip(present);
+        names.filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()
     }
 }
 
@@ -214,8 +226,8 @@ struct Text {
 pub(super) struct Layout {
     /// Whether whoever reads the beginnings of the lines reads all that selection needs.
     pub(super) is_sealed: bool,
-    /// Those that are not copied as they stand, by their places among all.
-    pub(super) lines: HashMap<usize, String>,
+    /// Those that are not copied as they stand, with their places among all, in order.
+    pub(super) lines: Vec<(usize, String)>,
 }
 
 /// An entry cannot be told by the beginning of its line.

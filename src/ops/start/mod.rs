@@ -22,7 +22,6 @@ use super::{
     fault::{Code, Fault, Reason},
     find::{Among, find_all},
     home::{BrokenConfig, Home},
-    list::places,
 };
 use crate::model::{
     Timestamp,
@@ -340,7 +339,7 @@ pub(super) fn tell_why_it_waits(
     submitted.waits = pick::why_it_waits(&facts, &id, now, &home.config, &home.site)?;
     submitted.place = match &submitted.waits {
         Some(Waits::ForSlot { ahead, .. }) => Some(ahead.len() + 1),
-        _ => places(&facts, [&id], now).get(&id).copied(),
+        _ => pick::place(&facts, &id, now),
     };
     submitted.holders = match &submitted.waits {
         Some(Waits::ForSlot { held_by, .. }) => called(&facts, held_by),

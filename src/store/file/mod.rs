@@ -138,7 +138,7 @@ impl<'a> FileStore<'a> {
             telling.event(event, step, job, job.and_then(|job| facts.tables().health_of(job)));
         }
         facts.set_last_event(telling.last());
-        if facts.heads().nth(JOBS_MAX).is_some() {
+        if facts.has_too_many() {
             let error = io::Error::new(
                 io::ErrorKind::FileTooLarge,
                 format!("it would have more than {JOBS_MAX} jobs"),
