@@ -192,6 +192,8 @@ pub enum Waits {
     },
     /// The ends of other jobs have yet to come.
     ForJobs(Vec<Dependency>),
+    /// A job that had to complete before it did not: the next pass cancels it.
+    InVain,
     /// Its time has not come.
     Until(Timestamp),
     /// Its last attempt failed, and the time of the next one has not come.
@@ -240,6 +242,9 @@ pub fn why_it_waits(
     let open = depend::open(facts, &job.spec.after);
     if !open.is_empty() {
         return Ok(Some(Waits::ForJobs(open.into_iter().cloned().collect())));
+    }
+    if facts.head(id).is_some_and(|head| !depend::is_met(facts, head)) {
+        return Ok(Some(Waits::InVain));
     }
     if let Some(at) = not_before.filter(|at| *at > now) {
         let attempts_max = job.spec.retry.attempts_max;

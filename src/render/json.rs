@@ -242,7 +242,7 @@ fn waits(waits: Option<&Waits>) -> Value {
         Some(Waits::ForSlot { held_by, ahead }) => {
             json!({ "for": "slot", "held_by": held_by, "ahead": ahead })
         }
-        Some(Waits::ForPass) => json!({ "for": "pass" }),
+        Some(Waits::ForPass | Waits::InVain) => json!({ "for": "pass" }),
     }
 }
 

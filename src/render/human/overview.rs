@@ -232,6 +232,7 @@ fn queued(overview: &Overview, now: Timestamp) -> Table {
             Waits::ForRetry { at, .. } => format!("{} to retry", brief(seconds_until(now, *at))),
             Waits::GroupPaused { .. } => "group paused".to_owned(),
             Waits::ForGroup(_) => "no such group".to_owned(),
+            Waits::InVain => "in vain".to_owned(),
             Waits::ForJobs(open) => format!("for {}", jobs(open.len())),
             Waits::ForSlot { .. } => "for a slot".to_owned(),
             Waits::ForPass => "for bgctl tick".to_owned(),

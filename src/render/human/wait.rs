@@ -97,6 +97,7 @@ fn place(waits: &Waits) -> String {
         Waits::Paused { .. } => ", paused".to_owned(),
         Waits::GroupPaused { .. } => ", its group is paused".to_owned(),
         Waits::ForGroup(_) => ", its group is gone".to_owned(),
+        Waits::InVain => ", in vain".to_owned(),
         Waits::ForJobs(open) => format!(", {} before it", jobs(open.len())),
         Waits::ForRetry { .. } => ", to be tried again".to_owned(),
         Waits::Until(_) => ", its time has not come".to_owned(),

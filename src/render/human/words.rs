@@ -200,6 +200,7 @@ pub fn waiting_named(waits: &Waits, holders: &[Called], now: Timestamp) -> Strin
             format!("it starts in {}, not before{}", brief(seconds_until(now, *at)), by_tick(*at, now))
         }
         Waits::ForPass => "nothing is in its way, bgctl tick starts it".to_owned(),
+        Waits::InVain => "what it waits for did not complete, bgctl tick cancels it".to_owned(),
         Waits::ForSlot { held_by, ahead } => {
             let slots = match held_by.len() {
                 0 => "no slot is free".to_owned(),

@@ -89,6 +89,7 @@ impl<P: Place> Sut<P> {
             Waits::Paused { .. } => "paused".to_owned(),
             Waits::GroupPaused { .. } => "group paused".to_owned(),
             Waits::ForJobs(_) => "for jobs".to_owned(),
+            Waits::InVain => "in vain".to_owned(),
             Waits::Until(_) => "until".to_owned(),
             Waits::ForRetry { .. } => "for its next attempt".to_owned(),
             Waits::ForGroup(_) => "for its group".to_owned(),

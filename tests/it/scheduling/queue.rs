@@ -5,10 +5,12 @@ use bgctl::model::{
     config::Config,
     dependency::{Dependency, Until},
     edit::Edit,
+    event::{Applied, Event},
+    facts::Draft,
     group::GroupChange,
     id::JobId,
     key::Key,
-    outcome::Exit,
+    outcome::{Ending, Exit, Why},
     priority::Priority,
     retry::{Codes, Retry},
     state::{Change, queued},
@@ -339,6 +341,22 @@ fn a_job_waits_for_the_completion_of_all_that_it_names() {
     assert_eq!(world.states(), "a:completed b:running c:queued");
     world.ends("b", Exit::Code(0));
     assert_eq!(world.states(), "a:completed b:completed c:running");
+}
+
+#[test]
+fn a_job_waits_in_vain_until_the_next_pass_where_none_followed_on_what_another_came_to() {
+    let mut world = World::new().slots(1);
+    world.submit("holder a c");
+    world.submit_after("b", "a");
+    let mut draft = Draft::new(world.facts.clone());
+    let ending = Ending { why: Why::Cancel, at: world.now, signal: None, note: None };
+    let change = Change::Decide { ending };
+    assert_eq!(draft.push(Event::Changed { id: world.job("a").id, change }).unwrap(), Applied::Yes);
+    world.facts = draft.into_parts().0;
+    assert_eq!(world.states(), "holder:running a:cancelled c:queued b:queued");
+    assert_eq!(world.waits("b"), Some(Waits::InVain));
+    world.tick();
+    assert_eq!(world.states(), "holder:running a:cancelled c:queued b:cancelled");
 }
 
 #[test]

@@ -155,6 +155,8 @@ impl Model {
             Some("for its group")
         } else if job.asked.after.iter().any(|(other, _)| self.is_open(*other)) {
             Some("for jobs")
+        } else if self.waits_in_vain(job) {
+            Some("in vain")
         } else if job.not_before.is_some_and(|until| !has_come(until)) {
             Some(if job.attempts == 0 { "until" } else { "for its next attempt" })
         } else {
