@@ -70,10 +70,10 @@ impl World {
         let second = start(&["--group", "narrow", "--env", "SECRET=kept"], "echo $SECRET > secret");
         let waits_again = start(&["--attempts", "2", "--retry-delay", "1h"], "exit 1");
         user.fifo("go");
+        user.fifo("go2");
         let ended = start(&[], "cat go; exit 7");
         let unseen =
             start(&["--attempts", "2", "--retry-delay", "0"], "test $BG_ATTEMPT = 2 || cat go2; exit 0");
-        user.fifo("go2");
         user.ok(["schedule", "add", "once", "--every", "1h", "--", "sh", "-c", &witness("true")]);
         user.ok([
             "schedule",
