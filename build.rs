@@ -17,16 +17,18 @@ fn main() {
         println!("cargo::rerun-if-env-changed={name}");
     }
     // The names in the list are those of this target, and other builds are not for speed.
-    let is_for_speed = variable("PROFILE") == "release";
-    if !is_for_speed || !variable("TARGET").starts_with("x86_64-unknown-linux") {
+    if variable("PROFILE") != "release" || variable("TARGET") != "x86_64-unknown-linux-musl" {
         return;
     }
     let order = Path::new(&variable("CARGO_MANIFEST_DIR")).join(ORDER);
-    let arguments = [
-        format!("-Wl,--symbol-ordering-file={}", order.display()),
-        "-Wl,--no-warn-symbol-ordering".to_owned(),
-    ];
-    if order.is_file() && can_link_with(&arguments) {
+    if !order.is_file() {
+        return;
+    }
+    let to_linker =
+        [format!("--symbol-ordering-file={}", order.display()), "--no-warn-symbol-ordering".to_owned()];
+    // What links may be a compiler that passes them on.
+    let to_compiler = to_linker.each_ref().map(|argument| format!("-Wl,{argument}"));
+    if let Some(arguments) = [to_compiler, to_linker].into_iter().find(|arguments| can_link_with(arguments)) {
         for argument in arguments {
             println!("cargo::rustc-link-arg-bins={argument}");
         }

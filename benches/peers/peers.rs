@@ -90,7 +90,11 @@ impl Peer {
         let package =
             |name: &str| said(Command::new("dpkg-query").args(["-W", "-f", "${Package} ${Version}", name]));
         let said = match self {
-            Self::Bgctl(..) => said(Command::new(BGCTL).arg("--version")),
+            Self::Bgctl(..) => {
+                let library = if cfg!(target_env = "musl") { "musl" } else { "the machine's C library" };
+                let version = said(Command::new(BGCTL).arg("--version"));
+                format!("{} with {library}", version.lines().next().unwrap_or_default())
+            }
             Self::Nq => package("nq"),
             Self::TaskSpooler => package("task-spooler"),
             Self::Pueue => said(Command::new("pueue").arg("--version")),

@@ -19,10 +19,14 @@ impl IdSource for RandomIds {
 }
 
 /// From the kernel without a file: a process that may open no more draws all the same.
-#[expect(unsafe_code, reason = "getentropy is in no safe library")]
+#[cfg(target_os = "linux")]
 fn random_bytes(count: usize) -> Vec<u8> {
+    use rustix::rand::{GetRandomFlags, getrandom};
     let mut bytes = vec![0; count];
-    // SAFETY: the buffer has so many bytes. More than 256 are refused (`getentropy(3)`), which an id never needs.
-    let filled = unsafe { libc::getentropy(bytes.as_mut_ptr().cast(), count) } == 0;
+    // So few are never cut short (`getrandom(2)`).
+    let filled = getrandom(&mut bytes[..], GetRandomFlags::empty()) == Ok(count);
     if filled { bytes } else { nanoid::rngs::default(count) }
 }
+
+#[cfg(not(target_os = "linux"))]
+use nanoid::rngs::default as random_bytes;

@@ -7,13 +7,22 @@ pub use imp::give_back;
 #[global_allocator]
 static ALLOCATOR: imp::Allocator = imp::Allocator;
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "an allocator and advice on memory are in no safe library")]
 mod imp {
+    use dlmalloc::Dlmalloc;
     use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, munmap};
-    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::alloc::{GlobalAlloc, Layout};
     use std::ffi::c_void;
     use std::ptr;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// Where small pieces come from, for all threads.
+    static HEAP: Mutex<Dlmalloc> = Mutex::new(Dlmalloc::new());
+
+    fn heap() -> MutexGuard<'static, Dlmalloc> {
+        HEAP.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// The size of a huge page, on most machines. Elsewhere the advice comes to less.
     const HUGE_BYTES: usize = 2 * 1024 * 1024;
@@ -30,7 +39,7 @@ mod imp {
     const STACK_BYTES: usize = 512 * 1024;
 
     /// Large pieces are mappings of their own, of whole huge pages, and nothing is written there before the advice is given: where a
-    /// page is there already, no huge one comes. All others are the system's.
+    /// page is there already, no huge one comes. All others are the heap's.
     pub struct Allocator;
 
     fn is_large(layout: Layout) -> bool {
@@ -73,17 +82,23 @@ mod imp {
             .unwrap_or(ptr::null_mut())
     }
 
-    // SAFETY: a piece is the system's or a mapping by its size and alignment alone, which the caller tells again when it goes; a
+    // SAFETY: a piece is the heap's or a mapping by its size and alignment alone, which the caller tells again when it goes; a
     // mapping is at least as large as was asked, begins at a page, and is zero at first.
     unsafe impl GlobalAlloc for Allocator {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            if is_large(layout) {
+                return map(layout.size());
+            }
             // SAFETY: by the caller's promise.
-            if is_large(layout) { map(layout.size()) } else { unsafe { System.alloc(layout) } }
+            unsafe { heap().malloc(layout.size(), layout.align()) }
         }
 
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            if is_large(layout) {
+                return map(layout.size());
+            }
             // SAFETY: by the caller's promise.
-            if is_large(layout) { map(layout.size()) } else { unsafe { System.alloc_zeroed(layout) } }
+            unsafe { heap().calloc(layout.size(), layout.align()) }
         }
 
         unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
@@ -92,7 +107,7 @@ mod imp {
                 if is_large(layout) {
                     let _ = munmap(piece.cast(), mapped_bytes(layout.size()));
                 } else {
-                    System.dealloc(piece, layout);
+                    heap().free(piece, layout.size(), layout.align());
                 }
             }
         }
@@ -102,7 +117,7 @@ mod imp {
             unsafe {
                 let new = Layout::from_size_align_unchecked(size, layout.align());
                 if !is_large(layout) && !is_large(new) {
-                    return System.realloc(piece, layout, size);
+                    return heap().realloc(piece, layout.size(), layout.align(), size);
                 }
                 if is_large(layout) && is_large(new) {
                     let (from, to) = (mapped_bytes(layout.size()), mapped_bytes(size));
@@ -128,8 +143,10 @@ mod imp {
     /// Never a part of another function: what is in use ends with this one's own frame, which is small.
     #[inline(never)]
     pub fn give_back() {
+        let mut heap = heap();
         // SAFETY: it only gives back what is free.
-        unsafe { libc::malloc_trim(0) };
+        unsafe { heap.trim(0) };
+        drop(heap);
         // Other threads have other memory below their stacks.
         if rustix::thread::gettid() == rustix::process::getpid() {
             let here = 0_u8;
@@ -143,7 +160,7 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+#[cfg(not(target_os = "linux"))]
 mod imp {
     pub use std::alloc::System as Allocator;
 

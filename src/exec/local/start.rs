@@ -194,7 +194,7 @@ mod tests {
         let at = "2026-02-13T10:00:00Z".parse().unwrap();
         let job = Job::new(JobId::parse("bg_20260213_aaaaaa").unwrap(), spec, at);
         for (stage, errno, said, expected) in [
-            (Stage::Files, libc::EMFILE, "its files could not be connected: Too many open files", 1),
+            (Stage::Files, libc::EBADF, "its files could not be connected: Bad file descriptor", 1),
             (Stage::Limit, libc::EPERM, "its files could not be connected: Operation not permitted", 1),
             (Stage::Cwd, libc::ENOENT, "its working directory /there: No such file or directory", 1),
             (

@@ -2,8 +2,9 @@
 //!
 //! The programs for Linux are static, and `getaddrinfo` of a static glibc loads the modules that the machine's
 //! `/etc/nsswitch.conf` names, with a second C library that need not fit the first: what they know goes missing, or the program
-//! dies of SIGSEGV (rust-lang/rust#100711). So `getent`, a dynamic program that comes with glibc, is asked for them, and our own
-//! `getaddrinfo` only where there is none; a numeric address and `localhost` need nobody.
+//! dies of SIGSEGV (rust-lang/rust#100711); that of musl asks nobody whom the file names. So `getent`, a dynamic program that comes
+//! with glibc, is asked for them, and our own `getaddrinfo` only where there is none; a numeric address and `localhost` need
+//! nobody.
 
 use crate::os::answer::{Answer, NoAnswer, ask};
 use std::io::ErrorKind;
@@ -17,8 +18,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::{Error, Timeout};
 
 /// Whether the C library cannot be trusted with names.
-const IS_STATIC_GLIBC: bool =
-    cfg!(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"));
+const IS_STATIC: bool = cfg!(all(target_os = "linux", target_feature = "crt-static"));
 
 /// Longest wait where the request has no limit, and the longest answer.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ impl Resolver for Names {
         let port = whole.and_then(|whole| whole.rsplit_once(':')?.1.parse().ok());
         let Some(port) = port else { return Err(Error::HostNotFound) };
         let known = match known(host) {
-            None if IS_STATIC_GLIBC => {
+            None if IS_STATIC => {
                 asked("getent", host, ASK_LIMIT.min(*timeout.after)).map_err(|error| match error {
                     NoAnswer::Late => Error::Timeout(Timeout::Resolve),
                     NoAnswer::System(error) => Error::Io(error),

@@ -87,7 +87,13 @@ const FAULTS: [(&str, Blow); 66] = [
 ];
 
 /// What other libraries, and later versions of these, call in place of what is called here.
-const UNMADE: [&str; 7] = ["eventfd2", "fdatasync", "fork", "mkdir", "rename", "vfork", "writev"];
+const UNMADE: [&str; 7] = ["eventfd2", "fdatasync", OTHER_FORK, "mkdir", "rename", "vfork", "writev"];
+
+/// What `fork(3)` calls.
+const FORK: &str = if cfg!(target_env = "musl") { "fork" } else { "clone" };
+
+/// What another C library calls for a process or a thread.
+const OTHER_FORK: &str = if cfg!(target_env = "musl") { "clone3" } else { "fork" };
 
 /// One test a scene: how many ordinals of a call's name the quick form goes on by, and how often these calls were hit at
 /// least.
@@ -131,7 +137,7 @@ faults! {
     a_start_that_waits_that_meets_a_fault_answers_truly: QUEUED_START, 9, [("fsync", 1)];
     a_batch_that_meets_a_fault_answers_truly: BATCH, 9, [("fsync", 1)];
     a_retry_that_meets_a_fault_answers_truly: RETRY, 9, [("fsync", 1)];
-    a_watcher_with_a_chain_that_meets_a_fault_answers_truly: WATCHER_OF_CHAIN, 9, [("write", 9), ("fsync", 4), ("renameat", 4), ("clone", 1)];
+    a_watcher_with_a_chain_that_meets_a_fault_answers_truly: WATCHER_OF_CHAIN, 9, [("write", 9), ("fsync", 4), ("renameat", 4), (FORK, 1)];
     a_watcher_with_a_leftover_that_meets_a_fault_answers_truly: WATCHER_OF_LEFTOVER, 13, [("write", 5), ("fsync", 2), ("renameat", 2)];
     a_watcher_with_a_capped_log_that_meets_a_fault_answers_truly: WATCHER_OF_CAPPED_LOG, 13, [("fallocate", 1)];
     a_watcher_with_an_attempt_to_come_that_meets_a_fault_answers_truly: WATCHER_OF_RETRIED, 13, [("fsync", 1)];

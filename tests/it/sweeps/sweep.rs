@@ -18,7 +18,7 @@ const WORKERS: usize = 4;
 const LANE_POINTS_MAX: (usize, usize) = (16, 100);
 
 /// What the quick form lets fail at every ordinal: what is kept, and what is started, hangs on these.
-const DECISIVE: [&str; 12] = [
+const DECISIVE: [&str; 13] = [
     "write",
     "writev",
     "pwrite64",
@@ -30,6 +30,7 @@ const DECISIVE: [&str; 12] = [
     "fallocate",
     "clone",
     "clone3",
+    "fork",
     "vfork",
 ];
 
