@@ -126,10 +126,8 @@ mod imp {
     use crate::os::pipe::pipe;
     use std::ptr;
 
-    /// Two signals that the C library keeps for its threads and refuses to set; its `posix_spawn` has them ignored in
-    /// what it starts. An all-zero `struct sigaction` of the kernel is the default disposition (`rt_sigaction(2)`).
-    #[cfg(target_os = "linux")]
-    const OF_THE_C_LIBRARY: [libc::c_long; 2] = [32, 33];
+    /// How many signals there are, or more.
+    const SIGNALS: libc::c_int = 64;
 
     /// Longest introduction: its text is of our own making, and short.
     const INTRODUCTION_BYTES_MAX: usize = 512;
@@ -228,13 +226,8 @@ mod imp {
             libc::setsid();
             let mut none: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&raw mut none);
-            for signal in 1..=64 {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-            #[cfg(target_os = "linux")]
-            for signal in OF_THE_C_LIBRARY {
-                let default = [0_u64; 8];
-                libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u8>(), 8);
+            for signal in 1..=SIGNALS {
+                set_default(signal);
             }
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
             if libc::dup2(kit.input, 0) < 0 || libc::dup2(kit.output, 1) < 0 || libc::dup2(kit.output, 2) < 0
@@ -259,6 +252,22 @@ mod imp {
             execute(kit);
             leave(kit.report, Stage::Exec)
         }
+    }
+
+    /// Gives a signal its default disposition. The kernel is asked itself: a C library refuses those that it keeps for its threads
+    /// (two or three from 32 on), and its `posix_spawn` may have them ignored. An all-zero `struct sigaction` of the kernel is the
+    /// default, and its set of signals has eight bytes (`rt_sigaction(2)`).
+    #[cfg(target_os = "linux")]
+    unsafe fn set_default(signal: libc::c_int) {
+        let default = [0_u64; 8];
+        // SAFETY: the kernel reads no more than this.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u8>(), 8) };
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    unsafe fn set_default(signal: libc::c_int) {
+        // SAFETY: a default disposition has no precondition.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 
     /// When this process was started. The error number says why that cannot be told.
