@@ -13,11 +13,11 @@
 //! | planted | reported as |
 //! |---|---|
 //! | no fsync of the index's file | "the index is damaged" |
-//! | no fsync of the lines that were added | "was printed" |
+//! | no fsync of the lines that were added | "was printed", "has begun" |
 //! | no fsync of the folder after the rename | "was printed", "has begun", "the process that wrote it has left" |
 //! | the id is printed before the fsync, or before the rename | "was printed" |
 //! | the index is written in place | "the index is damaged" |
-//! | no fsync of the folders above a new root | "was printed" |
+//! | no fsync of the folders above a new root | "was printed", "has begun" |
 //! | no fsync of an environment, or of its folder | "which is queued, is damaged", "is not there" |
 //! | an environment is removed before its job's end is durable | "is not there" |
 //! | a record tells of another exit code | "did not end with" |

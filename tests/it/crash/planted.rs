@@ -32,6 +32,11 @@ fn begun(operations: &[Operation]) -> usize {
         .unwrap()
 }
 
+/// What is said of an index that is lost after a start: where the submitter is slow, its job has begun before the id is printed.
+fn first_told(operations: &[Operation]) -> &'static str {
+    if begun(operations) < printed(operations) { "has begun" } else { "was printed" }
+}
+
 #[test]
 fn faults_of_a_start_are_found() {
     if !can_trace() {
@@ -51,10 +56,7 @@ fn faults_of_a_start_are_found() {
 
     let no_sync_of_the_folder =
         |all: &mut Vec<Operation>| all.retain(|one| one.pid != submitter || !is_of_root(one));
-    // Where the submitter is slow, its job has begun before the id is printed.
-    let all = &scene.recording.operations;
-    let said = if begun(all) < printed(all) { "has begun" } else { "was printed" };
-    assert_found(&scene, no_sync_of_the_folder, said);
+    assert_found(&scene, no_sync_of_the_folder, first_told(&scene.recording.operations));
 
     let print_before_the_sync = |all: &mut Vec<Operation>| {
         let print = all.remove(printed(all));
@@ -86,7 +88,8 @@ fn lines_that_are_not_synced_are_found() {
         _ => None,
     };
     let lines = scene.recording.operations.iter().find_map(adds).unwrap();
-    assert_found(&scene, |operations| operations.retain(|one| !is_sync(one, lines)), "was printed");
+    let no_sync_of_the_lines = |all: &mut Vec<Operation>| all.retain(|one| !is_sync(one, lines));
+    assert_found(&scene, no_sync_of_the_lines, first_told(&scene.recording.operations));
 }
 
 #[test]
@@ -100,7 +103,7 @@ fn a_first_start_in_folders_whose_names_are_not_durable_is_found() {
         let is_above = |of: Node| of != file && of < root;
         all.retain(|one| !matches!(&one.what, What::Sync { node, .. } if is_above(*node)));
     };
-    assert_found(&scene, no_sync_above, "was printed");
+    assert_found(&scene, no_sync_above, first_told(&scene.recording.operations));
 }
 
 #[test]
