@@ -7,12 +7,7 @@ use rustix::io::{Errno, retry_on_intr};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-    mpsc,
-};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest wait for the lock.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -44,38 +39,20 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Waits in a thread that shares the open file, since a blocked `flock(2)` cannot be given a time limit. The thread is
-/// gone when this returns. The lock belongs to the open file, and so to whoever waited.
+/// Waits for the lock; `false`: for so long in vain. `flock(2)` takes no time limit and is interrupted instead.
 fn wait_for(file: &File, wait_max: Duration) -> io::Result<bool> {
-    let (told, tell) = mpsc::channel();
-    let over = Arc::new(AtomicBool::new(false));
-    let (shared, is_over) = (file.try_clone()?, Arc::clone(&over));
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-        let allowed = interrupt::allow();
-        let locked = loop {
-            match flock(&shared, FlockOperation::LockExclusive) {
-                Err(Errno::INTR) if !is_over.load(Ordering::SeqCst) => {}
-                other => break other.map_err(io::Error::from),
+    let began = Instant::now();
+    interrupt::within(wait_max, || {
+        loop {
+            match flock(file, FlockOperation::LockExclusive) {
+                Ok(()) => break Ok(true),
+                Err(Errno::INTR) if began.elapsed() < wait_max => {}
+                Err(Errno::INTR) => break Ok(false),
+                Err(error) => break Err(error.into()),
             }
-        };
-        let _ = told.send(allowed.and(locked));
-    })?;
-    let told = tell.recv_timeout(wait_max);
-    over.store(true, Ordering::SeqCst);
-    match told {
-        // It is on its way out.
-        Ok(_) => drop(thread.join()),
-        Err(_) => interrupt::interrupt(thread),
-    }
-    match told.or_else(|_| tell.try_recv()) {
-        Ok(Err(error)) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-        Ok(result) => Ok(result.is_ok()),
-        Err(_) => Ok(false),
-    }
+        }
+    })?
 }
-
-/// Enough for one system call.
-const STACK_BYTES: usize = 64 * 1024;
 
 /// Who holds the lock. The kernel tells its table in pieces, and passes over entries where others went between two of them: who
 /// was passed over is looked for again.
@@ -105,6 +82,7 @@ fn holder_at(place: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn a_lock_that_is_never_released_ends_the_wait_and_its_holder_is_named() {
@@ -147,31 +125,6 @@ mod tests {
             over.store(true, Ordering::SeqCst);
             assert_eq!(unnamed.unwrap(), 0, "of 300 looks");
         });
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_wait_that_is_over_leaves_no_thread_behind() {
-        const NAME: &str = "waits_in_vain";
-        // A thread has the name of the one that started it, so that those of other tests are not counted.
-        let threads = || {
-            let names = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-            let names = names.filter_map(|one| std::fs::read_to_string(one.path().join("comm")).ok());
-            names.filter(|name| name.trim_end() == NAME).count()
-        };
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("root");
-        let waiting = move || {
-            let folder = Folder::open_or_create(&path).unwrap();
-            locked(&folder, WAIT_MAX, || {
-                assert_eq!(threads(), 1);
-                assert!(locked(&folder, Duration::from_millis(50), || ()).is_err());
-                assert_eq!(threads(), 1, "the one that waited is still there");
-            })
-            .unwrap();
-            locked(&folder, WAIT_MAX, || ()).unwrap();
-        };
-        std::thread::Builder::new().name(NAME.to_owned()).spawn(waiting).unwrap().join().unwrap();
     }
 
     #[test]
