@@ -105,8 +105,9 @@ pub const ENVIRONMENT: [(&str, &str); 4] = [
 ];
 
 /// The files in that folder.
-pub const FILES: [(&str, &str); 4] = [
+pub const FILES: [(&str, &str); 5] = [
     ("jobs.json", "The index: every job and its state."),
+    ("jobs.jsonl", "The same as lines, where store.type asked for that."),
     ("config.toml", "The settings; it need not be there."),
     ("runs/ID.log", "The output of a job."),
     ("env/", "The environments of jobs that may still run, of dead letters and of schedules."),

@@ -19,7 +19,7 @@ fn bounds() -> Bounds {
 }
 
 /// The commands that read, and the passes that act on what they read.
-const COMMANDS: [&[&str]; 18] = [
+pub const COMMANDS: [&[&str]; 18] = [
     &["list"],
     &["list", "--all", "--json"],
     &["status", "aaaaaa"],
@@ -40,9 +40,9 @@ const COMMANDS: [&[&str]; 18] = [
     &["prune", "--all"],
 ];
 
-const AT: &str = "2026-02-13T10:00:00Z";
+pub const AT: &str = "2026-02-13T10:00:00Z";
 
-fn job(random: &str, status: &str, more: &Value) -> Value {
+pub fn job(random: &str, status: &str, more: &Value) -> Value {
     let mut job = json!({ "id": format!("bg_20260213_{random}"), "status": status, "command": "true", "argv": ["true"],
         "cwd": "/", "created_at": AT });
     if status == "completed" {
@@ -99,7 +99,7 @@ fn paths(outside: &str) -> Vec<String> {
 }
 
 /// Small texts, each with a name for messages.
-fn small(outside: &str) -> Vec<(String, String)> {
+pub fn small(outside: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let mut add = |name: String, text: String| found.push((name, text));
     for path in paths(outside) {
@@ -263,7 +263,7 @@ fn small(outside: &str) -> Vec<(String, String)> {
 }
 
 /// Texts that are long or deep. So many `entries` has a field of one job, and so many `jobs` an index.
-fn large(entries: usize, count: usize) -> Vec<(String, String)> {
+pub fn large(entries: usize, count: usize) -> Vec<(String, String)> {
     let mut many = String::new();
     for number in 0..entries {
         let _ = write!(many, "\"label{number}\",");
@@ -341,7 +341,8 @@ fn large(entries: usize, count: usize) -> Vec<(String, String)> {
     ]
 }
 
-struct Tried {
+/// What came of it.
+pub struct Tried {
     cases: usize,
     troubles: Vec<String>,
     slowest: (Duration, String),
@@ -349,11 +350,11 @@ struct Tried {
 }
 
 impl Tried {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { cases: 0, troubles: Vec::new(), slowest: Default::default(), largest: Default::default() }
     }
 
-    fn look(&mut self, name: &str, user: &User, victim: &Victim, commands: &[&[&str]]) {
+    pub fn look(&mut self, name: &str, user: &User, victim: &Victim, commands: &[&[&str]]) {
         for command in commands {
             let measured = run(user, command, bounds());
             self.note(name, &command.join(" "), &measured, victim);
@@ -376,6 +377,20 @@ impl Tried {
         }
     }
 
+    /// Says what it came to, with more that is to be said of it.
+    #[track_caller]
+    pub fn tell(self, name: &'static str, more: &str) {
+        let remark = format!(
+            "slowest {:.1} s ({}), most memory {} MiB ({}), {more}",
+            self.slowest.0.as_secs_f64(),
+            self.slowest.1,
+            self.largest.0 >> 20,
+            self.largest.1
+        );
+        Proof { name, cases: self.cases, failures: self.troubles.len(), remark }.tell();
+        assert!(self.troubles.is_empty(), "{}", self.troubles.join("\n"));
+    }
+
     fn join(&mut self, other: Self) {
         self.cases += other.cases;
         self.troubles.extend(other.troubles);
@@ -389,7 +404,7 @@ impl Tried {
 }
 
 /// A user with an index, a victim beside the root, and a file of the first job.
-fn scene(text: &str) -> (User, Victim) {
+pub fn scene(text: &str) -> (User, Victim) {
     let user = User::new();
     user.write_index(text);
     std::fs::create_dir(user.root().join("runs")).unwrap();
@@ -440,16 +455,8 @@ fn an_index_made_to_harm_is_answered_in_bounded_time_and_memory() {
         tried.look("a file of 1 GiB", &user, &victim, &COMMANDS);
         tried.join(small.join().unwrap());
     });
-    let remark = format!(
-        "slowest {:.1} s ({}), most memory {} MiB ({}), large ones of {entries} entries or {jobs} jobs; seed {seed}",
-        tried.slowest.0.as_secs_f64(),
-        tried.slowest.1,
-        tried.largest.0 >> 20,
-        tried.largest.1
-    );
-    let (cases, failures) = (tried.cases, tried.troubles.len());
-    Proof { name: "security.hostile_index", cases, failures, remark }.tell();
-    assert!(tried.troubles.is_empty(), "{}", tried.troubles.join("\n"));
+    let more = format!("large ones of {entries} entries or {jobs} jobs; seed {seed}");
+    tried.tell("security.hostile_index", &more);
 }
 
 /// In time that grows with their number, not with its square.

@@ -21,6 +21,7 @@
 mod escapes;
 mod hostile;
 mod hostile_files;
+mod hostile_lines;
 mod links;
 mod measured;
 mod owners;
