@@ -101,6 +101,11 @@ impl Line {
 
     /// Reads a line; `None` for one that was cut short, or is none of ours.
     pub fn parse(text: &[u8]) -> Option<Self> {
+        // Where in a text that is none something is wrong, nobody wants to know.
+        let trimmed = text.trim_ascii();
+        if !(trimmed.starts_with(b"{") && trimmed.ends_with(b"}")) {
+            return None;
+        }
         let Beginning { seq, at } = serde_json::from_slice(text).ok()?;
         Some(Self { seq, at, text: String::from_utf8(text.to_vec()).ok()? })
     }

@@ -418,6 +418,9 @@ impl Folder {
     }
 }
 
+/// So much more finds room behind what was read without all being moved.
+pub const SPARE_BYTES: usize = 8 * 1024;
+
 /// Reads a whole file of at most `bytes_max`, from where it stands.
 pub fn read_whole(mut file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
     let size = file.metadata()?.len();
@@ -425,8 +428,8 @@ pub fn read_whole(mut file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
         let text = format!("is {size} bytes long, more than the {bytes_max} that are read");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
-    // With room for one byte more, a file that does not grow meanwhile is read in one call.
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    // With room for more, a file that does not grow meanwhile is read in one call.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + SPARE_BYTES);
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -3,7 +3,8 @@
 pub use imp::give_back;
 
 /// What allocates. A large index takes many pages, and each that is touched first costs more than what is then done with it; so large
-/// pieces are asked for in huge pages, where the system gives them to those who ask (`MADV_HUGEPAGE` of `madvise(2)`).
+/// pieces are asked for in huge pages, where the system gives them to those who ask (`MADV_HUGEPAGE` of `madvise(2)`), and those of
+/// middle size with all their pages at once (`MAP_POPULATE` of `mmap(2)`).
 #[global_allocator]
 static ALLOCATOR: imp::Allocator = imp::Allocator;
 
@@ -28,6 +29,8 @@ mod imp {
     const HUGE_BYTES: usize = 2 * 1024 * 1024;
     /// From here on a piece is large: in less, the part of a huge page that nobody needs would weigh too much.
     const LARGE_BYTES: usize = HUGE_BYTES / 2;
+    /// From here on it is of middle size: whoever wants that much is about to use it.
+    const MIDDLE_BYTES: usize = 128 * 1024;
     /// No system has smaller pages, and so no mapping begins elsewhere.
     const PAGE_BYTES: usize = 4096;
 
@@ -39,27 +42,34 @@ mod imp {
     const STACK_BYTES: usize = 512 * 1024;
 
     /// Large pieces are mappings of their own, of whole huge pages, and nothing is written there before the advice is given: where a
-    /// page is there already, no huge one comes. All others are the heap's.
+    /// page is there already, no huge one comes. Those of middle size are mappings, too. All others are the heap's.
     pub struct Allocator;
 
-    fn is_large(layout: Layout) -> bool {
-        layout.size() >= LARGE_BYTES && layout.align() <= PAGE_BYTES
+    fn is_mapped(layout: Layout) -> bool {
+        layout.size() >= MIDDLE_BYTES && layout.align() <= PAGE_BYTES
+    }
+
+    fn is_large(size: usize) -> bool {
+        size >= LARGE_BYTES
     }
 
     fn mapped_bytes(size: usize) -> usize {
-        size.next_multiple_of(HUGE_BYTES)
+        size.next_multiple_of(if is_large(size) { HUGE_BYTES } else { PAGE_BYTES })
     }
 
     fn map(size: usize) -> *mut u8 {
         let bytes = mapped_bytes(size);
+        if !is_large(size) {
+            return new_mapping(bytes, MapFlags::POPULATE).cast();
+        }
         // SAFETY: a new mapping is nobody's, what is unmapped is a part of it that nobody has seen, and the advice changes nothing that can
         // be read.
         unsafe {
-            let mut mapping = new_mapping(bytes);
+            let mut mapping = new_mapping(bytes, MapFlags::empty());
             if !mapping.is_null() && !mapping.addr().is_multiple_of(HUGE_BYTES) {
                 // Before Linux 6.7, no mapping begins with a huge page unless somebody sees to it.
                 let _ = munmap(mapping, bytes);
-                mapping = new_mapping(bytes + HUGE_BYTES);
+                mapping = new_mapping(bytes + HUGE_BYTES, MapFlags::empty());
                 if !mapping.is_null() {
                     let before = mapping.addr().next_multiple_of(HUGE_BYTES) - mapping.addr();
                     let _ = if before > 0 { munmap(mapping, before) } else { Ok(()) };
@@ -75,10 +85,10 @@ mod imp {
     }
 
     /// Null where there is none.
-    fn new_mapping(bytes: usize) -> *mut c_void {
+    fn new_mapping(bytes: usize, how: MapFlags) -> *mut c_void {
         let rights = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping is nobody's.
-        unsafe { mmap_anonymous(ptr::null_mut(), bytes, rights, MapFlags::PRIVATE) }
+        unsafe { mmap_anonymous(ptr::null_mut(), bytes, rights, MapFlags::PRIVATE | how) }
             .unwrap_or(ptr::null_mut())
     }
 
@@ -86,7 +96,7 @@ mod imp {
     // mapping is at least as large as was asked, begins at a page, and is zero at first.
     unsafe impl GlobalAlloc for Allocator {
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            if is_large(layout) {
+            if is_mapped(layout) {
                 return map(layout.size());
             }
             // SAFETY: by the caller's promise.
@@ -94,7 +104,7 @@ mod imp {
         }
 
         unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-            if is_large(layout) {
+            if is_mapped(layout) {
                 return map(layout.size());
             }
             // SAFETY: by the caller's promise.
@@ -104,7 +114,7 @@ mod imp {
         unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
             // SAFETY: by the caller's promise.
             unsafe {
-                if is_large(layout) {
+                if is_mapped(layout) {
                     let _ = munmap(piece.cast(), mapped_bytes(layout.size()));
                 } else {
                     heap().free(piece, layout.size(), layout.align());
@@ -116,10 +126,11 @@ mod imp {
             // SAFETY: by the caller's promise; the alignment is that of a layout, and the new piece has room for what is copied.
             unsafe {
                 let new = Layout::from_size_align_unchecked(size, layout.align());
-                if !is_large(layout) && !is_large(new) {
+                if !is_mapped(layout) && !is_mapped(new) {
                     return heap().realloc(piece, layout.size(), layout.align(), size);
                 }
-                if is_large(layout) && is_large(new) {
+                let is_alike = is_large(layout.size()) == is_large(size);
+                if is_alike && is_mapped(layout) && is_mapped(new) {
                     let (from, to) = (mapped_bytes(layout.size()), mapped_bytes(size));
                     if from == to {
                         return piece;
@@ -188,6 +199,12 @@ mod tests {
     #[test]
     fn a_piece_keeps_what_is_in_it_across_each_border() {
         for (from, to) in [
+            ((128 << 10) - 1, 128 << 10),
+            (128 << 10, (128 << 10) - 1),
+            (200 << 10, 300 << 10),
+            (300 << 10, 200 << 10),
+            (200 << 10, 3 << 20),
+            (3 << 20, 200 << 10),
             ((1 << 20) - 1, 1 << 20),
             (1 << 20, (1 << 20) - 1),
             (1 << 20, (2 << 20) - 1),

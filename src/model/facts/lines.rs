@@ -9,9 +9,9 @@
 //! program that takes a step differently.
 
 use super::{
-    Damage, Entry, Facts, KNOWN_FEATURES, Unreadable, VERSION, front,
+    Damage, Entry, Facts, KNOWN_FEATURES, Unreadable, VERSION, find, front,
     outline::{damage_at, position},
-    read::{not_utf8, of_too_many, read_entry},
+    read::{SPARE_ENTRIES, not_utf8, of_too_many, read_entry},
     salvage::OWN_FIELDS,
     seal,
     write::Fields,
@@ -25,7 +25,6 @@ use crate::model::{
     tables::Tables,
     unknown::on_one_line,
 };
-use memchr::{memchr, memmem};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -120,7 +119,7 @@ impl Facts {
         let mut lines = Vec::new();
         let (mut begin, mut at) = (from, from);
         let mut running = Vec::new();
-        while let Some(length) = memchr(b'\n', &text[at..]) {
+        while let Some(length) = find::first(b'\n', &text[at..]) {
             let line = at..at + length;
             at = line.end + 1;
             if !text[line.clone()].starts_with(COMMIT) {
@@ -168,6 +167,9 @@ impl Facts {
         }
         let commit: Commit =
             serde_json::from_slice(&text[end.clone()]).map_err(|error| damage_at(text, end.start, &error))?;
+        if is_first {
+            self.entries.reserve(lines.len() + SPARE_ENTRIES);
+        }
         if is_sealed {
             let mut reader = front::Reader::default();
             for line in lines {
@@ -247,7 +249,7 @@ fn is_sealed(transaction: &[u8], commit: usize) -> bool {
 
 /// Whether a transaction that cannot be read is one that a power cut left: it has bytes that no index has, and none is behind it.
 fn is_torn(transaction: &[u8], behind: &[u8]) -> bool {
-    memchr(0, transaction).is_some() && memmem::find(behind, COMMIT).is_none()
+    find::first(0, transaction).is_some() && memchr::memmem::find(behind, COMMIT).is_none()
 }
 
 pub(super) fn apply<T>(table: &mut BTreeMap<String, T>, patch: Patch<T>) {

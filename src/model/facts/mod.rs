@@ -9,6 +9,7 @@
 
 mod addition;
 mod draft;
+mod find;
 mod front;
 mod head;
 mod lines;

@@ -1,7 +1,7 @@
 //! From the text of an index to its facts.
 
 use super::{
-    Damage, Entry, Facts, Head, JOBS_MAX, KNOWN_FEATURES, Unreadable, front,
+    Damage, Entry, Facts, Head, JOBS_MAX, KNOWN_FEATURES, Unreadable, find, front,
     head::HeadWire,
     outline::{OutlineSeed, Ranges, damage_at, damage_in_table, position},
     places::Places,
@@ -9,10 +9,12 @@ use super::{
     write::{JOBS_BEGIN, JOBS_END},
 };
 use crate::model::state::Status;
-use memchr::{memchr, memmem};
 use serde::de::DeserializeSeed;
 use std::collections::HashSet;
 use std::ops::Range;
+
+/// So many entries more find room without all being moved.
+pub(super) const SPARE_ENTRIES: usize = 16;
 
 impl Facts {
     /// Reads an index.
@@ -80,7 +82,7 @@ impl Facts {
         foreign_features.retain(|name| !KNOWN_FEATURES.contains(&name.as_str()));
         Ok(Self {
             foreign_features,
-            entries: Vec::with_capacity(jobs),
+            entries: Vec::with_capacity(jobs + SPARE_ENTRIES),
             places: Places::default(),
             last_event: outline.last_event,
             others: outline.others,
@@ -138,7 +140,9 @@ fn outline(text: &str, whole: &[u8]) -> Result<Ranges, Unreadable> {
 /// The parts of a sealed index: what stands before its jobs is little, and each line behind that is one. `None`: it is not made
 /// of lines.
 fn sealed_outline(text: &[u8]) -> Option<Ranges> {
-    let begin = memmem::find(text, JOBS_BEGIN.as_bytes())?;
+    let begin = find::line_ends(text)
+        .filter_map(|end| end.checked_sub(1))
+        .find(|begin| text[*begin..].starts_with(JOBS_BEGIN.as_bytes()))?;
     let end = text.strip_suffix(JOBS_END.as_bytes())?.len();
     let mut at = begin + JOBS_BEGIN.len();
     let beside = std::str::from_utf8(&text[..begin]).ok()?;
@@ -146,7 +150,7 @@ fn sealed_outline(text: &[u8]) -> Option<Ranges> {
     while at < end {
         // A line feed, and behind it an entry and a comma.
         let line = at + 1;
-        let length = memchr(b'\n', &text[line..end]).unwrap_or(end - line);
+        let length = find::first(b'\n', &text[line..end]).unwrap_or(end - line);
         let entry = &text[line..line + length];
         outline.jobs.push(line..line + entry.strip_suffix(b",").unwrap_or(entry).len());
         at = line + length;

@@ -2,7 +2,7 @@
 //! selection needs. Whoever edits it by hand need not care: what differs is read with care, and sealed anew by the next change.
 
 use super::front;
-use twox_hash::XxHash3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// What a sealed index begins with: its version, and then the checksum of what comes behind that.
 const BEGINNING: &[u8] = b"{\"version\":1,\"checksum\":\"";
@@ -37,8 +37,8 @@ pub(super) fn digits(text: &[u8]) -> String {
 /// The order of fields counts in it, so that no program takes for sealed what one with other fields at the beginnings of lines
 /// wrote.
 fn checksum(text: &[u8]) -> u64 {
-    let order = XxHash3_64::oneshot(front::FIELDS.join(",").as_bytes());
-    XxHash3_64::oneshot_with_seed(order, text)
+    let order = xxh3_64(front::FIELDS.join(",").as_bytes());
+    xxh3_64_with_seed(text, order)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! From facts to the text of an index: one job a line, untouched jobs and unknown fields with their values as they stood.
 
-use super::{Entry, Facts, Head, KNOWN_FEATURES, Unreadable, VERSION, front, head::HeadWire, seal};
+use super::{Entry, Facts, Head, KNOWN_FEATURES, Unreadable, VERSION, find, front, head::HeadWire, seal};
 use crate::model::{
     Timestamp, health::Totals, schedule::Schedule, state::Status, tables::Tables, unknown::on_one_line,
 };
-use memchr::memchr;
 use serde::{
     Deserialize, Serialize,
     de::{Deserializer, MapAccess, Visitor},
@@ -39,7 +38,7 @@ impl Facts {
             return Self::parse(bytes);
         }
         // Each entry has a line of its own, with a line's end before it.
-        let mut ends = memchr::memchr_iter(b'\n', &bytes[jobs_at..]).map(|at| jobs_at + at);
+        let mut ends = find::line_ends(&bytes[jobs_at..]).map(|at| jobs_at + at);
         let mut begin = ends.next().map_or(jobs_at, |end| end + 1);
         for entry in self.entries.iter_mut().flatten() {
             let end = ends.next().unwrap_or(bytes.len());
@@ -50,10 +49,58 @@ impl Facts {
             }
             begin = end + 1;
         }
+        drop(ends);
         self.text = bytes;
         self.was_sealed = true;
         debug_assert!(self.is_what_is_read(), "{}", String::from_utf8_lossy(&self.text));
         Ok(self)
+    }
+
+    /// Does what [`Facts::written`] does to the text where it is, when jobs were added and nothing but the last ones changed; whether
+    /// that is so. Otherwise all stays as it is.
+    pub fn extend_text(&mut self, updated_at: Timestamp) -> bool {
+        let is_new = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| entry.raw.is_none());
+        let new_from = self.entries.iter().position(is_new).unwrap_or(self.entries.len());
+        let Some(kept) = self.kept(new_from) else { return false };
+        let Layout { is_sealed: true, lines } = self.layout() else { return false };
+        let mut head = Vec::new();
+        seal::begin(&mut head);
+        head.extend_from_slice(self.beside(updated_at).as_bytes());
+        head.extend_from_slice(JOBS_BEGIN.as_bytes());
+        head.push(b'\n');
+        for entry in self.entries[..new_from].iter_mut().flatten() {
+            let moved = |at: usize| at - kept.start + head.len();
+            entry.raw = entry.raw.take().map(|raw| moved(raw.start)..moved(raw.end));
+        }
+        self.text.truncate(kept.end);
+        self.text.splice(..kept.start, head);
+        for (place, line) in lines {
+            self.text.extend_from_slice(BETWEEN.as_bytes());
+            let begin = self.text.len();
+            self.text.extend_from_slice(line.as_bytes());
+            if let Some(Some(entry)) = self.entries.get_mut(place) {
+                entry.raw = Some(begin..self.text.len());
+            }
+        }
+        self.text.extend_from_slice(JOBS_END.as_bytes());
+        seal::seal(&mut self.text);
+        for entry in self.entries.iter_mut().flatten().filter(|entry| entry.head.status != Status::Running) {
+            entry.job = None;
+        }
+        debug_assert!(self.is_what_is_read(), "{}", String::from_utf8_lossy(&self.text));
+        true
+    }
+
+    /// Where all entries stand before that place, one behind the other, when none of those from there on is in the text.
+    fn kept(&self, new_from: usize) -> Option<Range<usize>> {
+        let (before, behind) = self.entries.split_at(new_from);
+        let mut all = before.iter().flatten().map(|entry| entry.raw.clone());
+        let first = all.next()??;
+        let kept = all.try_fold(first, |kept, raw| {
+            raw.filter(|raw| raw.start == kept.end + BETWEEN.len()).map(|raw| kept.start..raw.end)
+        })?;
+        let is_alone = behind.iter().flatten().all(|entry| entry.raw.is_none());
+        (self.was_sealed && self.lines.is_none() && is_alone).then_some(kept)
     }
 
     /// Whether reading their text gives the same.
@@ -237,7 +284,7 @@ struct Unsealed;
 /// be copied as it stands.
 fn laid_out_anew(head: &Head, entry: &[u8]) -> Result<Option<String>, Unsealed> {
     let read = |entry: &[u8]| front::Reader::default().head(entry);
-    if memchr(b'\n', entry).is_none() && read(entry).as_ref() == Some(head) {
+    if find::first(b'\n', entry).is_none() && read(entry).as_ref() == Some(head) {
         return Ok(None);
     }
     let line = laid_out(entry).filter(|line| is_line(head, line.as_bytes()));
@@ -253,7 +300,7 @@ fn laid_out_anew(head: &Head, entry: &[u8]) -> Result<Option<String>, Unsealed> 
 /// Whether an entry is one line, and its beginning tells all that selection needs or that it has to be read whole.
 fn is_line(head: &Head, entry: &[u8]) -> bool {
     let is_read = || front::Reader::default().head(entry).is_none_or(|read| read == *head);
-    memchr(b'\n', entry).is_none() && is_read()
+    find::first(b'\n', entry).is_none() && is_read()
 }
 
 /// An entry on one line, with what selection needs first; each value as it stands.
@@ -437,6 +484,64 @@ mod tests {
             }
         }
         assert!(facts.is_empty());
+    }
+
+    #[test]
+    fn a_text_that_is_extended_is_the_one_that_is_written_anew() {
+        let [first, second, third] = jobs().try_into().unwrap();
+        let read =
+            |jobs: &[&Job]| Facts::parse(Facts::of(jobs.iter().copied().cloned()).to_text(at())).unwrap();
+        let id = third.id.clone();
+        // What is done, how often, and whether it is at the end alone.
+        type Change<'a> = &'a dyn Fn(&mut Facts);
+        let changes: [(Change<'_>, bool); 8] = [
+            (&|_| (), true),
+            (&|facts| facts.insert(third.clone()), true),
+            (&|facts| facts.remove(&second.id), true),
+            (&|facts| facts.set_last_event(123_456_789), true),
+            (
+                &|facts| {
+                    facts.insert(third.clone());
+                    facts.remove(&id);
+                },
+                true,
+            ),
+            (
+                &|facts| {
+                    facts.set_last_event(7);
+                    facts.load(1).unwrap();
+                    facts.refresh(&second.id);
+                },
+                true,
+            ),
+            (&|facts| facts.remove(&first.id), true),
+            (
+                &|facts| {
+                    facts.load(0).unwrap();
+                    facts.refresh(&first.id);
+                },
+                false,
+            ),
+        ];
+        for (number, (change, is_extended)) in changes.into_iter().enumerate() {
+            for later in [at(), "2026-02-13T10:00:00.123Z".parse().unwrap()] {
+                let mut facts = read(&[&first, &second]);
+                change(&mut facts);
+                let anew = facts.to_text(later);
+                assert_eq!(facts.extend_text(later), is_extended, "change {number}");
+                assert_eq!(facts.to_text(later), anew, "change {number}");
+                if is_extended {
+                    assert_eq!(String::from_utf8_lossy(facts.text()), anew, "change {number}");
+                }
+            }
+        }
+        let mut without_seal =
+            Facts::parse(read(&[&first]).to_text(at()).replacen("\"checksum\"", "\"another\"", 1)).unwrap();
+        without_seal.insert(second.clone());
+        assert!(!without_seal.extend_text(at()));
+        let mut empty = read(&[]);
+        empty.insert(first.clone());
+        assert!(!empty.extend_text(at()), "it has no line to go on from");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::model::{
     config::StoreType,
     facts::{Facts, Head, Unreadable},
 };
-use crate::os::folder::{Folder, read_whole};
+use crate::os::folder::{Folder, SPARE_BYTES, read_whole};
 use crate::store::root::{INDEX, INDEX_TEMPORARY, LINES, LINES_TEMPORARY, Root};
 use std::fs::File;
 use std::io;
@@ -311,7 +311,7 @@ fn read_all(file: &File, length: u64) -> Result<Vec<u8>, Refused> {
 /// The bytes from there to there, or to the end, where that comes sooner.
 fn read_at(file: &File, from: u64, to: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(to - from).map_err(io::Error::other)?;
-    let mut bytes = Vec::with_capacity(length);
+    let mut bytes = Vec::with_capacity(length + SPARE_BYTES);
     while bytes.len() < length {
         let at = from + bytes.len() as u64;
         match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
@@ -375,11 +375,13 @@ impl Writer {
 fn replace(
     root: &Root,
     former: Option<Rc<File>>,
-    facts: Facts,
+    mut facts: Facts,
     now: Timestamp,
 ) -> io::Result<(Rc<Facts>, Written)> {
-    let (facts, text) = if root.keeps_known() {
-        let facts = Rc::new(facts.written(now).map_err(|error| io::Error::other(error.to_string()))?);
+    let is_extended = facts.extend_text(now);
+    let (facts, text) = if is_extended || root.keeps_known() {
+        let written = if is_extended { Ok(facts) } else { facts.written(now) };
+        let facts = Rc::new(written.map_err(|error| io::Error::other(error.to_string()))?);
         (Rc::clone(&facts), Text::Of(facts))
     } else {
         let text = facts.to_bytes(now);
