@@ -92,3 +92,13 @@ fn files_fit_a_head() {
         assert!(lines <= LINES_MAX, "{name} has {lines} lines");
     }
 }
+
+/// What `benches/order` found that the commands of every day run through; to be found anew when a library comes or goes.
+#[test]
+fn no_command_of_every_day_asks_the_processor_what_it_can_do() {
+    let order = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/order.txt");
+    let order = std::fs::read_to_string(order).unwrap();
+    assert!(order.lines().any(|name| name.contains("xxhash_rust")), "it is of another program");
+    let asks = |name: &&str| ["std_detect", "cpuid"].iter().any(|word| name.contains(word));
+    assert_eq!(order.lines().filter(asks).collect::<Vec<_>>(), [""; 0], "docs/decisions/0021");
+}

@@ -18,7 +18,7 @@ pub(super) struct Places {
 }
 
 /// So often all are looked through before a table is made, which costs as much as some looks.
-const LOOKS_MAX: usize = 4;
+const LOOKS_MAX: usize = 8;
 
 type Entries = [Option<Entry>];
 
