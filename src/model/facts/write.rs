@@ -488,12 +488,12 @@ mod tests {
 
     #[test]
     fn a_text_that_is_extended_is_the_one_that_is_written_anew() {
+        type Change<'a> = &'a dyn Fn(&mut Facts);
         let [first, second, third] = jobs().try_into().unwrap();
         let read =
             |jobs: &[&Job]| Facts::parse(Facts::of(jobs.iter().copied().cloned()).to_text(at())).unwrap();
         let id = third.id.clone();
-        // What is done, how often, and whether it is at the end alone.
-        type Change<'a> = &'a dyn Fn(&mut Facts);
+        // What is done, and whether the text is extended by it.
         let changes: [(Change<'_>, bool); 8] = [
             (&|_| (), true),
             (&|facts| facts.insert(third.clone()), true),
