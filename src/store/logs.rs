@@ -71,8 +71,13 @@ pub fn let_go(root: &Root, id: &JobId, bytes_max: u64, now: Timestamp) -> Result
         now.format("%Y-%m-%d %H:%M:%SZ"),
         format_bytes(bytes_max)
     );
-    // Emptied first, so that there is room for the line.
-    file.set_len(0).and_then(|()| file.write_all_at(text.as_bytes(), 0)).map_err(failed)?;
+    let say = || file.write_all_at(text.as_bytes(), 0);
+    // Written over what goes, so that nobody ever finds an empty log that does not say why. Where a full disk has no room for that
+    // (it may write elsewhere), there is some as soon as the log is empty.
+    say()
+        .or_else(|_| file.set_len(0).and_then(|()| say()))
+        .and_then(|()| file.set_len(text.len() as u64))
+        .map_err(failed)?;
     runs.remove(&cut_name(id)).map_err(failed)?;
     Ok(())
 }

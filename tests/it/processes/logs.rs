@@ -1,7 +1,7 @@
 //! Logs under their caps, with the real program writing them.
 
 use crate::log_cap::file_systems;
-use crate::support::{User, is_alive, kill, until};
+use crate::support::{BGCTL, User, is_alive, kill, until};
 use rustix::process::Signal;
 use std::os::unix::fs::MetadataExt;
 
@@ -103,6 +103,30 @@ fn a_tick_says_whose_logs_it_would_empty_and_empties_them() {
     assert_eq!(done["emptied_logs"], serde_json::json!([ids[0]]));
     assert!(log(&ids[0]) < 1_000);
     assert_eq!(log(&ids[1]), 500_000, "that of the job that ended last stays");
+}
+
+#[test]
+fn who_is_killed_while_it_empties_a_log_leaves_one_that_says_so() {
+    if !crate::sweeps::can_trace() {
+        return;
+    }
+    let user = user_on(&std::env::temp_dir(), "");
+    let [id, _] = [(); 2].map(|()| {
+        let id = user.start_sh("head -c 500000 /dev/zero | tr '\\0' x");
+        assert_eq!(user.wait(&id), 0);
+        id
+    });
+    user.all_gone();
+    std::fs::write(user.root().join("config.toml"), "[log]\ntotal_bytes_max = \"600KiB\"\n").unwrap();
+    let log = || std::fs::read_to_string(user.root().join(format!("runs/{id}.log"))).unwrap();
+    let mut strace = user.command("strace");
+    strace.args(["-o", "/dev/null", "-e", "trace=ftruncate", "-e", "inject=ftruncate:signal=KILL"]);
+    let killed = strace.args([BGCTL, "tick"]).output().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&killed.status), Some(9), "{killed:?}");
+    let begin = "--- 488.3 KiB of output removed on 20";
+    assert!(log().starts_with(begin) && log().len() == 500_000, "{}", log().len());
+    user.ok(["tick"]);
+    assert!(log().starts_with(begin) && log().lines().count() == 1, "{}", log().len());
 }
 
 #[test]
