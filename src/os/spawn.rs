@@ -6,12 +6,12 @@
 //! It is forked: with its parent's memory, as `vfork(2)` has it, the parent's peak would count as its own (`getrusage(2)`,
 //! `ru_maxrss`). Between fork and exec it makes system calls only (`fork(2)`, `signal-safety(7)`): everything else is prepared before.
 
-use super::process::Identity;
+use super::{pipe::read_to_end, process::Identity};
 use rustix::fs::RawMode;
 use rustix::process::{Resource, Rlimit};
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Everything that a process needs to become a job.
@@ -98,10 +98,9 @@ const MESSAGE_BYTES: usize = 16;
 impl Prepared<'_> {
     /// Spawns the process; comes back once it executes its command, or cannot. It must be let go of in any case.
     pub fn spawn(&self) -> io::Result<Spawned> {
-        let (pid, mut report) = imp::spawn(self)?;
-        let mut bytes = Vec::with_capacity(4 * MESSAGE_BYTES);
-        // If the report cannot be read, its exit tells what became of it.
-        let _ = report.read_to_end(&mut bytes);
+        let (pid, report) = imp::spawn(self)?;
+        // Also if it cannot be read: only then it is settled whether the record has its lines. Its exit tells the rest.
+        let bytes = read_to_end(report);
         let mut spawned = Spawned { pid, identity: None, stopped: None, unset_limits: vec![] };
         for message in bytes.as_chunks::<MESSAGE_BYTES>().0 {
             let (numbers, _) = message.as_chunks::<4>();
